@@ -1,0 +1,289 @@
+//! One exchange: a connection from the pool or a new one, the request, the response.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_lite::future::or;
+
+use super::error::ExchangeError;
+use super::parser::{Limits, ParseError, ResponseBuffer, ResponseParser};
+use super::request::Request;
+use crate::resolve::resolve;
+use crate::ring::Connection;
+use crate::shard::Shard;
+use crate::time::{Clock, Nanos};
+
+/// How long a name's addresses are used before they are looked up again; k6's default `ttl`.
+const ADDRESSES_TTL: Duration = Duration::from_secs(300);
+/// Idle connections that a pool keeps, over all origins; the oldest go first.
+const IDLE_MAX: usize = 16;
+
+/// A host and port, and the addresses behind it; shared by all requests that go there.
+#[derive(Debug)]
+pub struct Origin {
+    host: String,
+    port: u16,
+    addresses: RefCell<Vec<SocketAddr>>,
+    looked_up_at: Cell<Option<Nanos>>,
+    next: Cell<usize>,
+}
+
+impl Origin {
+    /// An origin that hasn't been looked up yet.
+    #[must_use]
+    pub fn new(host: &str, port: u16) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            addresses: RefCell::default(),
+            looked_up_at: Cell::new(None),
+            next: Cell::new(0),
+        }
+    }
+
+    /// The next of its addresses, in turn.
+    async fn address(&self, shard: &Shard) -> Result<SocketAddr, ExchangeError> {
+        let fresh = |at: Nanos| Clock::now() < at.after(ADDRESSES_TTL);
+        if !self.looked_up_at.get().is_some_and(fresh) {
+            let addresses = resolve(shard, &self.host, self.port).await?;
+            self.addresses.replace(addresses);
+            self.looked_up_at.set(Some(Clock::now()));
+        }
+        let addresses = self.addresses.borrow();
+        let next = self.next.get();
+        self.next.set(next.wrapping_add(1));
+        Ok(addresses[next % addresses.len()])
+    }
+}
+
+/// The parts of an exchange in nanoseconds, as k6 defines them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// From wanting a connection until the request is handed to the kernel.
+    pub blocked_ns: u64,
+    /// Looking up the name.
+    pub looking_up_ns: u64,
+    /// TCP connect.
+    pub connecting_ns: u64,
+    /// Handing over the request.
+    pub sending_ns: u64,
+    /// From then to the first byte of the response.
+    pub waiting_ns: u64,
+    /// First byte to last.
+    pub receiving_ns: u64,
+}
+
+impl Timings {
+    /// k6's `http_req_duration`: sending, waiting and receiving.
+    #[must_use]
+    pub fn duration_ns(&self) -> u64 {
+        self.sending_ns + self.waiting_ns + self.receiving_ns
+    }
+}
+
+/// A completed exchange, or the numbers of a failed one so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// How long each part took.
+    pub timings: Timings,
+    /// Bytes written to sockets.
+    pub bytes_sent: u64,
+    /// Bytes read from sockets.
+    pub bytes_received: u64,
+    /// Whether the connection had carried a request before.
+    pub reused: bool,
+}
+
+/// Idle connections of one owner.
+#[derive(Debug, Default)]
+pub struct Pool {
+    idle: Vec<(Rc<Origin>, Connection)>,
+}
+
+impl Pool {
+    /// Takes an idle connection to `origin` that nothing speaks against.
+    fn take(&mut self, origin: &Rc<Origin>) -> Option<Connection> {
+        while let Some(index) = self.idle.iter().rposition(|(known, _)| Rc::ptr_eq(known, origin)) {
+            let (_, connection) = self.idle.swap_remove(index);
+            // A peer that has closed meanwhile, or has sent what nobody asked for, can't be used.
+            if connection.is_quiet() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    fn put(&mut self, origin: &Rc<Origin>, connection: Connection) {
+        if self.idle.len() >= IDLE_MAX {
+            self.idle.remove(0);
+        }
+        self.idle.push((Rc::clone(origin), connection));
+    }
+
+    /// Closes all idle connections.
+    pub fn clear(&mut self) {
+        self.idle.clear();
+    }
+}
+
+/// Sends `request` (with `body` in place of its own, if given) and reads the whole response into `into`.
+///
+/// A re-used connection that breaks before any byte of the response is replaced by a new one, once, if the method is
+/// idempotent (RFC 9110 section 9.2.2) or nothing was sent. `exchange` gets the numbers, also of a failed exchange.
+///
+/// # Errors
+/// See [`ExchangeError`].
+pub async fn exchange(
+    shard: &Shard,
+    pool: &mut Pool,
+    request: &Request,
+    body: Option<&[u8]>,
+    options: ExchangeOptions,
+    into: &mut ResponseBuffer,
+    exchange: &mut Exchange,
+) -> Result<(), ExchangeError> {
+    let wanted = Clock::now();
+    let deadline = wanted.after(options.timeout);
+    let mut pooled = pool.take(&request.origin);
+    loop {
+        exchange.reused = pooled.is_some();
+        let connection = match pooled.take() {
+            Some(connection) => connection,
+            None => open(shard, request, deadline, options.timeout, exchange).await?,
+        };
+        let mut conversation = Conversation {
+            connection: &connection,
+            parser: ResponseParser::new(request.to_head, options.keep_body, options.limits),
+            wanted,
+            deadline,
+            first_at: None,
+            leftover: false,
+        };
+        let bytes = request.bytes(body);
+        exchange.bytes_sent += bytes.len() as u64;
+        connection.send(bytes);
+        connection.wake_at(Some(deadline));
+        let result = poll_fn(|context| conversation.poll(context, into, exchange)).await;
+        match result {
+            Ok(()) => {
+                if conversation.parser.keep_alive() && !conversation.leftover && !request.close {
+                    pool.put(&request.origin, connection);
+                }
+                return Ok(());
+            }
+            Err(Failure::Stale(_)) if exchange.reused && request.idempotent => into.clear(),
+            Err(Failure::Timeout) => return Err(ExchangeError::Timeout(options.timeout)),
+            Err(Failure::Stale(error) | Failure::Final(error)) => return Err(error),
+        }
+    }
+}
+
+/// What an exchange may take.
+#[derive(Clone, Copy, Debug)]
+pub struct ExchangeOptions {
+    /// For all of it.
+    pub timeout: Duration,
+    /// Whether the body is kept, or only counted.
+    pub keep_body: bool,
+    /// What the response may cost.
+    pub limits: Limits,
+}
+
+async fn open(
+    shard: &Shard,
+    request: &Request,
+    deadline: Nanos,
+    timeout: Duration,
+    exchange: &mut Exchange,
+) -> Result<Connection, ExchangeError> {
+    let dial = async {
+        let started = Clock::now();
+        let address = request.origin.address(shard).await?;
+        let resolved = Clock::now();
+        exchange.timings.looking_up_ns = resolved.since(started);
+        let connection = shard.connect(address).await?;
+        exchange.timings.connecting_ns = shard.turn_time().since(resolved);
+        Ok(connection)
+    };
+    let expire = async {
+        shard.sleep_until(deadline).await;
+        Err(ExchangeError::DialTimeout(timeout))
+    };
+    or(dial, expire).await
+}
+
+enum Failure {
+    /// The connection ended before any byte of a response.
+    Stale(ExchangeError),
+    Timeout,
+    Final(ExchangeError),
+}
+
+struct Conversation<'a> {
+    connection: &'a Connection,
+    parser: ResponseParser,
+    wanted: Nanos,
+    deadline: Nanos,
+    first_at: Option<Nanos>,
+    leftover: bool,
+}
+
+impl Conversation<'_> {
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        into: &mut ResponseBuffer,
+        exchange: &mut Exchange,
+    ) -> Poll<Result<(), Failure>> {
+        let connection = self.connection;
+        loop {
+            let chunk = match connection.poll_receive(context) {
+                Poll::Ready(Ok(Some(chunk))) => chunk,
+                Poll::Ready(Ok(None)) => return Poll::Ready(self.ended(exchange)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.broken(error))),
+                Poll::Pending if connection.shard().turn_time() >= self.deadline => {
+                    return Poll::Ready(Err(Failure::Timeout));
+                }
+                Poll::Pending => return Poll::Pending,
+            };
+            let first_at = *self.first_at.get_or_insert(chunk.at());
+            exchange.bytes_received += chunk.len() as u64;
+            let parser = &mut self.parser;
+            let fed = chunk.read(|bytes| parser.feed(bytes, into)).map_err(|error| Failure::Final(error.into()))?;
+            if fed.complete {
+                self.leftover = fed.consumed < chunk.len();
+                self.time(first_at, chunk.at(), exchange);
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn ended(&mut self, exchange: &mut Exchange) -> Result<(), Failure> {
+        let Some(first_at) = self.first_at else {
+            return Err(Failure::Stale(ParseError::Truncated("head").into()));
+        };
+        self.parser.end().map_err(|error| Failure::Final(error.into()))?;
+        self.time(first_at, self.connection.shard().turn_time(), exchange);
+        Ok(())
+    }
+
+    fn broken(&self, error: io::Error) -> Failure {
+        let error = ExchangeError::Broken(error);
+        if self.first_at.is_none() { Failure::Stale(error) } else { Failure::Final(error) }
+    }
+
+    fn time(&self, first_at: Nanos, last_at: Nanos, exchange: &mut Exchange) {
+        let (from, to) = self.connection.sent_between();
+        let timings = &mut exchange.timings;
+        timings.blocked_ns = from.since(self.wanted);
+        // A response may begin before the request has ended.
+        timings.sending_ns = to.min(first_at).since(from);
+        timings.waiting_ns = first_at.since(to);
+        timings.receiving_ns = last_at.since(first_at);
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a request got no response, with k6's error codes.
+
+use std::io;
+use std::time::Duration;
+
+use super::parser::ParseError;
+use crate::resolve::ResolveError;
+use crate::ring::DialError;
+
+/// An exchange that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The name has no address.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// No connection.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// No connection in time.
+    #[error("no connection within {0:?}")]
+    DialTimeout(Duration),
+    /// No complete response in time.
+    #[error("no complete response within {0:?}")]
+    Timeout(Duration),
+    /// The connection broke.
+    #[error("{}", describe(.0))]
+    Broken(#[source] io::Error),
+    /// The response is malformed, too large or cut short.
+    #[error(transparent)]
+    Response(#[from] ParseError),
+}
+
+impl ExchangeError {
+    /// k6's `error_code`. 1214 and 1215 are our own: no source port left, no socket left.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::Resolve(_) => 1101,
+            Self::Dial(DialError::Source(crate::source::SourceError::Exhausted { .. })) => 1214,
+            Self::Dial(DialError::TableFull { .. }) => 1215,
+            Self::Dial(error) => match error.errno() {
+                Some(libc::ECONNREFUSED) => 1212,
+                Some(libc::ETIMEDOUT) => 1211,
+                Some(libc::ECONNRESET) => 1220,
+                Some(_) => 1213,
+                None => 1210,
+            },
+            Self::DialTimeout(_) => 1211,
+            Self::Timeout(_) => 1050,
+            Self::Broken(error) => match error.raw_os_error() {
+                Some(libc::ECONNRESET) => 1220,
+                Some(libc::EPIPE) => 1201,
+                Some(_) => 1202,
+                None => 1200,
+            },
+            Self::Response(_) => 1000,
+        }
+    }
+}
+
+fn describe(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::ECONNRESET) => "connection reset by peer".into(),
+        Some(libc::EPIPE) => "broken pipe: the peer has closed the connection".into(),
+        _ => format!("the connection broke: {error}"),
+    }
+}

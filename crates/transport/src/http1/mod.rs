@@ -1,0 +1,17 @@
+//! HTTP/1.1, RFC 9112, as a client.
+//!
+//! [`ResponseParser`] turns bytes into a response and does no IO; [`exchange`] sends a [`Request`] on a pooled or a new
+//! connection and feeds the parser. Bytes stay in the ring's buffers until the parser copies what is to be kept into
+//! a [`ResponseBuffer`], whose memory its owner re-uses.
+
+mod client;
+mod error;
+mod framing;
+mod parser;
+mod request;
+
+pub use client::{Exchange, ExchangeOptions, Origin, Pool, Timings, exchange};
+pub use error::ExchangeError;
+pub use framing::FramingError;
+pub use parser::{Fed, Limits, ParseError, ResponseBuffer, ResponseParser};
+pub use request::{Request, RequestError, RequestHead};

@@ -1,0 +1,26 @@
+//! Sockets and timers of one shard: an io_uring of our own, driven by one task of a glommio executor.
+//!
+//! A [`Shard`] is one thread: a glommio executor that runs the tasks, and a ring that carries the sockets. The driver
+//! task is the only place where the thread waits: it submits what the tasks queued, reaps completions, wakes tasks,
+//! lets every runnable task run once, and blocks in the ring when none is left. The nearest timer bounds that wait, and
+//! other threads end it through an eventfd ([`Remote`]). So glommio itself never parks.
+//!
+//! Sockets are direct descriptors: made and bound by socket2, put into the ring's file table, the descriptor closed at
+//! once. Receiving is multishot into shared buffers, so an idle [`Connection`] holds none. Source ports are chosen
+//! explicitly by [`source`], since the kernel's own choice gets dear when half of a range is in use.
+//!
+//! [`http1`] is the HTTP/1.1 client over a connection, with a parser that does no IO.
+//!
+//! Not here: TLS, HTTP/2, WebSocket, and anything that knows of virtual users, metrics or scripts.
+
+pub mod http1;
+mod resolve;
+mod ring;
+mod shard;
+pub mod source;
+mod time;
+
+pub use resolve::{ResolveError, resolve};
+pub use ring::{Chunk, Connection, DialError, Listener, RingError, SendBytes};
+pub use shard::{Remote, Shard, ShardConfig, ShardCounts, ShardError, ShardThread, Sleep};
+pub use time::{Clock, Nanos};

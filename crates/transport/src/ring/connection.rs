@@ -1,0 +1,208 @@
+//! A connected socket as its owner sees it.
+
+use std::io;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_lite::future::poll_fn;
+
+use super::sockets::{Phase, Received, Sending};
+use crate::shard::Shard;
+use crate::time::{Alarm, Nanos};
+
+/// Bytes to send; the driver holds them until the kernel has taken them.
+#[derive(Clone, Debug)]
+pub enum SendBytes {
+    /// Bytes that are sent many times, such as a prepared request.
+    Shared(Rc<[u8]>),
+    /// Bytes of this send alone.
+    Owned(Vec<u8>),
+}
+
+impl SendBytes {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+}
+
+/// A connected TCP socket in the shard's ring. Dropping it closes it; bytes that still wait to be sent are lost then
+/// (see [`flush`](Self::flush)).
+#[derive(Debug)]
+pub struct Connection {
+    shard: Shard,
+    slot: u32,
+}
+
+impl Connection {
+    pub(crate) fn new(shard: Shard, slot: u32) -> Self {
+        Self { shard, slot }
+    }
+
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// The shard whose ring holds the socket.
+    #[must_use]
+    pub fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    /// Queues bytes behind those queued before and returns at once. A failure shows at the next receive or flush.
+    pub fn send(&self, bytes: SendBytes) {
+        if bytes.as_slice().is_empty() {
+            return;
+        }
+        self.shard.driver().send(self.slot, Sending { bytes, done: 0 });
+    }
+
+    /// When the last queued bytes were first offered to the kernel, and when it had taken them all.
+    #[must_use]
+    pub fn sent_between(&self) -> (Nanos, Nanos) {
+        let mut driver = self.shard.driver();
+        let socket = driver.sockets.get(self.slot);
+        (socket.sent_from, socket.sent_at)
+    }
+
+    /// Waits until all queued bytes were handed to the kernel.
+    ///
+    /// # Errors
+    /// The error that ended the connection.
+    pub async fn flush(&self) -> io::Result<()> {
+        poll_fn(|context| {
+            let mut driver = self.shard.driver();
+            let socket = driver.sockets.get(self.slot);
+            if socket.error != 0 {
+                return Poll::Ready(Err(io::Error::from_raw_os_error(socket.error)));
+            }
+            if socket.sends.is_empty() {
+                socket.flushing = false;
+                return Poll::Ready(Ok(()));
+            }
+            socket.flushing = true;
+            set_waker(&mut socket.waker, context);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits for bytes: the oldest unread ones, in the buffer that they arrived in. None means that the peer has sent
+    /// its last.
+    ///
+    /// # Errors
+    /// The error that ended the connection, once all that arrived before it has been read.
+    pub async fn receive(&self) -> io::Result<Option<Chunk<'_>>> {
+        poll_fn(|context| self.poll_receive(context)).await
+    }
+
+    /// [`receive`](Self::receive) as a poll, for waiting on several things at once.
+    ///
+    /// # Errors
+    /// As `receive`.
+    pub fn poll_receive(&self, context: &mut Context<'_>) -> Poll<io::Result<Option<Chunk<'_>>>> {
+        let mut driver = self.shard.driver();
+        let socket = driver.sockets.get(self.slot);
+        if let Some(received) = socket.pop_received() {
+            if socket.paused && !socket.has_received() {
+                driver.resume(self.slot);
+            }
+            return Poll::Ready(Ok(Some(Chunk { connection: self, received })));
+        }
+        if socket.error != 0 {
+            return Poll::Ready(Err(io::Error::from_raw_os_error(socket.error)));
+        }
+        if socket.ended {
+            return Poll::Ready(Ok(None));
+        }
+        set_waker(&mut socket.waker, context);
+        Poll::Pending
+    }
+
+    /// Sets the instant at which the owner is woken even if nothing happens; none takes it back. It replaces the one
+    /// set before. Whoever waits compares the clock with its own deadline: waking is all that this does.
+    pub fn wake_at(&self, deadline: Option<Nanos>) {
+        let mut driver = self.shard.driver();
+        let socket = driver.sockets.get(self.slot);
+        socket.deadline = deadline;
+        let Some(deadline) = deadline else { return };
+        if socket.alarm.is_none_or(|(armed, _)| armed > deadline) {
+            let mut timers = self.shard.timers();
+            let stale = socket.alarm.replace(timers.arm(deadline, Alarm::Socket(self.slot)));
+            stale.map(|key| timers.disarm(key));
+        }
+    }
+
+    /// Whether a request can be sent: nothing unread, not ended, no error seen so far.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let mut driver = self.shard.driver();
+        let socket = driver.sockets.get(self.slot);
+        socket.phase == Phase::Open && !socket.ended && socket.error == 0 && !socket.has_received()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shard.driver().close(self.slot);
+    }
+}
+
+/// Received bytes, read in place; the drop gives the buffer back.
+#[derive(Debug)]
+pub struct Chunk<'a> {
+    connection: &'a Connection,
+    received: Received,
+}
+
+impl Chunk<'_> {
+    /// When the bytes were taken from the ring.
+    #[must_use]
+    pub fn at(&self) -> Nanos {
+        self.received.at
+    }
+
+    /// Runs `read` on the bytes.
+    pub fn read<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+        let driver = self.connection.shard.driver();
+        let Received { buffer, start, len, .. } = self.received;
+        read(driver.buffers.slice(buffer, start.into(), len.into()))
+    }
+
+    /// Number of bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.received.len.into()
+    }
+
+    /// Never true: the end of data is no chunk.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.received.len == 0
+    }
+}
+
+impl Drop for Chunk<'_> {
+    fn drop(&mut self) {
+        self.connection.shard.driver().buffers.give(self.received.buffer);
+    }
+}
+
+/// Keeps the waker that is there when it wakes the same task: cloning it isn't free.
+pub(crate) fn set_waker(place: &mut Option<std::task::Waker>, context: &Context<'_>) {
+    match place {
+        Some(waker) if waker.will_wake(context.waker()) => {}
+        _ => *place = Some(context.waker().clone()),
+    }
+}
+
+impl Deref for SendBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}

@@ -1,0 +1,176 @@
+//! The table of sockets: what the driver knows of each slot of the ring's file table.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use super::connection::SendBytes;
+use crate::source::SourceTicket;
+use crate::time::{Nanos, TimerKey};
+
+/// Received bytes that nobody has read yet, in a buffer of the pool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    pub(crate) buffer: u16,
+    pub(crate) start: u16,
+    pub(crate) len: u16,
+    pub(crate) at: Nanos,
+}
+
+/// A send that is under way or waits for its turn.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    pub(crate) bytes: SendBytes,
+    pub(crate) done: usize,
+}
+
+/// Where a socket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nobody's: the slot may be taken.
+    Free,
+    /// The table holds a socket whose connect, or accept, is under way.
+    Opening,
+    /// Data flows.
+    Open,
+    /// Given up by its owner; the slot is free once every operation has completed.
+    Closing,
+}
+
+/// One slot. Operations carry its generation, so that a late completion never reaches the slot's next owner.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) generation: u32,
+    pub(crate) phase: Phase,
+    /// Operations in the kernel's hands.
+    pub(crate) pending: u8,
+    pub(crate) receiving: bool,
+    /// Receiving was stopped since the reader lags.
+    pub(crate) paused: bool,
+    /// The peer has sent its last byte.
+    pub(crate) ended: bool,
+    /// The owner waits for its sends to complete.
+    pub(crate) flushing: bool,
+    /// errno of the first failed operation, 0 for none.
+    pub(crate) error: i32,
+    pub(crate) first: Option<Received>,
+    pub(crate) more: VecDeque<Received>,
+    pub(crate) sends: VecDeque<Sending>,
+    /// When the last queued bytes were first offered to the kernel.
+    pub(crate) sent_from: Nanos,
+    /// When it had taken the last of them.
+    pub(crate) sent_at: Nanos,
+    pub(crate) waker: Option<Waker>,
+    /// When the owner wants to be woken at the latest.
+    pub(crate) deadline: Option<Nanos>,
+    /// The timer behind it: at most one a socket, moved on lazily, since most deadlines never come.
+    pub(crate) alarm: Option<TimerKey>,
+    /// An accept is under way: it is the listener's operation, and cancelled by its name.
+    pub(crate) accepting: bool,
+    pub(crate) source: Option<SourceTicket>,
+    /// Where to connect to, while connecting.
+    pub(crate) peer: Option<Box<socket2::SockAddr>>,
+}
+
+impl Socket {
+    fn new() -> Self {
+        Self {
+            generation: 0,
+            phase: Phase::Free,
+            pending: 0,
+            receiving: false,
+            paused: false,
+            ended: false,
+            flushing: false,
+            error: 0,
+            first: None,
+            more: VecDeque::new(),
+            sends: VecDeque::new(),
+            sent_from: Nanos::default(),
+            sent_at: Nanos::default(),
+            waker: None,
+            deadline: None,
+            alarm: None,
+            accepting: false,
+            source: None,
+            peer: None,
+        }
+    }
+
+    pub(crate) fn push_received(&mut self, received: Received) {
+        if self.first.is_none() && self.more.is_empty() {
+            self.first = Some(received);
+        } else {
+            self.more.push_back(received);
+        }
+    }
+
+    pub(crate) fn pop_received(&mut self) -> Option<Received> {
+        self.first.take().or_else(|| self.more.pop_front())
+    }
+
+    pub(crate) fn has_received(&self) -> bool {
+        self.first.is_some() || !self.more.is_empty()
+    }
+
+    pub(crate) fn fail(&mut self, errno: i32) {
+        if self.error == 0 {
+            self.error = errno;
+        }
+    }
+}
+
+/// All slots, as many as the ring's file table has.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    slots: Vec<Socket>,
+    free: Vec<u32>,
+    limit: u32,
+    open: u32,
+}
+
+impl Sockets {
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), limit, open: 0 }
+    }
+
+    /// Takes a free slot; none when the table is full.
+    pub(crate) fn take(&mut self) -> Option<u32> {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None if (self.slots.len() as u32) < self.limit => {
+                self.slots.push(Socket::new());
+                self.slots.len() as u32 - 1
+            }
+            None => return None,
+        };
+        self.open += 1;
+        self.slots[slot as usize].phase = Phase::Opening;
+        Some(slot)
+    }
+
+    /// Frees a slot that no operation refers to any more, and returns what it held.
+    pub(crate) fn release(&mut self, slot: u32) -> Socket {
+        let socket = &mut self.slots[slot as usize];
+        debug_assert!(socket.pending == 0 && !socket.has_received());
+        let mut fresh = Socket::new();
+        fresh.generation = socket.generation.wrapping_add(1) & GENERATION_MASK;
+        self.free.push(slot);
+        self.open -= 1;
+        std::mem::replace(socket, fresh)
+    }
+
+    pub(crate) fn get(&mut self, slot: u32) -> &mut Socket {
+        &mut self.slots[slot as usize]
+    }
+
+    pub(crate) fn open(&self) -> u32 {
+        self.open
+    }
+
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit
+    }
+}
+
+/// Generations have 24 bits in an operation's name.
+pub(crate) const GENERATION_MASK: u32 = 0x00ff_ffff;

@@ -1,0 +1,226 @@
+//! One thread of the generator: tasks, the driver that serves them, and how others reach it.
+
+mod remote;
+mod sleep;
+mod thread;
+
+use std::any::Any;
+use std::cell::{Cell, RefCell, RefMut};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+pub use remote::Remote;
+pub use sleep::Sleep;
+pub use thread::{ShardConfig, ShardError, ShardThread};
+
+use crate::ring::Driver;
+use crate::source::Sources;
+use crate::time::{Alarm, Nanos, Timers};
+
+/// A handle of the thread's shard; clones are the same shard.
+#[derive(Clone)]
+pub struct Shard(Rc<Inner>);
+
+struct Inner {
+    driver: RefCell<Driver>,
+    timers: RefCell<Timers>,
+    sources: RefCell<Sources>,
+    remote: Remote,
+    /// Polls of tasks so far. The driver may block once a round of the run queue has left it unchanged.
+    polls: Cell<u64>,
+    tasks: Cell<u64>,
+    stopping: Cell<bool>,
+    panics: RefCell<Vec<String>>,
+}
+
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shard").field("tasks", &self.0.tasks.get()).finish_non_exhaustive()
+    }
+}
+
+/// What a shard has done, for the generator's health.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShardCounts {
+    /// Turns of the driver.
+    pub turns: u64,
+    /// Turns in which the thread waited for the kernel.
+    pub waits: u64,
+    /// Completions reaped.
+    pub completions: u64,
+    /// Times that receive buffers ran out.
+    pub starved: u64,
+    /// Sockets in use.
+    pub sockets: u32,
+    /// Sockets that fit.
+    pub sockets_max: u32,
+}
+
+impl Shard {
+    fn new(driver: Driver, sources: Sources, remote: Remote) -> Self {
+        Self(Rc::new(Inner {
+            driver: RefCell::new(driver),
+            timers: RefCell::default(),
+            sources: RefCell::new(sources),
+            remote,
+            polls: Cell::new(0),
+            tasks: Cell::new(0),
+            stopping: Cell::new(false),
+            panics: RefCell::default(),
+        }))
+    }
+
+    pub(crate) fn driver(&self) -> RefMut<'_, Driver> {
+        self.0.driver.borrow_mut()
+    }
+
+    pub(crate) fn sources(&self) -> RefMut<'_, Sources> {
+        self.0.sources.borrow_mut()
+    }
+
+    pub(crate) fn timers(&self) -> RefMut<'_, Timers> {
+        self.0.timers.borrow_mut()
+    }
+
+    /// A handle for other threads.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        self.0.remote.clone()
+    }
+
+    /// The instant of the driver's last turn: cheaper than the clock, and at most one round of the run queue old.
+    #[must_use]
+    pub fn turn_time(&self) -> Nanos {
+        self.0.driver.borrow().now
+    }
+
+    /// Runs a task to its end. A panic ends the task alone and is kept for [`take_panics`](Self::take_panics).
+    ///
+    /// This is the only way to start a task: the driver counts polls to know when the thread may wait.
+    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        self.0.tasks.set(self.0.tasks.get() + 1);
+        let task = Task { shard: self.clone(), future };
+        glommio::spawn_local(task).detach();
+    }
+
+    /// Messages of the tasks that have panicked since the last call.
+    #[must_use]
+    pub fn take_panics(&self) -> Vec<String> {
+        self.0.panics.take()
+    }
+
+    /// What the shard has done so far.
+    #[must_use]
+    pub fn counts(&self) -> ShardCounts {
+        let driver = self.0.driver.borrow();
+        let (sockets, sockets_max) = driver.socket_counts();
+        let counts = driver.counts;
+        ShardCounts {
+            turns: counts.turns,
+            waits: counts.waits,
+            completions: counts.completions,
+            starved: counts.starved,
+            sockets,
+            sockets_max,
+        }
+    }
+
+    /// Serves sockets, timers and other threads until the shard is told to stop and its tasks have ended.
+    async fn drive(self) {
+        let mut wakers = Vec::new();
+        let mut polls = u64::MAX;
+        loop {
+            let idle = polls == self.0.polls.get();
+            polls = self.0.polls.get();
+            if self.0.stopping.get() && self.0.tasks.get() == 0 && self.driver().socket_counts().0 == 0 {
+                return;
+            }
+            self.turn(idle, &mut wakers);
+            for waker in wakers.drain(..) {
+                waker.wake();
+            }
+            glommio::executor().yield_now().await;
+        }
+    }
+
+    fn turn(&self, idle: bool, wakers: &mut Vec<std::task::Waker>) {
+        let mut driver = self.driver();
+        let until = (idle && !driver.has_queued()).then(|| self.timers().nearest().unwrap_or(Nanos(u64::MAX)));
+        driver.turn(until);
+        wakers.append(&mut driver.wakers);
+        self.expire_timers(&mut driver, wakers);
+        if !driver.released.is_empty() {
+            let mut sources = self.sources();
+            driver.released.drain(..).for_each(|ticket| sources.give_back(ticket));
+        }
+        let woken = std::mem::take(&mut driver.woken);
+        drop(driver);
+        if woken {
+            self.0.remote.run_queued(self);
+        }
+    }
+}
+
+impl Shard {
+    fn expire_timers(&self, driver: &mut Driver, wakers: &mut Vec<std::task::Waker>) {
+        let mut timers = self.timers();
+        while let Some(alarm) = timers.pop_due(driver.now) {
+            match alarm {
+                Alarm::Task(waker) => wakers.push(waker),
+                Alarm::Socket(slot) => {
+                    let now = driver.now;
+                    let socket = driver.sockets.get(slot);
+                    socket.alarm = match socket.deadline {
+                        Some(deadline) if deadline > now => Some(timers.arm(deadline, Alarm::Socket(slot))),
+                        Some(_) => {
+                            wakers.extend(socket.waker.take());
+                            None
+                        }
+                        None => None,
+                    };
+                }
+            }
+        }
+        for alarm in driver.stale_alarms.drain(..) {
+            timers.disarm(alarm);
+        }
+    }
+}
+
+/// A future that is counted while it lives and whose panic stays its own.
+struct Task<F> {
+    shard: Shard,
+    future: F,
+}
+
+impl<F: Future<Output = ()>> Future for Task<F> {
+    type Output = ();
+
+    #[expect(unsafe_code, reason = "a pin projection to the only field that is pinned")]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: `future` is never moved out of `self`, and `Task` has no other pinned field and no `Unpin` of its own.
+        let (shard, future) = unsafe {
+            let this = self.get_unchecked_mut();
+            (&this.shard, Pin::new_unchecked(&mut this.future))
+        };
+        shard.0.polls.set(shard.0.polls.get() + 1);
+        catch_unwind(AssertUnwindSafe(|| future.poll(context))).unwrap_or_else(|payload| {
+            shard.0.panics.borrow_mut().push(panic_text(&*payload));
+            Poll::Ready(())
+        })
+    }
+}
+
+impl<F> Drop for Task<F> {
+    fn drop(&mut self) {
+        self.shard.0.tasks.set(self.shard.0.tasks.get() - 1);
+    }
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".into())
+}

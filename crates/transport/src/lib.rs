@@ -14,6 +14,7 @@
 //! Not here: TLS, HTTP/2, WebSocket, and anything that knows of virtual users, metrics or scripts.
 
 pub mod http1;
+pub mod machine;
 mod resolve;
 mod ring;
 mod shard;

@@ -12,8 +12,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 pub const PORT_MIN: u16 = 1024;
 /// The highest port.
 pub const PORT_MAX: u16 = 65_535;
-/// Where handing out begins: the start of Linux's own range, so that the ports of servers come last.
-const PORT_FIRST: u16 = 32_768;
 
 /// The part of all source ports that belongs to one shard: every `of`th from the `index`th.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +24,16 @@ pub struct PortShare {
     pub index: u16,
     /// How many shards share the ports.
     pub of: u16,
+    /// Where handing out begins, counted in this share's ports. A program that always began at the same one would find
+    /// the ports of its last run resting in TIME_WAIT.
+    pub first: u32,
 }
 
 impl PortShare {
-    /// The share of shard `index` of `of` in all unprivileged ports.
+    /// The share of shard `index` of `of` in all unprivileged ports, begun at the `first`th.
     #[must_use]
-    pub fn of_all(index: u16, of: u16) -> Self {
-        Self { lowest: PORT_MIN, highest: PORT_MAX, index, of: of.max(1) }
+    pub fn of_all(index: u16, of: u16, first: u32) -> Self {
+        Self { lowest: PORT_MIN, highest: PORT_MAX, index, of: of.max(1), first }
     }
 
     /// How many ports it has.
@@ -50,13 +51,8 @@ impl PortShare {
 
     /// The `n`th port in the order of handing out; `n` is below [`len`](Self::len).
     fn port(&self, n: u32) -> u16 {
-        let first = u32::from(PORT_FIRST.clamp(self.lowest, self.highest));
-        let lowest = u32::from(self.lowest);
-        let of = u32::from(self.of);
-        // The first of our ports at or above PORT_FIRST, counted among ours.
-        let skipped = (first - lowest).saturating_sub(u32::from(self.index)).div_ceil(of);
-        let n = (n + skipped) % self.len();
-        (lowest + u32::from(self.index) + n * of) as u16
+        let n = ((u64::from(n) + u64::from(self.first)) % u64::from(self.len())) as u32;
+        (u32::from(self.lowest) + u32::from(self.index) + n * u32::from(self.of)) as u16
     }
 }
 
@@ -192,7 +188,7 @@ mod tests {
         fn shares_of_all_shards_cover_each_port_once(of in 1u16..9, low in 1024u16..60_000, span in 0u16..600) {
             let mut seen = HashSet::new();
             for index in 0..of {
-                let share = PortShare { lowest: low, highest: low + span, index, of };
+                let share = PortShare { lowest: low, highest: low + span, index, of, first: 7 };
                 for n in 0..share.len() {
                     let port = share.port(n);
                     prop_assert!((low..=low + span).contains(&port));
@@ -205,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_port_given_back_longest_ago_comes_first() {
-        let mut sources = Sources::new(PortShare { lowest: 40_000, highest: 40_002, index: 0, of: 1 });
+        let mut sources = Sources::new(PortShare { lowest: 40_000, highest: 40_002, index: 0, of: 1, first: 0 });
         let mut tickets: Vec<_> = (0..3).map(|_| sources.take(loopback(80)).unwrap()).collect();
         assert!(matches!(sources.take(loopback(80)), Err(SourceError::Exhausted { ports: 3, .. })));
         assert!(sources.take(loopback(81)).is_ok(), "another destination has ports of its own");
@@ -220,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_connection_never_gets_its_own_destination_as_source() {
-        let mut sources = Sources::new(PortShare { lowest: 40_000, highest: 40_001, index: 0, of: 1 });
+        let mut sources = Sources::new(PortShare { lowest: 40_000, highest: 40_001, index: 0, of: 1, first: 0 });
         assert_eq!(sources.take(loopback(40_000)).unwrap().address.port(), 40_001);
         assert!(sources.take(loopback(40_000)).is_err());
     }

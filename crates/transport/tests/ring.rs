@@ -1,4 +1,5 @@
 //! The ring, its sockets and the HTTP client on real loopback connections.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -15,7 +16,7 @@ use throng_transport::source::PortShare;
 use throng_transport::{DialError, Listener, SendBytes, Shard, ShardConfig, ShardThread};
 
 fn config(sockets_max: u32) -> ShardConfig {
-    ShardConfig { name: "test".into(), cpu: None, sockets_max, ports: PortShare::of_all(0, 1) }
+    ShardConfig { name: "test".into(), cpu: None, sockets_max, ports: PortShare::of_all(0, 1, std::process::id()) }
 }
 
 /// Runs a future on a shard of its own and returns what it returns; a panic in it fails the test.
@@ -244,7 +245,7 @@ fn used_up_slots_and_ports_are_errors_of_their_own() {
         }
     });
     assert_eq!(full, (4, true));
-    let ports = PortShare { lowest: 61_000, highest: 61_009, index: 0, of: 1 };
+    let ports = PortShare { lowest: 61_000, highest: 61_009, index: 0, of: 1, first: 0 };
     let used_up = on_shard(ShardConfig { ports, ..config(100) }, move |shard| async move {
         let mut held = Vec::new();
         loop {

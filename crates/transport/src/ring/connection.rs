@@ -90,6 +90,12 @@ impl Connection {
         .await
     }
 
+    /// Tells the peer that nothing more comes, and goes on receiving. Bytes that are still queued would come after it:
+    /// [`flush`](Self::flush) first.
+    pub fn end_sending(&self) {
+        self.shard.driver().end_sending(self.slot);
+    }
+
     /// Waits for bytes: the oldest unread ones, in the buffer that they arrived in. None means that the peer has sent
     /// its last.
     ///
@@ -106,12 +112,15 @@ impl Connection {
     pub fn poll_receive(&self, context: &mut Context<'_>) -> Poll<io::Result<Option<Chunk<'_>>>> {
         let mut driver = self.shard.driver();
         let socket = driver.sockets.get(self.slot);
-        if let Some(received) = socket.pop_received() {
-            if socket.paused && !socket.has_received() {
-                driver.resume(self.slot);
-            }
+        let received = socket.pop_received();
+        // Also when there was nothing: the receive may have ended only after the last unread bytes were taken.
+        if socket.paused && !socket.has_received() {
+            driver.resume(self.slot);
+        }
+        if let Some(received) = received {
             return Poll::Ready(Ok(Some(Chunk { connection: self, received })));
         }
+        let socket = driver.sockets.get(self.slot);
         if socket.error != 0 {
             return Poll::Ready(Err(io::Error::from_raw_os_error(socket.error)));
         }
@@ -134,6 +143,12 @@ impl Connection {
             let stale = socket.alarm.replace(timers.arm(deadline, Alarm::Socket(self.slot)));
             stale.map(|key| timers.disarm(key));
         }
+    }
+
+    /// Has the task woken at the socket's next event: bytes, its end, an error, the instant of
+    /// [`wake_at`](Self::wake_at), or [`Shard::wake_owners`]. For a task that waits for something other than bytes.
+    pub fn watch(&self, context: &Context<'_>) {
+        set_waker(&mut self.shard.driver().sockets.get(self.slot).waker, context);
     }
 
     /// Whether a request can be sent: nothing unread, not ended, no error seen so far.

@@ -56,6 +56,7 @@ enum Operation {
     Close = 6,
     Wake = 7,
     Pause = 8,
+    EndSending = 9,
 }
 
 impl Operation {
@@ -69,6 +70,7 @@ impl Operation {
             6 => Self::Close,
             7 => Self::Wake,
             8 => Self::Pause,
+            9 => Self::EndSending,
             _ => return None,
         })
     }
@@ -85,6 +87,7 @@ pub(crate) struct DriverCounts {
     pub(crate) waits: u64,
     pub(crate) completions: u64,
     pub(crate) starved: u64,
+    pub(crate) gap_max_ns: u64,
 }
 
 /// A ring with its sockets. Fields drop in order: the ring before the memory that it was given.
@@ -208,6 +211,12 @@ impl Driver {
         self.just_sent.push(slot);
     }
 
+    /// Tells the peer that nothing more comes; receiving goes on.
+    pub(crate) fn end_sending(&mut self, slot: u32) {
+        let entry = opcode::Shutdown::new(types::Fixed(slot), libc::SHUT_WR).build();
+        self.push_for(slot, Operation::EndSending, entry);
+    }
+
     /// Gives the socket up: every operation on it is cancelled, then it is closed; the slot is free after the last
     /// completion. Closing alone would leave an armed receive holding the socket open.
     pub(crate) fn close(&mut self, slot: u32) {
@@ -251,6 +260,7 @@ impl Driver {
             }
         }
         let from = Clock::now();
+        self.counts.gap_max_ns = self.counts.gap_max_ns.max(from.since(self.now));
         let mut sent = std::mem::take(&mut self.just_sent);
         for slot in sent.drain(..) {
             self.sockets.get(slot).sent_from = from;
@@ -322,7 +332,7 @@ impl Driver {
             Operation::Receive => self.received(slot, result, completion.flags(), finished),
             Operation::Send => self.sent(slot, result),
             Operation::Connect | Operation::Accept => self.opened(slot, result),
-            Operation::Cancel | Operation::Close | Operation::Wake | Operation::Pause => {}
+            Operation::Cancel | Operation::Close | Operation::Wake | Operation::Pause | Operation::EndSending => {}
         }
         let socket = self.sockets.get(slot);
         if socket.phase == Phase::Closing && socket.pending == 0 {

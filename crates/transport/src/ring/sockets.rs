@@ -163,6 +163,11 @@ impl Sockets {
         &mut self.slots[slot as usize]
     }
 
+    /// Takes the wakers of all owners that wait.
+    pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
+        self.slots.iter_mut().filter_map(|socket| socket.waker.take()).collect()
+    }
+
     pub(crate) fn open(&self) -> u32 {
         self.open
     }

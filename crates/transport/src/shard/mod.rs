@@ -51,6 +51,9 @@ pub struct ShardCounts {
     pub waits: u64,
     /// Completions reaped.
     pub completions: u64,
+    /// Longest time in nanoseconds that the thread worked between two looks at the ring: how late an event may have
+    /// been seen.
+    pub gap_max_ns: u64,
     /// Times that receive buffers ran out.
     pub starved: u64,
     /// Sockets in use.
@@ -106,10 +109,30 @@ impl Shard {
         glommio::spawn_local(task).detach();
     }
 
+    /// Wakes every task that waits for a socket, be it to receive, to flush or to accept: for telling all of them
+    /// something. Those that aren't concerned wait on.
+    pub fn wake_owners(&self) {
+        let wakers = self.driver().sockets.take_wakers();
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
     /// Messages of the tasks that have panicked since the last call.
     #[must_use]
     pub fn take_panics(&self) -> Vec<String> {
         self.0.panics.take()
+    }
+
+    /// The number of the driver's present turn: if it stays the same, nothing was waited for.
+    #[must_use]
+    pub fn turn_number(&self) -> u64 {
+        self.0.driver.borrow().counts.turns
+    }
+
+    /// Forgets the longest gap between two turns so far.
+    pub fn reset_gap(&self) {
+        self.driver().counts.gap_max_ns = 0;
     }
 
     /// What the shard has done so far.
@@ -122,6 +145,7 @@ impl Shard {
             turns: counts.turns,
             waits: counts.waits,
             completions: counts.completions,
+            gap_max_ns: counts.gap_max_ns,
             starved: counts.starved,
             sockets,
             sockets_max,

@@ -1,0 +1,8 @@
+//! A virtual user that does nothing but wait.
+
+use throng::prelude::*;
+
+#[scenario]
+fn default() {
+    sleep(1);
+}

@@ -1,0 +1,122 @@
+//! Processes that end with the value that stands for them.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How long a process gets to end by itself once it was asked to; nobody needs what a client would say at its end.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A running program; dropping it ends it.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    name: String,
+}
+
+impl Process {
+    /// Starts `program`, on one core alone if `core` is given, with its output thrown away. Should the program that
+    /// measures be killed, the kernel ends this one.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start<S: AsRef<OsStr>>(
+        program: &Path,
+        arguments: impl IntoIterator<Item = S>,
+        core: Option<usize>,
+    ) -> Result<Self> {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if let Some(core) = core {
+            command.args(["taskset", "-c", &core.to_string()]);
+        }
+        // Both replace themselves by what they start: the process id stays the same.
+        command.arg(program).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+        let child = command.spawn().context("setpriv can't be started; it comes with util-linux")?;
+        Ok(Self { child, name })
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+
+    /// Fails if it has ended already, as it does on arguments that it doesn't know.
+    ///
+    /// # Errors
+    /// With its exit status.
+    pub fn check_running(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("{} ended early: {status}", self.name),
+        }
+    }
+
+    /// Waits until it ends by itself; after `limit` it is ended.
+    ///
+    /// # Errors
+    /// When it had to be ended.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let begin = Instant::now();
+        while begin.elapsed() < limit {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.end();
+        bail!("{} was still running after {limit:?}", self.name)
+    }
+
+    fn end(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // It isn't reaped yet, so the id is still its own.
+        let _ = kill(Pid::from_raw(self.id()), Signal::SIGTERM);
+        let begin = Instant::now();
+        while begin.elapsed() < PATIENCE {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_ends_with_its_value() {
+        let process = Process::start(Path::new("sleep"), ["60"], None).unwrap();
+        let path = format!("/proc/{}", process.id());
+        assert!(Path::new(&path).exists());
+        drop(process);
+        assert!(!Path::new(&path).exists());
+    }
+
+    #[test]
+    fn a_program_that_ends_early_is_noticed() {
+        let mut process = Process::start(Path::new("false"), [""; 0], Some(0)).unwrap();
+        assert_eq!(process.wait(Duration::from_secs(5)).unwrap().code(), Some(1));
+        assert!(process.check_running().unwrap_err().to_string().contains("false ended early"));
+    }
+}

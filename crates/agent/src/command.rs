@@ -1,0 +1,89 @@
+//! What the conductor and the shards say to each other.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use throng_plan::Plan;
+use throng_stats::Window;
+use throng_transport::Nanos;
+use throng_vu::{Description, Fault, Script};
+
+use crate::health::ShardUsage;
+use crate::host::{Environment, VuHost};
+use crate::observer::LogRecord;
+use crate::shard::Settings;
+
+/// From the conductor to one shard.
+pub(crate) enum Command {
+    /// Say what the script consists of.
+    Describe(Script<VuHost>, Arc<Environment>),
+    /// Make the VUs.
+    Prepare(Box<Preparation>),
+    /// Run the script's setup here.
+    Setup,
+    /// Follow the schedule from this instant on.
+    Start { at: Nanos, setup_data: Option<Arc<str>> },
+    /// Cut all iterations now.
+    Stop,
+    /// Run the script's teardown here.
+    Teardown,
+    /// Run the script's summarize here, on this JSON.
+    Summarize(String),
+    /// End.
+    Finish,
+}
+
+/// All that a shard needs to know of the run.
+pub(crate) struct Preparation {
+    pub(crate) script: Script<VuHost>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) settings: Settings,
+    /// Iterations taken so far, by scenario: VUs of all shards take from one counter.
+    pub(crate) taken: Arc<[AtomicU64]>,
+}
+
+/// From a shard to the conductor.
+pub(crate) enum Event {
+    Described(Result<Box<Description>, Fault>),
+    /// The shard's VUs are made, or not.
+    Ready(Result<u64, String>),
+    SetupDone(Result<Option<String>, Stumble>),
+    Window(Box<ShardReport>),
+    /// Every scenario has ended here, and the last window is sent.
+    Done,
+    TeardownDone(Result<(), Stumble>),
+    Summarized(Result<Option<Vec<(String, String)>>, Fault>),
+    /// The script asked for the end of the run.
+    Abort(String),
+    /// The script marked the run as failed.
+    Fail(String),
+    Log(LogRecord),
+    /// Messages that were over the limit and aren't shown.
+    LogsDropped(u64),
+}
+
+/// How setup or teardown failed.
+pub(crate) enum Stumble {
+    Timeout(Duration),
+    Aborted,
+    Fault(Fault),
+}
+
+/// A shard's last second.
+pub(crate) struct ShardReport {
+    pub(crate) window: Window,
+    pub(crate) scenarios: Vec<ScenarioCounts>,
+    pub(crate) vus_initialized: u64,
+    pub(crate) usage: ShardUsage,
+}
+
+/// One scenario's counts in one shard, since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ScenarioCounts {
+    pub(crate) vus: u64,
+    pub(crate) completed: u64,
+    pub(crate) interrupted: u64,
+    pub(crate) failed: u64,
+    pub(crate) ended: bool,
+}

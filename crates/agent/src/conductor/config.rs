@@ -1,0 +1,27 @@
+//! What a run is made of.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use throng_plan::Layer;
+
+/// What a run is made of.
+#[derive(Clone, Debug)]
+pub struct RunConfig {
+    /// The script, a component.
+    pub component: Vec<u8>,
+    /// Options below the script's own: the configuration file.
+    pub layers_below: Vec<Layer>,
+    /// Options above the script's own: the command line.
+    pub layers_above: Vec<Layer>,
+    /// Variables for the script.
+    pub env: BTreeMap<String, String>,
+    /// Where compiled scripts are kept.
+    pub cache_dir: Option<PathBuf>,
+    /// The version that the summary and `User-Agent` name.
+    pub version: String,
+    /// Whether the summary is to have groups and scenarios apart.
+    pub detail: bool,
+    /// Whether thresholds are left aside.
+    pub no_thresholds: bool,
+}

@@ -1,0 +1,96 @@
+//! One run, from the script's component to its result.
+
+mod config;
+mod phases;
+mod state;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use throng_plan::OptionErrors;
+use throng_stats::{Outcome, Report};
+use throng_transport::ShardError;
+use throng_vu::{EngineError, Fault, LoadError};
+
+pub use config::RunConfig;
+
+use crate::observer::{Ending, Observer};
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct RunResult {
+    /// Why it ended.
+    pub ending: Ending,
+    /// The message of the script's first `fail`, if it called that.
+    pub marked_failed: Option<String>,
+    /// The last verdict on each threshold.
+    pub outcomes: Vec<Outcome>,
+    /// The summary.
+    pub report: Report,
+    /// What the script made of the summary, by destination.
+    pub summarized: Option<Vec<(String, String)>>,
+}
+
+/// Why a run could not begin, or could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The machine can't run scripts.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The file isn't a script.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The script failed while it said what it consists of.
+    #[error("the script failed in its init: {0}")]
+    Init(Fault),
+    /// The script's options aren't a JSON object.
+    #[error("the script's options aren't valid JSON: {0}")]
+    OptionsJson(#[source] serde_json::Error),
+    /// The script's metrics, or the options of all layers, are wrong.
+    #[error(transparent)]
+    Options(#[from] OptionErrors),
+    /// A metric of the script's is wrong.
+    #[error(transparent)]
+    Metric(#[from] throng_stats::MetricError),
+    /// No shard.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// The VUs could not be made.
+    #[error("not all VUs could be made: {0}")]
+    Vus(String),
+    /// A thread could not be made.
+    #[error("no thread could be started: {0}")]
+    Thread(#[source] std::io::Error),
+    /// A shard's thread has ended without being told.
+    #[error("a shard has ended by itself; this is a fault of throng")]
+    ShardLost,
+}
+
+/// Ends a run early. Clones belong to the same run.
+#[derive(Clone, Debug, Default)]
+pub struct RunHandle(Arc<AtomicBool>);
+
+impl RunHandle {
+    /// Cuts all iterations, then calls teardown and reports, as the first Ctrl-C does.
+    pub fn interrupt(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// The flag behind it, for a signal handler to set.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs a test to its end on this machine; blocks the calling thread.
+///
+/// # Errors
+/// When it could not begin: see [`RunError`]. A run that began has a result, however it ended.
+pub fn run(config: RunConfig, handle: &RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
+    phases::Conductor::new(config, handle.clone(), observer)?.run()
+}

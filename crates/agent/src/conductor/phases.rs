@@ -1,0 +1,465 @@
+//! The phases of a run in their order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use throng_plan::{Layer, Options, Plan, resolve};
+use throng_stats::{
+    Contains, Definition, Kind, MetricId, Registry, Report, Settings as SummarySettings, TagSet, Thresholds,
+};
+use throng_transport::machine::{cores, first_port, sockets_per_shard};
+use throng_transport::source::PortShare;
+use throng_transport::{Clock, ShardConfig, ShardThread};
+use throng_vu::{Description, Engine, EngineConfig, LogLevel, MetricKind, Script, Ticker};
+
+use super::config::RunConfig;
+use super::state::RunState;
+use super::{RunError, RunHandle, RunResult};
+use crate::command::{Command, Event, Preparation, Stumble};
+use crate::health;
+use crate::host::VuHost;
+use crate::inbox::{Inbox, Sender};
+use crate::observer::{Ending, LogRecord, Observer};
+use crate::series::KeptTags;
+use crate::shard::{self, Reporting, Settings};
+
+/// How often the conductor looks at the clock, the handle and the observer.
+const TICK: Duration = Duration::from_millis(100);
+/// From the decision to start until the start: time for the message to reach all shards.
+const START_DELAY: Duration = Duration::from_millis(5);
+
+struct ShardLink {
+    thread: ShardThread,
+    sender: Sender<Command>,
+    waiting: Arc<AtomicUsize>,
+}
+
+pub(super) struct Conductor<'a> {
+    config: RunConfig,
+    handle: RunHandle,
+    observer: &'a mut dyn Observer,
+    engine: Engine,
+    _ticker: Ticker,
+    script: Script<VuHost>,
+    shards: Vec<ShardLink>,
+    events: mpsc::Receiver<(usize, Event)>,
+    sockets_per_shard: u32,
+    marked_failed: Option<String>,
+    aborting: Option<Ending>,
+}
+
+impl<'a> Conductor<'a> {
+    pub(super) fn new(config: RunConfig, handle: RunHandle, observer: &'a mut dyn Observer) -> Result<Self, RunError> {
+        let engine = Engine::new(EngineConfig { cache_dir: config.cache_dir.clone(), ..EngineConfig::default() })?;
+        let script = Script::compile(&engine, &config.component)?;
+        let ticker = engine.ticker().map_err(RunError::Thread)?;
+        let (events_sender, events) = mpsc::channel();
+        let cores = cores();
+        let sockets_per_shard = sockets_per_shard();
+        let count = cores.len() as u16;
+        let first_port = first_port();
+        let mut shards = Vec::new();
+        for (index, core) in cores.iter().enumerate() {
+            let settings = ShardConfig {
+                name: format!("throng-shard-{index}"),
+                cpu: Some(*core),
+                sockets_max: sockets_per_shard,
+                ports: PortShare::of_all(index as u16, count, first_port),
+            };
+            let inbox = Inbox::new();
+            let link = inbox.share();
+            let waiting = Arc::new(AtomicUsize::new(0));
+            let reporting = Reporting { events: events_sender.clone(), waiting: Arc::clone(&waiting) };
+            let thread = ShardThread::start(settings, move |shard| shard::main(shard, index, inbox, reporting))?;
+            shards.push(ShardLink { sender: link.sender(thread.remote()), thread, waiting });
+        }
+        Ok(Self {
+            config,
+            handle,
+            observer,
+            engine,
+            _ticker: ticker,
+            script,
+            shards,
+            events,
+            sockets_per_shard,
+            marked_failed: None,
+            aborting: None,
+        })
+    }
+
+    pub(super) fn run(mut self) -> Result<RunResult, RunError> {
+        let description = self.describe()?;
+        let (registry, metrics) = register_metrics(&description)?;
+        let resolved = resolve(&self.layers(&description)?)?;
+        for warning in resolved.warnings {
+            self.log(LogLevel::Warn, warning);
+        }
+        let mut options = resolved.options;
+        if self.config.no_thresholds {
+            options.thresholds = Thresholds::new();
+        }
+        let plan = Arc::new(Plan::new(options, &description.functions, &registry)?);
+        self.use_limits(plan.options())?;
+        self.warn_of_few_sockets(&plan);
+        self.observer.planned(&plan);
+
+        let registry = Arc::new(registry);
+        let taken: Arc<[AtomicU64]> = plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect();
+        let mut state = RunState::new(&registry, &plan, self.shards.len(), self.config.detail);
+        self.prepare(&plan, &registry, &metrics, &taken, &mut state)?;
+        let (ending, setup_data) = self.execute(&description, &plan, &taken, &mut state)?;
+        self.conclude(&description, &plan, ending, setup_data, state)
+    }
+
+    fn log(&mut self, level: LogLevel, message: String) {
+        self.observer.log(LogRecord { level, message, source: String::new() });
+    }
+
+    fn describe(&mut self) -> Result<Description, RunError> {
+        let env = Arc::new(self.config.env.clone());
+        self.shards[0].sender.send(Command::Describe(self.script.clone(), env));
+        loop {
+            match self.events.recv().map_err(|_| RunError::ShardLost)?.1 {
+                Event::Described(result) => return result.map(|description| *description).map_err(RunError::Init),
+                event => self.minor(0, event),
+            }
+        }
+    }
+
+    fn layers(&self, description: &Description) -> Result<Vec<Layer>, RunError> {
+        let script = match description.options.as_str() {
+            "" => json!({}),
+            text => serde_json::from_str::<Value>(text).map_err(RunError::OptionsJson)?,
+        };
+        let mut layers = self.config.layers_below.clone();
+        layers.push(Layer { origin: "script".into(), value: script });
+        layers.extend(self.config.layers_above.iter().cloned());
+        Ok(layers)
+    }
+
+    /// Limits come with the options, and the options from a script that has to run for it: an engine with other limits
+    /// takes its place, and the compiled code from the cache.
+    fn use_limits(&mut self, options: &Options) -> Result<(), RunError> {
+        let usual = EngineConfig::default();
+        let limits = &options.throng;
+        if (limits.memory_limit_bytes as usize, limits.guest_time_limit)
+            != (usual.memory_limit_bytes, usual.guest_time_limit)
+        {
+            self.engine = Engine::new(EngineConfig {
+                cache_dir: self.config.cache_dir.clone(),
+                memory_limit_bytes: limits.memory_limit_bytes as usize,
+                guest_time_limit: limits.guest_time_limit,
+            })?;
+            self.script = Script::compile(&self.engine, &self.config.component)?;
+            self._ticker = self.engine.ticker().map_err(RunError::Thread)?;
+        }
+        Ok(())
+    }
+
+    fn warn_of_few_sockets(&mut self, plan: &Plan) {
+        let sockets = u64::from(self.sockets_per_shard) * self.shards.len() as u64;
+        if plan.max_vus() > sockets {
+            self.log(
+                LogLevel::Warn,
+                format!(
+                    "this run has {} VUs and at most {sockets} sockets ({} on each of {} shards): \
+                     raise the limit of open files (`ulimit -n`), or some VUs will find no socket",
+                    plan.max_vus(),
+                    self.sockets_per_shard,
+                    self.shards.len()
+                ),
+            );
+        }
+    }
+
+    fn prepare(
+        &mut self,
+        plan: &Arc<Plan>,
+        registry: &Arc<Registry>,
+        metrics: &Arc<[MetricId]>,
+        taken: &Arc<[AtomicU64]>,
+        state: &mut RunState,
+    ) -> Result<(), RunError> {
+        let options = plan.options();
+        let env = Arc::new(self.config.env.clone());
+        let pairs = options.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let settings = Settings {
+            shard: 0,
+            shards: self.shards.len() as u64,
+            registry: Arc::clone(registry),
+            metrics: Arc::clone(metrics),
+            env,
+            tags: TagSet::from_pairs(pairs),
+            kept_tags: KeptTags::new(&options.thresholds.selectors(), self.config.detail),
+            user_agent: options.user_agent.clone().unwrap_or_else(|| format!("throng/{}", self.config.version)),
+            discard_bodies: options.discard_response_bodies,
+            close_connections: options.no_connection_reuse,
+            close_after_iteration: options.no_vu_connection_reuse,
+            min_iteration_duration: options.min_iteration_duration,
+            setup_timeout: options.setup_timeout,
+            teardown_timeout: options.teardown_timeout,
+            seed: options.throng.seed.unwrap_or_else(|| Clock::now().0),
+        };
+        for (index, shard) in self.shards.iter().enumerate() {
+            let settings = Settings { shard: index as u64, ..settings.clone() };
+            shard.sender.send(Command::Prepare(Box::new(Preparation {
+                script: self.script.clone(),
+                plan: Arc::clone(plan),
+                settings,
+                taken: Arc::clone(taken),
+            })));
+        }
+        let mut ready = 0;
+        while ready < self.shards.len() {
+            let (shard, event) = self.events.recv().map_err(|_| RunError::ShardLost)?;
+            match event {
+                Event::Ready(Ok(vus)) => {
+                    state.shards[shard].vus_initialized = vus;
+                    ready += 1;
+                }
+                Event::Ready(Err(message)) => return Err(RunError::Vus(message)),
+                event => self.minor(shard, event),
+            }
+        }
+        Ok(())
+    }
+
+    /// Setup, the load, teardown.
+    fn execute(
+        &mut self,
+        description: &Description,
+        plan: &Arc<Plan>,
+        taken: &Arc<[AtomicU64]>,
+        state: &mut RunState,
+    ) -> Result<(Ending, Option<String>), RunError> {
+        let mut setup_data = None;
+        if description.has_setup && !plan.options().no_setup {
+            self.shards[0].sender.send(Command::Setup);
+            match self.wait_for(plan, state, |event| match event {
+                Event::SetupDone(result) => Ok(result),
+                event => Err(event),
+            })? {
+                Ok(data) => setup_data = data,
+                Err(stumble) => {
+                    let aborted = self.aborting.take();
+                    let ending = aborted.unwrap_or(match stumble {
+                        Stumble::Timeout(limit) => Ending::SetupTimeout(limit),
+                        Stumble::Fault(fault) => Ending::SetupFailed(fault.to_string()),
+                        Stumble::Aborted => Ending::Interrupted,
+                    });
+                    return Ok((ending, None));
+                }
+            }
+        }
+        if self.aborting.is_none() {
+            self.load(plan, taken, state, setup_data.as_deref())?;
+        }
+        let mut ending = self.aborting.take().unwrap_or(Ending::Finished);
+        if description.has_teardown && !plan.options().no_teardown {
+            self.shards[0].sender.send(Command::Teardown);
+            let result = self.wait_for(plan, state, |event| match event {
+                Event::TeardownDone(result) => Ok(result),
+                event => Err(event),
+            })?;
+            if let (Err(stumble), Ending::Finished) = (result, &ending) {
+                ending = match stumble {
+                    Stumble::Timeout(limit) => Ending::TeardownTimeout(limit),
+                    Stumble::Fault(fault) => Ending::TeardownFailed(fault.to_string()),
+                    Stumble::Aborted => Ending::Interrupted,
+                };
+            }
+        }
+        Ok((ending, setup_data))
+    }
+
+    fn load(
+        &mut self,
+        plan: &Arc<Plan>,
+        taken: &Arc<[AtomicU64]>,
+        state: &mut RunState,
+        setup_data: Option<&str>,
+    ) -> Result<(), RunError> {
+        let at = Clock::now().after(START_DELAY);
+        let setup_data: Option<Arc<str>> = setup_data.map(Arc::from);
+        state.load_began = Some(Instant::now() + START_DELAY);
+        for shard in &self.shards {
+            shard.sender.send(Command::Start { at, setup_data: setup_data.clone() });
+        }
+        let mut done = 0;
+        while done < self.shards.len() {
+            done += self.wait_for(plan, state, |event| match event {
+                Event::Done => Ok(1),
+                event => Err(event),
+            })?;
+        }
+        state.load_ended = Some(Instant::now());
+        for (planned, taken) in plan.scenarios().iter().zip(taken.iter()) {
+            let scenario = planned.scenario();
+            let left = scenario.model.dropped_by_all(taken.load(Ordering::Relaxed));
+            if left > 0 {
+                state.add_dropped(&scenario.name, &scenario.tags, left);
+            }
+        }
+        state.sample_vus();
+        self.observer.progress(&state.progress(plan));
+        Ok(())
+    }
+
+    /// Serves events and the clock until `wanted` takes one.
+    fn wait_for<T>(
+        &mut self,
+        plan: &Plan,
+        state: &mut RunState,
+        mut wanted: impl FnMut(Event) -> Result<T, Event>,
+    ) -> Result<T, RunError> {
+        let mut next_second = Instant::now() + Duration::from_secs(1);
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            let wait = next_tick.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(wait) {
+                Ok((shard, event)) => match wanted(event) {
+                    Ok(result) => return Ok(result),
+                    Err(Event::Window(report)) => {
+                        self.shards[shard].waiting.fetch_sub(1, Ordering::Relaxed);
+                        state.merge(shard, *report);
+                    }
+                    Err(event) => self.minor(shard, event),
+                },
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(RunError::ShardLost),
+            }
+            let now = Instant::now();
+            if now >= next_tick {
+                next_tick = now + TICK;
+                if self.handle.is_interrupted() {
+                    self.abort(Ending::Interrupted);
+                }
+                self.observer.progress(&state.progress(plan));
+            }
+            if now >= next_second {
+                next_second += Duration::from_secs(1);
+                if state.load_began.is_some() {
+                    state.sample_vus();
+                }
+                if state.judge(false) {
+                    self.abort(Ending::ThresholdAbort);
+                }
+            }
+        }
+    }
+
+    /// The first reason wins; all shards cut their iterations.
+    fn abort(&mut self, ending: Ending) {
+        if self.aborting.is_none() {
+            self.aborting = Some(ending);
+            for shard in &self.shards {
+                shard.sender.send(Command::Stop);
+            }
+        }
+    }
+
+    /// Events that may come at any time.
+    fn minor(&mut self, shard: usize, event: Event) {
+        match event {
+            Event::Log(record) => self.observer.log(record),
+            Event::LogsDropped(count) => self
+                .log(LogLevel::Warn, format!("{count} messages of the script were left out: more than 1,000 a second")),
+            Event::Abort(message) => self.abort(Ending::ScriptAbort(message)),
+            Event::Fail(message) => {
+                self.marked_failed.get_or_insert(message);
+            }
+            Event::Window(_)
+            | Event::Described(_)
+            | Event::Ready(_)
+            | Event::SetupDone(_)
+            | Event::Done
+            | Event::TeardownDone(_)
+            | Event::Summarized(_) => {
+                self.log(LogLevel::Debug, format!("shard {shard} spoke out of turn"));
+            }
+        }
+    }
+
+    fn conclude(
+        mut self,
+        description: &Description,
+        plan: &Plan,
+        ending: Ending,
+        setup_data: Option<String>,
+        mut state: RunState,
+    ) -> Result<RunResult, RunError> {
+        state.judge(true);
+        let run_duration = state.elapsed();
+        let load_time = match (state.load_began, state.load_ended) {
+            (Some(began), Some(ended)) => ended.saturating_duration_since(began),
+            _ => Duration::ZERO,
+        };
+        let usages: Vec<_> =
+            state.shards.iter().map(|shard| (shard.usage.0.unwrap_or_default(), shard.usage.1)).collect();
+        let settings = SummarySettings {
+            run_duration,
+            setup_data: setup_data.and_then(|text| serde_json::from_str(&text).ok()),
+            trend_stats: plan.options().summary_trend_stats.clone(),
+            time_unit: plan.options().summary_time_unit,
+            throng: json!({
+                "version": self.config.version,
+                "generator": health::report(&usages, load_time, state.peak_sockets()),
+            }),
+            ..SummarySettings::default()
+        };
+        let report = Report::new(&state.totals, &state.outcomes, settings);
+        let summarized = self.summarize(description, plan, &mut state, &report)?;
+        for shard in &self.shards {
+            shard.sender.send(Command::Finish);
+        }
+        for shard in self.shards {
+            shard.thread.join()?;
+        }
+        Ok(RunResult { ending, marked_failed: self.marked_failed, outcomes: state.outcomes, report, summarized })
+    }
+
+    fn summarize(
+        &mut self,
+        description: &Description,
+        plan: &Plan,
+        state: &mut RunState,
+        report: &Report,
+    ) -> Result<Option<Vec<(String, String)>>, RunError> {
+        if !description.has_summarize {
+            return Ok(None);
+        }
+        let data = throng_stats::json::handle_summary(report).to_string();
+        self.shards[0].sender.send(Command::Summarize(data));
+        let result = self.wait_for(plan, state, |event| match event {
+            Event::Summarized(result) => Ok(result),
+            event => Err(event),
+        })?;
+        match result {
+            Ok(contents) => Ok(contents),
+            Err(fault) => {
+                self.log(LogLevel::Error, format!("summarize failed, so the usual summary is shown: {fault}"));
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn register_metrics(description: &Description) -> Result<(Registry, Arc<[MetricId]>), RunError> {
+    let mut registry = Registry::new();
+    let mut ids = Vec::new();
+    for metric in &description.metrics {
+        let kind = match metric.kind {
+            MetricKind::Counter => Kind::Counter,
+            MetricKind::Gauge => Kind::Gauge,
+            MetricKind::Rate => Kind::Rate,
+            MetricKind::Trend => Kind::Trend,
+        };
+        let contains = if metric.is_time { Contains::Time } else { Contains::Default };
+        ids.push(registry.register(Definition::new(metric.name.clone(), kind, contains))?);
+    }
+    Ok((registry, ids.into()))
+}

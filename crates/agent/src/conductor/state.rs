@@ -1,0 +1,166 @@
+//! What the conductor knows of a run that goes on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use throng_plan::Plan;
+use throng_stats::{Outcome, Recorder, Registry, SourceId, TagSet, Thresholds, Totals, builtin};
+
+use crate::command::{ScenarioCounts, ShardReport};
+use crate::health::ShardUsage;
+use crate::observer::{Progress, ScenarioProgress};
+
+/// What one shard has said last.
+#[derive(Default)]
+pub(super) struct ShardState {
+    pub(super) scenarios: Vec<ScenarioCounts>,
+    pub(super) vus_initialized: u64,
+    /// When the load began, and last.
+    pub(super) usage: (Option<ShardUsage>, ShardUsage),
+}
+
+/// The merged run so far.
+pub(super) struct RunState {
+    pub(super) totals: Totals,
+    thresholds: Thresholds,
+    /// For the samples that belong to no shard: `vus`, `vus_max`, iterations that nobody took.
+    recorder: Recorder,
+    pub(super) shards: Vec<ShardState>,
+    pub(super) outcomes: Vec<Outcome>,
+    began: Instant,
+    pub(super) load_began: Option<Instant>,
+    pub(super) load_ended: Option<Instant>,
+    peak_sockets: u32,
+}
+
+impl RunState {
+    pub(super) fn new(registry: &Arc<Registry>, plan: &Plan, shards: usize, detail: bool) -> Self {
+        let thresholds = plan.options().thresholds.clone();
+        let totals = Totals::new(Arc::clone(registry), &thresholds.selectors());
+        let mut states = Vec::new();
+        states.resize_with(shards, ShardState::default);
+        for shard in &mut states {
+            shard.scenarios = vec![ScenarioCounts::default(); plan.scenarios().len()];
+        }
+        Self {
+            totals: if detail { totals.with_detail() } else { totals },
+            thresholds,
+            recorder: Recorder::new(Arc::clone(registry), SourceId(u32::MAX)),
+            shards: states,
+            outcomes: Vec::new(),
+            began: Instant::now(),
+            load_began: None,
+            load_ended: None,
+            peak_sockets: 0,
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    pub(super) fn merge(&mut self, shard: usize, report: ShardReport) {
+        self.totals.merge(&report.window);
+        let state = &mut self.shards[shard];
+        state.scenarios = report.scenarios;
+        state.vus_initialized = report.vus_initialized;
+        state.usage.0.get_or_insert(report.usage);
+        state.usage.1 = report.usage;
+        let sockets = self.shards.iter().map(|shard| shard.usage.1.sockets).sum();
+        self.peak_sockets = self.peak_sockets.max(sockets);
+    }
+
+    pub(super) fn peak_sockets(&self) -> u32 {
+        self.peak_sockets
+    }
+
+    /// Once a second: samples `vus` and `vus_max` as k6 does.
+    pub(super) fn sample_vus(&mut self) {
+        let (active, initialized) = self.vus();
+        let ended = self.shards.iter().flat_map(|shard| &shard.scenarios).all(|counts| counts.ended);
+        // k6 samples `vus` only while the scenarios run: its last value isn't the 0 after the end.
+        for (metric, value) in [(builtin::VUS, (!ended).then_some(active)), (builtin::VUS_MAX, Some(initialized))] {
+            if let Some(value) = value {
+                let series = self.recorder.series(metric, &TagSet::empty());
+                self.recorder.set(series, value as f64);
+            }
+        }
+        self.merge_own();
+    }
+
+    /// Iterations of a shared counter that nobody took.
+    pub(super) fn add_dropped(&mut self, scenario: &str, tags: &BTreeMap<String, String>, count: u64) {
+        let tags = TagSet::from_pairs(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let series = self.recorder.series(builtin::DROPPED_ITERATIONS, &tags.with("scenario", scenario));
+        self.recorder.increment(series, count);
+        self.merge_own();
+    }
+
+    fn merge_own(&mut self) {
+        let window = self.recorder.take(self.began.elapsed());
+        self.totals.merge(&window);
+        self.recorder.recycle(window);
+    }
+
+    fn vus(&self) -> (u64, u64) {
+        let active = self.shards.iter().flat_map(|shard| &shard.scenarios).map(|counts| counts.vus).sum();
+        let initialized = self.shards.iter().map(|shard| shard.vus_initialized).sum();
+        (active, initialized)
+    }
+
+    /// Judges the thresholds; true if the run is to be aborted.
+    pub(super) fn judge(&mut self, last: bool) -> bool {
+        self.outcomes = self.thresholds.evaluate(&self.totals, self.began.elapsed(), last);
+        self.outcomes.iter().any(|outcome| outcome.abort)
+    }
+
+    /// Sum of one scenario's counts over the shards.
+    fn scenario(&self, index: usize) -> ScenarioCounts {
+        let mut sum = ScenarioCounts { ended: true, ..ScenarioCounts::default() };
+        for counts in self.shards.iter().filter_map(|shard| shard.scenarios.get(index)) {
+            sum.vus += counts.vus;
+            sum.completed += counts.completed;
+            sum.interrupted += counts.interrupted;
+            sum.failed += counts.failed;
+            sum.ended &= counts.ended;
+        }
+        sum
+    }
+
+    pub(super) fn progress(&self, plan: &Plan) -> Progress {
+        let (vus_active, vus_initialized) = self.vus();
+        let load = self
+            .load_began
+            .map_or(Duration::ZERO, |began| self.load_ended.map_or_else(|| began.elapsed(), |ended| ended - began));
+        let scenarios: Vec<ScenarioProgress> = plan
+            .scenarios()
+            .iter()
+            .enumerate()
+            .map(|(index, planned)| {
+                let counts = self.scenario(index);
+                let scenario = planned.scenario();
+                let model = &scenario.model;
+                ScenarioProgress {
+                    name: scenario.name.clone(),
+                    elapsed: load.saturating_sub(scenario.start),
+                    duration: model.regular_duration(),
+                    vus: counts.vus,
+                    iterations: counts.completed,
+                    planned: model.planned_iterations(),
+                    ended: counts.ended,
+                    executor: model.executor_name(),
+                }
+            })
+            .collect();
+        let sum = |of: fn(&ScenarioCounts) -> u64| (0..scenarios.len()).map(|index| of(&self.scenario(index))).sum();
+        Progress {
+            elapsed: load,
+            vus_active,
+            vus_initialized,
+            completed: sum(|counts| counts.completed),
+            interrupted: sum(|counts| counts.interrupted),
+            scenarios,
+        }
+    }
+}

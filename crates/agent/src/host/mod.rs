@@ -1,0 +1,347 @@
+//! What a script's calls do: the host of one virtual user.
+
+mod http;
+mod names;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use throng_stats::{MetricId, TagSet, builtin};
+use throng_transport::http1::Pool;
+use throng_transport::{Clock, Nanos};
+use throng_vu::{Failure, Host, InstanceInfo, LogLevel, Reply, RequestSpec, ScenarioInfo, Timings, VuInfo};
+
+pub(crate) use http::{Prepared, Received};
+pub(crate) use names::Names;
+
+use crate::scenario::ScenarioShare;
+use crate::series::Place;
+use crate::shard::ShardContext;
+
+/// Most groups that may be open at once.
+const GROUPS_OPEN_MAX: usize = 32;
+/// Response buffers that a VU keeps for its next responses.
+const SPARE_BUFFERS_MAX: usize = 4;
+
+/// The host of one virtual user: its identity, its connections, and where it stands.
+pub(crate) struct VuHost {
+    pub(super) shard: Rc<ShardContext>,
+    pub(crate) identity: Identity,
+    pub(super) scenario: Option<Rc<ScenarioShare>>,
+    pub(super) place: Rc<Place>,
+    pub(super) vu_tags: TagSet,
+    groups: Vec<OpenGroup>,
+    tag_sets: Vec<TagSet>,
+    pub(super) pool: Pool,
+    pub(super) spare: Vec<Box<throng_transport::http1::ResponseBuffer>>,
+    pub(crate) sent_bytes: u64,
+    pub(crate) received_bytes: u64,
+    random: Random,
+    pub(crate) aborted: bool,
+}
+
+/// A VU's numbers and counters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Identity {
+    pub(crate) id_in_instance: u64,
+    pub(crate) id_in_test: u64,
+    /// Iterations begun before the present one.
+    pub(crate) iterations: u64,
+    pub(crate) iterations_in_scenario: u64,
+    /// Numbers of the present iteration in the scenario.
+    pub(crate) iteration_in_instance: u64,
+    pub(crate) iteration_in_test: u64,
+}
+
+struct OpenGroup {
+    path: String,
+    began: Nanos,
+    /// The place outside of it.
+    outer: Rc<Place>,
+}
+
+impl VuHost {
+    pub(crate) fn new(shard: &Rc<ShardContext>, identity: Identity) -> Self {
+        let seed = shard.settings.seed ^ identity.id_in_test.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Self {
+            place: shard.series.place(&shard.settings.tags),
+            shard: Rc::clone(shard),
+            identity,
+            scenario: None,
+            vu_tags: TagSet::empty(),
+            groups: Vec::new(),
+            tag_sets: vec![TagSet::empty()],
+            pool: Pool::default(),
+            spare: Vec::new(),
+            sent_bytes: 0,
+            received_bytes: 0,
+            random: Random(seed),
+            aborted: false,
+        }
+    }
+
+    /// Puts the VU into a scenario.
+    pub(crate) fn enter(&mut self, scenario: &Rc<ScenarioShare>) {
+        self.scenario = Some(Rc::clone(scenario));
+        self.identity.iterations_in_scenario = 0;
+        self.settle();
+    }
+
+    /// Puts the VU into the group of setup or teardown, as k6 names it.
+    pub(crate) fn enter_stage(&mut self, group: &str) {
+        let tags = self.shard.settings.tags.with("group", group);
+        self.place = self.shard.series.place(&tags);
+    }
+
+    /// Makes the VU ready for the next iteration.
+    pub(crate) fn begin_iteration(&mut self) {
+        if !self.groups.is_empty() {
+            self.groups.clear();
+            self.settle();
+        }
+    }
+
+    /// Closes what isn't to outlive an iteration.
+    pub(crate) fn end_iteration(&mut self) {
+        if self.shard.settings.close_after_iteration {
+            self.pool.clear();
+        }
+    }
+
+    /// Works out the place anew.
+    fn settle(&mut self) {
+        let base = self.scenario.as_ref().map_or(&self.shard.settings.tags, |scenario| &scenario.tags);
+        let mut tags = base.merged(&self.vu_tags);
+        if let Some(group) = self.groups.last() {
+            tags = tags.with("group", &group.path);
+        }
+        self.place = self.shard.series.place(&tags);
+    }
+
+    fn tag_set(&self, number: u32) -> Result<&TagSet, String> {
+        self.tag_sets.get(number as usize).ok_or_else(|| format!("there is no tag set {number}"))
+    }
+
+    /// Adds the bytes of this VU's connections to the metrics, as k6 does at the end of an iteration.
+    pub(crate) fn record_bytes(&mut self) {
+        for (metric, bytes) in [
+            (builtin::DATA_SENT, std::mem::take(&mut self.sent_bytes)),
+            (builtin::DATA_RECEIVED, std::mem::take(&mut self.received_bytes)),
+        ] {
+            if bytes > 0 {
+                let series = self.shard.series.of(metric, &self.place, &TagSet::empty());
+                self.shard.series.recorder.borrow_mut().increment(series, bytes);
+            }
+        }
+    }
+
+    fn source(&self) -> String {
+        match &self.scenario {
+            Some(scenario) => format!("scenario={} vu={}", scenario.name, self.identity.id_in_test),
+            None => String::new(),
+        }
+    }
+}
+
+impl Host for VuHost {
+    type Request = Prepared;
+    type Response = Received;
+
+    fn prepare(&mut self, spec: RequestSpec) -> Prepared {
+        let tags = self.tag_set(spec.tags).cloned();
+        Prepared::new(&self.shard, spec, tags)
+    }
+
+    fn send(
+        &mut self,
+        request: &Prepared,
+        body: Option<Vec<u8>>,
+    ) -> impl Future<Output = Result<Reply<Received>, Failure>> {
+        self.exchange(request, body)
+    }
+
+    fn body<'a>(&'a mut self, response: &'a Received) -> &'a [u8] {
+        response.buffer.body()
+    }
+
+    fn header(&mut self, response: &Received, name: &str) -> Option<String> {
+        response.header(name)
+    }
+
+    fn headers(&mut self, response: &Received) -> Vec<(String, String)> {
+        response.headers()
+    }
+
+    fn timings(&mut self, response: &Received) -> Timings {
+        response.timings
+    }
+
+    fn release(&mut self, response: Received) {
+        if self.spare.len() < SPARE_BUFFERS_MAX {
+            self.spare.push(response.buffer);
+        }
+    }
+
+    fn sleep(&mut self, duration: Duration) -> impl Future<Output = ()> {
+        self.shard.shard.sleep(duration)
+    }
+
+    fn intern_tags(&mut self, pairs: Vec<(String, String)>) -> Result<u32, String> {
+        const TAG_SETS_MAX: usize = 65_536;
+        if pairs.iter().any(|(key, _)| key.is_empty()) {
+            return Err("a tag's key is empty".into());
+        }
+        let tags = TagSet::from_pairs(pairs);
+        if let Some(known) = self.tag_sets.iter().position(|set| *set == tags) {
+            return Ok(known as u32);
+        }
+        if self.tag_sets.len() >= TAG_SETS_MAX {
+            return Err(format!("this VU has interned {TAG_SETS_MAX} sets of tags: use fewer different values"));
+        }
+        self.tag_sets.push(tags);
+        Ok(self.tag_sets.len() as u32 - 1)
+    }
+
+    fn register_check(&mut self, name: String, tags: u32) -> Result<u32, String> {
+        let tags = self.tag_set(tags)?.with("check", &name);
+        self.shard.checks.borrow_mut().register(name, tags)
+    }
+
+    fn record_check(&mut self, check: u32, passed: bool) -> Result<(), String> {
+        let series = self.shard.checks.borrow_mut().series(check, &self.place, &self.shard.series)?;
+        self.shard.series.recorder.borrow_mut().rate(series, passed);
+        Ok(())
+    }
+
+    fn enter_group(&mut self, name: String) -> Result<(), String> {
+        if name.contains("::") {
+            return Err(format!("the group's name {name:?} contains \"::\", which separates groups in a path"));
+        }
+        if self.groups.len() >= GROUPS_OPEN_MAX {
+            return Err(format!("{GROUPS_OPEN_MAX} groups are open: leave one before entering {name:?}"));
+        }
+        let outer = self.groups.last().map_or("", |group| group.path.as_str());
+        let path = format!("{outer}::{name}");
+        self.groups.push(OpenGroup { path, began: Clock::now(), outer: Rc::clone(&self.place) });
+        self.settle();
+        Ok(())
+    }
+
+    fn leave_group(&mut self) {
+        let Some(group) = self.groups.pop() else { return };
+        let series = self.shard.series.of(builtin::GROUP_DURATION, &self.place, &TagSet::empty());
+        self.shard.series.recorder.borrow_mut().record_ns(series, Clock::now().since(group.began));
+        self.place = group.outer;
+    }
+
+    fn add_metric(&mut self, metric: u32, value: f64, tags: u32) -> Result<(), String> {
+        let id: MetricId = *self.shard.settings.metrics.get(metric as usize).ok_or_else(|| {
+            format!("there is no metric {metric}: the script describes {}", self.shard.settings.metrics.len())
+        })?;
+        if !value.is_finite() {
+            self.log(LogLevel::Warn, &format!("a sample of metric {metric} is {value} and was left out"));
+            return Ok(());
+        }
+        let series = self.shard.series.of(id, &self.place, self.tag_set(tags)?);
+        self.shard.series.recorder.borrow_mut().add(series, value);
+        Ok(())
+    }
+
+    fn vu_info(&self) -> VuInfo {
+        VuInfo {
+            id_in_instance: self.identity.id_in_instance,
+            id_in_test: self.identity.id_in_test,
+            iteration_in_instance: self.identity.iterations,
+            iteration_in_scenario: self.identity.iterations_in_scenario,
+        }
+    }
+
+    fn scenario_info(&self) -> Option<ScenarioInfo> {
+        let scenario = self.scenario.as_ref()?;
+        Some(ScenarioInfo {
+            name: scenario.name.clone(),
+            executor: scenario.executor.to_owned(),
+            start_time_ms: scenario.started_unix_ms.get(),
+            progress: scenario.progress(),
+            iteration_in_instance: self.identity.iteration_in_instance,
+            iteration_in_test: self.identity.iteration_in_test,
+        })
+    }
+
+    fn instance_info(&self) -> InstanceInfo {
+        self.shard.instance_info()
+    }
+
+    fn set_tag(&mut self, key: String, value: Option<String>) {
+        self.vu_tags = match value {
+            Some(value) => self.vu_tags.with(&key, &value),
+            None => TagSet::from_pairs(self.vu_tags.iter().filter(|(known, _)| *known != key)),
+        };
+        self.settle();
+    }
+
+    fn abort(&mut self, message: &str) {
+        self.aborted = true;
+        self.shard.report_abort(message);
+    }
+
+    fn fail(&mut self, message: String) {
+        self.log(LogLevel::Error, &format!("the test was marked as failed: {message}"));
+        self.shard.report_fail(message);
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        let own = self.scenario.as_ref().and_then(|scenario| scenario.env.get(name));
+        own.or_else(|| self.shard.settings.env.get(name)).cloned()
+    }
+
+    fn setup_data(&self) -> Option<String> {
+        self.shard.setup_data.borrow().as_deref().map(str::to_owned)
+    }
+
+    fn now_ns(&self) -> u64 {
+        Clock::now().0
+    }
+
+    fn unix_ms(&self) -> u64 {
+        unix_ms()
+    }
+
+    fn random_next(&mut self) -> u64 {
+        self.random.next()
+    }
+
+    fn random_seed(&mut self, seed: u64) {
+        self.random = Random(seed);
+    }
+
+    fn log(&mut self, level: LogLevel, message: &str) {
+        if self.shard.logs.admits() {
+            self.shard.logs.send(level, message.to_owned(), self.source());
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): small, and any seed is a good one.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// Variables for scripts.
+pub(crate) type Environment = BTreeMap<String, String>;

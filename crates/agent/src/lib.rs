@@ -1,0 +1,28 @@
+//! Runs a test on this machine: shards over the cores, virtual users (VUs) on the shards, their samples merged.
+//!
+//! [`run`] takes a script's component and the layers of its options, and goes the run's path: describe the script,
+//! make the plan, start a shard per core, initialise the VUs, call setup, let the shards follow the schedule on their
+//! own, merge their windows every second and judge the thresholds, call teardown, report.
+//!
+//! A shard's thread holds everything its VUs touch, so nothing on the path of an iteration is shared or locked: the
+//! [`VuHost`](host::VuHost) of each VU turns the script's calls into requests of `transport` and into samples in the
+//! shard's recorder. Shards and the conductor talk by messages, a few a second.
+//!
+//! An [`Observer`] sees progress and messages; a [`RunHandle`] ends the run early. What the run came to is a
+//! [`RunResult`]; printing and exit codes are the command line's.
+//!
+//! Not here: building scripts, printing, anything of a cluster.
+
+mod command;
+mod conductor;
+mod health;
+mod host;
+mod inbox;
+mod observer;
+mod scenario;
+mod series;
+mod shard;
+mod stop;
+
+pub use conductor::{RunConfig, RunError, RunHandle, RunResult, run};
+pub use observer::{Ending, LogRecord, Observer, Progress, ScenarioProgress};

@@ -1,0 +1,85 @@
+//! What the outside sees of a run.
+
+use std::time::Duration;
+
+use throng_vu::LogLevel;
+
+/// A message for the person who runs the test.
+#[derive(Clone, Debug)]
+pub struct LogRecord {
+    /// How important it is.
+    pub level: LogLevel,
+    /// What it says.
+    pub message: String,
+    /// Where it comes from, for example `scenario=default vu=3`; empty for the run itself.
+    pub source: String,
+}
+
+/// How far one scenario is.
+#[derive(Clone, Debug)]
+pub struct ScenarioProgress {
+    /// Its name.
+    pub name: String,
+    /// Time since it began; zero before.
+    pub elapsed: Duration,
+    /// Its regular duration.
+    pub duration: Duration,
+    /// VUs that it has.
+    pub vus: u64,
+    /// Iterations completed.
+    pub iterations: u64,
+    /// Iterations in all, if that is fixed.
+    pub planned: Option<u64>,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// k6's name of its load model.
+    pub executor: &'static str,
+}
+
+/// How far the run is.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Time since the run began.
+    pub elapsed: Duration,
+    /// VUs in a scenario.
+    pub vus_active: u64,
+    /// VUs initialised.
+    pub vus_initialized: u64,
+    /// Iterations that ended by themselves.
+    pub completed: u64,
+    /// Iterations that were cut.
+    pub interrupted: u64,
+    /// Every scenario.
+    pub scenarios: Vec<ScenarioProgress>,
+}
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every scenario came to its end.
+    Finished,
+    /// By a signal, or by [`RunHandle::interrupt`](crate::RunHandle::interrupt).
+    Interrupted,
+    /// A threshold with `abortOnFail` failed.
+    ThresholdAbort,
+    /// The script called `abort`.
+    ScriptAbort(String),
+    /// setup failed.
+    SetupFailed(String),
+    /// setup took too long.
+    SetupTimeout(Duration),
+    /// teardown failed.
+    TeardownFailed(String),
+    /// teardown took too long.
+    TeardownTimeout(Duration),
+}
+
+/// Sees a run. Called on the conductor's thread; what takes long delays the next window, nothing else.
+pub trait Observer: Send {
+    /// The plan stands and the VUs are being made.
+    fn planned(&mut self, plan: &throng_plan::Plan);
+    /// Twice a second or so, and once at the end.
+    fn progress(&mut self, progress: &Progress);
+    /// A message.
+    fn log(&mut self, record: LogRecord);
+}

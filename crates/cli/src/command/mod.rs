@@ -1,0 +1,7 @@
+//! One module a command.
+
+pub(crate) mod build;
+pub(crate) mod new;
+pub(crate) mod options;
+pub(crate) mod run;
+pub(crate) mod target;

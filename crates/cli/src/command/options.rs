@@ -1,0 +1,104 @@
+//! The layers of options that come from outside the script, and its variables.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use serde_json::{Map, Value, json};
+use throng_plan::Layer;
+
+use crate::args::RunArgs;
+use crate::exit::{Exit, Failure};
+
+/// The configuration file's layer: the one that was named, or the user's own if there is one.
+pub(crate) fn config_layer(args: &RunArgs) -> Result<Option<Layer>, Failure> {
+    let invalid = |error: anyhow::Error| Failure::new(Exit::InvalidConfig, error);
+    let (path, named) = match &args.config {
+        Some(path) => (path.clone(), true),
+        None => match default_config() {
+            Some(path) => (path, false),
+            None => return Ok(None),
+        },
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if !named && error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            let error = anyhow!(error).context(format!("the configuration file {} can't be read", path.display()));
+            return Err(invalid(error));
+        }
+    };
+    let value = serde_json::from_str(&text)
+        .with_context(|| format!("the configuration file {} isn't valid JSON", path.display()))
+        .map_err(invalid)?;
+    Ok(Some(Layer { origin: path.display().to_string(), value }))
+}
+
+fn default_config() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let base = base.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".config")))?;
+    Some(base.join("throng/config.json"))
+}
+
+/// The command line's layer.
+pub(crate) fn flags_layer(args: &RunArgs) -> Result<Layer, Failure> {
+    let mut options = Map::new();
+    let mut set = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            options.insert(key.to_owned(), value);
+        }
+    };
+    set("vus", args.vus.map(Value::from));
+    set("iterations", args.iterations.map(Value::from));
+    set("duration", args.duration.clone().map(Value::from));
+    set("summaryTrendStats", args.summary_trend_stats.clone().map(Value::from));
+    set("summaryTimeUnit", args.summary_time_unit.clone().map(Value::from));
+    set("userAgent", args.user_agent.clone().map(Value::from));
+    set("minIterationDuration", args.min_iteration_duration.clone().map(Value::from));
+    for (key, given) in [
+        ("noSetup", args.no_setup),
+        ("noTeardown", args.no_teardown),
+        ("discardResponseBodies", args.discard_response_bodies),
+        ("noConnectionReuse", args.no_connection_reuse),
+        ("noVUConnectionReuse", args.no_vu_connection_reuse),
+    ] {
+        set(key, given.then(|| json!(true)));
+    }
+    if !args.tags.is_empty() {
+        set("tags", Some(json!(pairs(&args.tags, "--tag")?)));
+    }
+    Ok(Layer { origin: "command line".into(), value: Value::Object(options) })
+}
+
+/// The script's variables.
+pub(crate) fn environment(args: &RunArgs) -> Result<BTreeMap<String, String>, Failure> {
+    let mut variables = BTreeMap::new();
+    if args.include_system_env_vars {
+        let system = std::env::vars_os();
+        variables
+            .extend(system.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))));
+    }
+    let given = pairs(&args.env, "-e")?;
+    for name in given.keys() {
+        let valid = |(index, char): (usize, char)| {
+            char == '_' || char.is_ascii_alphabetic() || index > 0 && char.is_ascii_digit()
+        };
+        if name.is_empty() || !name.char_indices().all(valid) {
+            let error = anyhow!("-e {name}: a variable's name is a letter or _, then letters, digits or _");
+            return Err(Failure::new(Exit::InvalidConfig, error));
+        }
+    }
+    variables.extend(given);
+    Ok(variables)
+}
+
+fn pairs(given: &[String], flag: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let wrong: Vec<_> =
+        given.iter().filter(|pair| pair.split_once('=').is_none_or(|(name, _)| name.is_empty())).collect();
+    if !wrong.is_empty() {
+        let list = wrong.iter().map(|pair| format!("{flag} {pair}")).collect::<Vec<_>>().join(", ");
+        let error = anyhow!("{list}: write it as NAME=VALUE");
+        return Err(Failure::new(Exit::InvalidConfig, error));
+    }
+    Ok(given.iter().filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect())
+}

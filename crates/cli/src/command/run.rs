@@ -1,0 +1,159 @@
+//! `throng run`.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use throng_agent::{Ending, RunConfig, RunHandle, RunResult};
+use throng_stats::{Mode, json, text};
+
+use super::options;
+use crate::args::{Global, RunArgs, SummaryMode};
+use crate::build;
+use crate::exit::{Exit, Failure};
+use crate::printing::{self, Printer};
+
+/// The bytes that every WebAssembly binary begins with.
+const WASM_MAGIC: &[u8] = b"\0asm";
+
+pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
+    let component = component(&args.script, global)?;
+    let config = RunConfig {
+        component,
+        layers_below: options::config_layer(args)?.into_iter().collect(),
+        layers_above: vec![options::flags_layer(args)?],
+        env: options::environment(args)?,
+        cache_dir: build::components_directory(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        detail: args.summary_mode == SummaryMode::Full,
+        no_thresholds: args.no_thresholds,
+    };
+    let handle = RunHandle::default();
+    watch_signals(&handle)?;
+    let mut printer = Printer::new(global, &args.script);
+    let mut result = throng_agent::run(config, &handle, &mut printer)?;
+    printer.finish();
+    let settings = &mut result.report.settings;
+    settings.stdout_is_terminal = io::stdout().is_terminal();
+    settings.stderr_is_terminal = io::stderr().is_terminal();
+    settings.no_color = !printing::colours(global, settings.stdout_is_terminal);
+    summarize(&result, args, global)?;
+    Ok(verdict(&result, global))
+}
+
+/// Reads a component, or builds one from source first.
+fn component(script: &Path, global: &Global) -> Result<Vec<u8>, Failure> {
+    let is_source =
+        script.is_dir() || script.extension().is_some_and(|extension| extension == "rs" || extension == "toml");
+    if is_source {
+        let mut log = |line: &str| printing::note(line, global);
+        return Ok(build::compile(script, &mut log)?.bytes);
+    }
+    let bytes = read(script)?;
+    if !bytes.starts_with(WASM_MAGIC) {
+        let error = anyhow!(
+            "{} is neither a component nor a script's source: give a .wasm file made by `throng build`, a .rs file or \
+             a crate's directory",
+            script.display()
+        );
+        return Err(Failure::new(Exit::ScriptFailed, error));
+    }
+    Ok(bytes)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path)
+        .with_context(|| format!("the script {} can't be read", path.display()))
+        .map_err(|error| Failure::new(Exit::ScriptFailed, error))
+}
+
+/// The first signal ends the run in order, the second the process at once.
+fn watch_signals(handle: &RunHandle) -> Result<(), Failure> {
+    for signal in [SIGINT, SIGTERM] {
+        let exit = Exit::Interrupted as i32;
+        signal_hook::flag::register_conditional_shutdown(signal, exit, handle.flag())
+            .and_then(|_| signal_hook::flag::register(signal, handle.flag()))
+            .map_err(|error| Failure::new(Exit::Machine, anyhow!(error).context("signals can't be handled")))?;
+    }
+    Ok(())
+}
+
+fn summarize(result: &RunResult, args: &RunArgs, global: &Global) -> Result<(), Failure> {
+    match (&result.summarized, args.summary_mode) {
+        (Some(contents), _) => {
+            for (destination, content) in contents {
+                deliver(destination, content)?;
+            }
+        }
+        (None, SummaryMode::Disabled) => {}
+        (None, mode) => {
+            let mode = if mode == SummaryMode::Full { Mode::Full } else { Mode::Compact };
+            let colour = printing::colours(global, result.report.settings.stdout_is_terminal);
+            deliver("stdout", &text::render(&result.report, mode, colour))?;
+        }
+    }
+    if let Some(path) = &args.summary_export {
+        let mut content = serde_json::to_string_pretty(&json::handle_summary(&result.report))
+            .map_err(|error| Failure::new(Exit::Other, error))?;
+        content.push('\n');
+        deliver(&path.to_string_lossy(), &content)?;
+    }
+    Ok(())
+}
+
+fn deliver(destination: &str, content: &str) -> Result<(), Failure> {
+    let written = match destination {
+        "stdout" => io::stdout().write_all(content.as_bytes()),
+        "stderr" => io::stderr().write_all(content.as_bytes()),
+        path => fs::write(path, content),
+    };
+    match written {
+        // Whoever read the summary has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result
+            .with_context(|| format!("the summary can't be written to {destination}"))
+            .map_err(|error| Failure::new(Exit::Other, error)),
+    }
+}
+
+/// Says why the run isn't a success, and which code that has. The ending goes before thresholds, as in k6.
+fn verdict(result: &RunResult, global: &Global) -> Exit {
+    let failed = throng_stats::failed_metrics(&result.outcomes);
+    let (exit, message) = match &result.ending {
+        Ending::Interrupted => (Exit::Interrupted, Some("the run was interrupted".into())),
+        Ending::ScriptAbort(message) => (Exit::ScriptAborted, Some(format!("the script aborted the run: {message}"))),
+        Ending::SetupFailed(message) => (Exit::ScriptFailed, Some(format!("setup failed: {message}"))),
+        Ending::TeardownFailed(message) => (Exit::ScriptFailed, Some(format!("teardown failed: {message}"))),
+        Ending::SetupTimeout(limit) => (
+            Exit::SetupTimeout,
+            Some(format!("setup took longer than {limit:?}; the option setupTimeout sets that limit")),
+        ),
+        Ending::TeardownTimeout(limit) => (
+            Exit::TeardownTimeout,
+            Some(format!("teardown took longer than {limit:?}; the option teardownTimeout sets that limit")),
+        ),
+        Ending::ThresholdAbort | Ending::Finished => (Exit::Success, None),
+    };
+    if let Some(message) = message {
+        printing::error(&message, global);
+    }
+    if !failed.is_empty() {
+        let how = if result.ending == Ending::ThresholdAbort { ", which ended the run" } else { "" };
+        printing::error(&format!("thresholds on {} have failed{how}", failed.join(", ")), global);
+    }
+    if exit != Exit::Success {
+        return exit;
+    }
+    if !failed.is_empty() || result.ending == Ending::ThresholdAbort {
+        return Exit::ThresholdsFailed;
+    }
+    match &result.marked_failed {
+        Some(message) => {
+            printing::error(&format!("the script marked the run as failed: {message}"), global);
+            Exit::MarkedFailed
+        }
+        None => Exit::Success,
+    }
+}

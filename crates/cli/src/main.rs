@@ -1,0 +1,39 @@
+//! `throng`, the command line: reads what was typed, wires the crates, prints, and exits with the right code.
+
+mod args;
+mod build;
+mod command;
+mod exit;
+mod printing;
+mod scaffold;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            // Asking for help isn't wrong; anything else is an invalid configuration.
+            return if error.use_stderr() { Exit::InvalidConfig.into() } else { Exit::Success.into() };
+        }
+    };
+    let result = match args.command {
+        Command::Run(run) => command::run::run(&run, &args.global),
+        Command::Build(build) => command::build::run(&build, &args.global),
+        Command::New(new) => command::new::run(&new),
+        Command::Target(target) => command::target::run(&target),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            printing::error(&error.to_string(), &args.global);
+            error.exit.into()
+        }
+    }
+}

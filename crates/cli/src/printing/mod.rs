@@ -1,0 +1,152 @@
+//! Everything that is printed but the summary: notes, messages, progress. All of it goes to standard error, so that
+//! standard output holds the summary alone.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place of the program that prints")]
+
+mod bars;
+mod header;
+
+use std::io::{IsTerminal, stderr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use throng_agent::{LogRecord, Observer, Progress};
+use throng_plan::Plan;
+use throng_plan::duration::format as format_duration;
+use throng_vu::LogLevel;
+
+use crate::args::Global;
+use bars::Bars;
+
+/// How often a plain line of progress is printed.
+const LINE_EVERY: Duration = Duration::from_secs(1);
+
+/// Whether to colour what goes to a stream that is, or isn't, a terminal.
+pub(crate) fn colours(global: &Global, is_terminal: bool) -> bool {
+    is_terminal && !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A line on standard output.
+pub(crate) fn line(text: &str) {
+    println!("{text}");
+}
+
+/// A remark that `--quiet` silences.
+pub(crate) fn note(text: &str, global: &Global) {
+    if !global.quiet {
+        eprintln!("{text}");
+    }
+}
+
+/// An error; always printed.
+pub(crate) fn error(text: &str, global: &Global) {
+    eprintln!("{}", labelled(LogLevel::Error, text, "", colours(global, stderr().is_terminal())));
+}
+
+fn labelled(level: LogLevel, text: &str, source: &str, colours: bool) -> String {
+    let (label, colour) = match level {
+        LogLevel::Debug => ("DEBU", 34),
+        LogLevel::Info => ("INFO", 36),
+        LogLevel::Warn => ("WARN", 33),
+        LogLevel::Error => ("ERRO", 31),
+    };
+    let source = if source.is_empty() { String::new() } else { format!("  {source}") };
+    if colours {
+        format!("\x1b[{colour}m{label}\x1b[0m {text}\x1b[2m{source}\x1b[0m")
+    } else {
+        format!("{label} {text}{source}")
+    }
+}
+
+/// Prints a run as it goes.
+pub(crate) struct Printer {
+    script: PathBuf,
+    quiet: bool,
+    verbose: bool,
+    colours: bool,
+    /// On a terminal.
+    bars: Option<Bars>,
+    on_terminal: bool,
+    last_line: Option<Instant>,
+}
+
+impl Printer {
+    pub(crate) fn new(global: &Global, script: &Path) -> Self {
+        let on_terminal = stderr().is_terminal();
+        Self {
+            script: script.to_owned(),
+            quiet: global.quiet,
+            verbose: global.verbose,
+            colours: colours(global, on_terminal),
+            bars: None,
+            on_terminal,
+            last_line: None,
+        }
+    }
+
+    /// Leaves the last state of the bars standing.
+    pub(crate) fn finish(&mut self) {
+        if let Some(bars) = self.bars.take() {
+            bars.finish();
+        }
+    }
+
+    fn print_line(&mut self, progress: &Progress) {
+        let ended = progress.scenarios.iter().all(|scenario| scenario.ended);
+        if !ended && self.last_line.is_some_and(|last| last.elapsed() < LINE_EVERY) {
+            return;
+        }
+        self.last_line = Some(Instant::now());
+        eprintln!("{}", bars::running(progress));
+        for scenario in &progress.scenarios {
+            eprintln!("{}", bars::plain(scenario));
+        }
+    }
+}
+
+impl Observer for Printer {
+    fn planned(&mut self, plan: &Plan) {
+        if self.quiet {
+            return;
+        }
+        eprintln!("{}", header::render(&self.script, plan));
+        if self.on_terminal {
+            self.bars = Some(Bars::new(plan));
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        if self.quiet || progress.elapsed == Duration::ZERO {
+            return;
+        }
+        match &self.bars {
+            Some(bars) => bars.update(progress),
+            None => self.print_line(progress),
+        }
+    }
+
+    fn log(&mut self, record: LogRecord) {
+        if record.level == LogLevel::Debug && !self.verbose {
+            return;
+        }
+        let text = labelled(record.level, &record.message, &record.source, self.colours);
+        match &self.bars {
+            Some(bars) => bars.print_above(&text),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+/// `1m02.3s` as k6 shows the running time.
+fn clock(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    let tenths = elapsed.subsec_millis() / 100;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, minutes, seconds) => format!("{minutes}m{seconds:02}.{tenths}s"),
+        (hours, minutes, seconds) => format!("{hours}h{minutes:02}m{seconds:02}.{tenths}s"),
+    }
+}
+
+/// A duration as it would be written in options.
+fn short(duration: Duration) -> String {
+    format_duration(duration)
+}

@@ -1,0 +1,32 @@
+//! From what the user wrote to a validated plan of a run.
+//!
+//! Options come in layers: the script's, a file's, the command line's.
+//! [`resolve`] reads each strictly, lays the higher over the lower as k6 does, and turns
+//! the short forms (`vus`, `duration`, `iterations`) into scenarios. All that is wrong is
+//! reported at once, each with its path, its layer and a remedy. [`Plan::new`] checks
+//! the result against the script, orders the scenarios and numbers their VUs:
+//!
+//! ```text
+//! Layer* --resolve--> Options --Plan::new--> Plan --vus_on--> VUs of a shard
+//! ```
+//!
+//! Every [`Scenario`] has a [`LoadModel`] (k6 says executor), which says what may start
+//! when, given the time and what was done so far. It starts nothing itself.
+//!
+//! This crate has no clock, no files, no environment and no threads. It doesn't know
+//! flags or scripts: those who do make layers of them.
+
+pub mod duration;
+pub mod size;
+
+mod load_model;
+mod options;
+mod plan;
+mod scenario;
+mod system_tags;
+
+pub use load_model::LoadModel;
+pub use options::{Layer, OptionError, OptionErrors, Options, Resolved, ThrongOptions, resolve};
+pub use plan::{Plan, PlannedScenario, Shard};
+pub use scenario::Scenario;
+pub use system_tags::{SystemTag, SystemTags};

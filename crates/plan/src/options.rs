@@ -1,0 +1,130 @@
+//! Options: layers of what was typed, and what they mean together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use throng_stats::{Thresholds, TimeUnit, TrendStat};
+
+use crate::scenario::Scenario;
+use crate::system_tags::SystemTags;
+
+pub use error::{OptionError, OptionErrors};
+
+mod error;
+mod fields;
+mod members;
+mod partial;
+mod reader;
+mod scenarios;
+mod shortcuts;
+#[cfg(test)]
+mod tests;
+mod thresholds;
+
+/// Options from one place, in k6's shape.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Where they come from, for messages: `script`, `-c FILE`, `flags`.
+    pub origin: String,
+    /// An object with k6's keys; null is an empty one.
+    pub value: Value,
+}
+
+impl Layer {
+    /// Options from one place.
+    pub fn new(origin: impl Into<String>, value: Value) -> Self {
+        Self { origin: origin.into(), value }
+    }
+}
+
+/// The options of a run, complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// At least one, with distinct names.
+    pub scenarios: Vec<Scenario>,
+    /// What must hold for the run to pass.
+    pub thresholds: Thresholds,
+    /// Tags of all samples.
+    pub tags: BTreeMap<String, String>,
+    /// Header `user-agent` of requests that don't set it; throng's own without.
+    pub user_agent: Option<String>,
+    /// Whether bodies of responses are counted and dropped.
+    pub discard_response_bodies: bool,
+    /// Whether every request has a connection of its own.
+    pub no_connection_reuse: bool,
+    /// Whether connections are closed after each iteration.
+    pub no_vu_connection_reuse: bool,
+    /// The least time from one start of an iteration to the VU's next.
+    pub min_iteration_duration: Duration,
+    /// How long setup may take.
+    pub setup_timeout: Duration,
+    /// How long teardown may take.
+    pub teardown_timeout: Duration,
+    /// Whether setup is left out.
+    pub no_setup: bool,
+    /// Whether teardown is left out.
+    pub no_teardown: bool,
+    /// The statistics of trends that summaries show.
+    pub summary_trend_stats: Vec<TrendStat>,
+    /// The unit of times in the text summary; by size without.
+    pub summary_time_unit: Option<TimeUnit>,
+    /// The tags that throng sets itself.
+    pub system_tags: SystemTags,
+    /// What k6 doesn't have.
+    pub throng: ThrongOptions,
+    /// Where the scenarios and thresholds come from, for messages.
+    pub(crate) scenarios_origin: String,
+    pub(crate) thresholds_origin: String,
+}
+
+/// Options under the key `throng`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThrongOptions {
+    /// Memory that a VU's instance may have, in bytes: 1 MiB to 4 GiB, by default 64 MiB.
+    pub memory_limit_bytes: u64,
+    /// CPU time that a script may run without a host call; by default 10 s.
+    pub guest_time_limit: Duration,
+    /// Seed of the VUs' random numbers; a different one in every run without.
+    pub seed: Option<u64>,
+}
+
+impl Default for ThrongOptions {
+    fn default() -> Self {
+        Self { memory_limit_bytes: 64 << 20, guest_time_limit: Duration::from_secs(10), seed: None }
+    }
+}
+
+/// Options that could be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// The options.
+    pub options: Options,
+    /// What the user should know, each a sentence.
+    pub warnings: Vec<String>,
+}
+
+/// Lays options over each other, the lowest layer first, and reads what they mean.
+///
+/// A key in a higher layer replaces that of a lower one, maps included. A layer that sets
+/// `duration`, `iterations`, `stages` or `scenarios` drops all four of lower layers (k6's
+/// rule). Of what is left, the first that is given decides: `iterations`
+/// (shared-iterations), `duration` (constant-vus), `vus` alone (as many shared iterations as
+/// VUs, instead of scenarios), `scenarios`, or one iteration of one VU.
+///
+/// # Errors
+///
+/// Everything that is wrong in any layer, even where a higher layer replaces it: unknown keys,
+/// wrong types, values out of range, options of k6 that aren't supported yet, short forms
+/// that exclude each other.
+pub fn resolve(layers: &[Layer]) -> Result<Resolved, OptionErrors> {
+    let mut errors = Vec::new();
+    let mut warnings = Vec::new();
+    let mut merged = partial::Partial::default();
+    for layer in layers {
+        let upper = partial::Partial::read(layer, &mut errors);
+        merged = merged.overlaid(upper, &mut warnings);
+    }
+    let options = merged.into_options(&mut errors, &mut warnings);
+    if errors.is_empty() { Ok(Resolved { options, warnings }) } else { Err(OptionErrors(errors)) }
+}

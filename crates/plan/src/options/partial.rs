@@ -1,0 +1,266 @@
+//! One layer's options, read; and layers laid over each other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use throng_stats::{Thresholds, TimeUnit, TrendStat};
+
+use super::error::OptionError;
+use super::members::Members;
+use super::reader::{Place, Reader, suggestion};
+use super::shortcuts::Shortcuts;
+use super::{Layer, Options, ThrongOptions, fields, scenarios, thresholds};
+use crate::scenario::Scenario;
+use crate::size;
+use crate::system_tags::{SystemTag, SystemTags};
+
+/// The most VUs of a scenario (k6's limit).
+pub(super) const MAX_VUS: u64 = 100_000_000;
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+const SMALLEST: Duration = Duration::from_nanos(1);
+const MEMORY_LIMITS: std::ops::RangeInclusive<u64> = 1 << 20..=4 << 30;
+
+/// A value and the layer it comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Given<T> {
+    pub(super) value: T,
+    pub(super) origin: String,
+}
+
+/// The options that a layer, or several laid over each other, give.
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    pub(super) vus: Option<Given<u64>>,
+    pub(super) iterations: Option<Given<u64>>,
+    pub(super) duration: Option<Given<Duration>>,
+    pub(super) scenarios: Option<Given<Vec<Scenario>>>,
+    thresholds: Option<Given<Thresholds>>,
+    tags: Option<BTreeMap<String, String>>,
+    user_agent: Option<String>,
+    discard_response_bodies: Option<bool>,
+    no_connection_reuse: Option<bool>,
+    no_vu_connection_reuse: Option<bool>,
+    min_iteration_duration: Option<Duration>,
+    setup_timeout: Option<Duration>,
+    teardown_timeout: Option<Duration>,
+    no_setup: Option<bool>,
+    no_teardown: Option<bool>,
+    summary_trend_stats: Option<Vec<TrendStat>>,
+    summary_time_unit: Option<Option<TimeUnit>>,
+    system_tags: Option<SystemTags>,
+    memory_limit_bytes: Option<u64>,
+    guest_time_limit: Option<Duration>,
+    seed: Option<u64>,
+}
+
+impl Partial {
+    /// Reads a layer and notes everything in it that is wrong.
+    pub(super) fn read(layer: &Layer, errors: &mut Vec<OptionError>) -> Self {
+        let mut reader = Reader { origin: &layer.origin, errors };
+        if layer.value.is_null() {
+            return Self::default();
+        }
+        let Some(object) = reader.object(Place::new(&layer.value, "")) else {
+            return Self::default();
+        };
+        let known: Vec<_> = fields::TOP.into_iter().chain([fields::OWN]).collect();
+        reader.check_keys(("", "the options"), object, &known, &fields::TOP_NOT_YET);
+        let members = Members { object, path: "" };
+        let mut partial = Self::default();
+        partial.read_load(&members, &mut reader);
+        partial.read_behaviour(&members, &mut reader);
+        partial.read_own(&members, &mut reader);
+        partial
+    }
+
+    fn read_load(&mut self, members: &Members<'_>, reader: &mut Reader<'_>) {
+        let origin = reader.origin.to_owned();
+        fn given<T>(value: Option<T>, origin: &str) -> Option<Given<T>> {
+            let origin = origin.to_owned();
+            value.map(|value| Given { value, origin })
+        }
+        let vus = members.read(reader, "vus", |r, at| r.whole(at, 1, MAX_VUS));
+        self.vus = given(vus, &origin);
+        let iterations = members.read(reader, "iterations", |r, at| r.whole(at, 1, u64::MAX));
+        self.iterations = given(iterations, &origin);
+        let second = Duration::from_secs(1);
+        let duration = members.duration(reader, "duration", second);
+        self.duration = given(duration, &origin);
+        self.scenarios = given(members.read(reader, "scenarios", scenarios::read), &origin);
+        self.thresholds = given(members.read(reader, "thresholds", thresholds::read), &origin);
+    }
+
+    fn read_behaviour(&mut self, members: &Members<'_>, reader: &mut Reader<'_>) {
+        self.tags = members.read(reader, "tags", |r, at| r.strings(at, false));
+        self.user_agent = members.read(reader, "userAgent", user_agent);
+        self.discard_response_bodies = members.bool(reader, "discardResponseBodies");
+        self.no_connection_reuse = members.bool(reader, "noConnectionReuse");
+        self.no_vu_connection_reuse = members.bool(reader, "noVUConnectionReuse");
+        self.no_setup = members.bool(reader, "noSetup");
+        self.no_teardown = members.bool(reader, "noTeardown");
+        self.min_iteration_duration = members.duration(reader, "minIterationDuration", Duration::ZERO);
+        self.setup_timeout = members.duration(reader, "setupTimeout", SMALLEST);
+        self.teardown_timeout = members.duration(reader, "teardownTimeout", SMALLEST);
+        self.summary_trend_stats = members.read(reader, "summaryTrendStats", |r, at| r.list(at, trend_stat));
+        self.summary_time_unit = members.read(reader, "summaryTimeUnit", time_unit);
+        self.system_tags = members.read(reader, "systemTags", |r, at| {
+            let tags = r.list(at, system_tag)?;
+            Some(tags.into_iter().fold(SystemTags::NONE, SystemTags::with))
+        });
+    }
+
+    fn read_own(&mut self, members: &Members<'_>, reader: &mut Reader<'_>) {
+        let own = members.read(reader, fields::OWN, |r, at| r.object(at).cloned());
+        let Some(object) = own else {
+            return;
+        };
+        reader.check_keys((fields::OWN, "`throng`"), &object, &fields::THRONG, &[]);
+        let members = Members { object: &object, path: fields::OWN };
+        self.memory_limit_bytes = members.read(reader, "memoryLimit", memory_limit);
+        self.guest_time_limit = members.duration(reader, "guestTimeLimit", Duration::from_millis(1));
+        self.seed = members.read(reader, "seed", |r, at| r.whole(at, 0, u64::MAX));
+    }
+
+    /// Lays a higher layer over this one.
+    pub(super) fn overlaid(self, upper: Self, warnings: &mut Vec<String>) -> Self {
+        let replaces_load = upper.iterations.is_some() || upper.duration.is_some() || upper.scenarios.is_some();
+        if replaces_load && let Some(lower) = &self.scenarios {
+            let by = [
+                upper.scenarios.as_ref().map(|given| &given.origin),
+                upper.duration.as_ref().map(|given| &given.origin),
+                upper.iterations.as_ref().map(|given| &given.origin),
+            ];
+            let by = by.into_iter().flatten().next();
+            warnings.push(format!(
+                "the scenarios from {} are replaced by those from {}",
+                lower.origin,
+                by.map_or("a higher layer", String::as_str)
+            ));
+        }
+        let lower_load = (!replaces_load).then_some(());
+        Self {
+            vus: upper.vus.or(self.vus),
+            iterations: upper.iterations.or(lower_load.and(self.iterations)),
+            duration: upper.duration.or(lower_load.and(self.duration)),
+            scenarios: upper.scenarios.or(lower_load.and(self.scenarios)),
+            thresholds: upper.thresholds.or(self.thresholds),
+            tags: upper.tags.or(self.tags),
+            user_agent: upper.user_agent.or(self.user_agent),
+            discard_response_bodies: upper.discard_response_bodies.or(self.discard_response_bodies),
+            no_connection_reuse: upper.no_connection_reuse.or(self.no_connection_reuse),
+            no_vu_connection_reuse: upper.no_vu_connection_reuse.or(self.no_vu_connection_reuse),
+            min_iteration_duration: upper.min_iteration_duration.or(self.min_iteration_duration),
+            setup_timeout: upper.setup_timeout.or(self.setup_timeout),
+            teardown_timeout: upper.teardown_timeout.or(self.teardown_timeout),
+            no_setup: upper.no_setup.or(self.no_setup),
+            no_teardown: upper.no_teardown.or(self.no_teardown),
+            summary_trend_stats: upper.summary_trend_stats.or(self.summary_trend_stats),
+            summary_time_unit: upper.summary_time_unit.or(self.summary_time_unit),
+            system_tags: upper.system_tags.or(self.system_tags),
+            memory_limit_bytes: upper.memory_limit_bytes.or(self.memory_limit_bytes),
+            guest_time_limit: upper.guest_time_limit.or(self.guest_time_limit),
+            seed: upper.seed.or(self.seed),
+        }
+    }
+
+    /// Fills in defaults and turns short forms into scenarios.
+    pub(super) fn into_options(self, errors: &mut Vec<OptionError>, warnings: &mut Vec<String>) -> Options {
+        let shortcuts = Shortcuts {
+            vus: self.vus,
+            iterations: self.iterations,
+            duration: self.duration,
+            scenarios: self.scenarios,
+        };
+        let scenarios = shortcuts.into_scenarios(errors, warnings);
+        let thresholds =
+            self.thresholds.unwrap_or_else(|| Given { value: Thresholds::new(), origin: "defaults".to_owned() });
+        thresholds::warn_of_metadata(&thresholds.value, warnings);
+        let own = ThrongOptions::default();
+        let trend_stats = self.summary_trend_stats;
+        Options {
+            scenarios: scenarios.value,
+            thresholds: thresholds.value,
+            tags: self.tags.unwrap_or_default(),
+            user_agent: self.user_agent,
+            discard_response_bodies: self.discard_response_bodies.unwrap_or(false),
+            no_connection_reuse: self.no_connection_reuse.unwrap_or(false),
+            no_vu_connection_reuse: self.no_vu_connection_reuse.unwrap_or(false),
+            min_iteration_duration: self.min_iteration_duration.unwrap_or_default(),
+            setup_timeout: self.setup_timeout.unwrap_or(DEFAULT_TIMEOUT),
+            teardown_timeout: self.teardown_timeout.unwrap_or(DEFAULT_TIMEOUT),
+            no_setup: self.no_setup.unwrap_or(false),
+            no_teardown: self.no_teardown.unwrap_or(false),
+            summary_trend_stats: trend_stats.unwrap_or_else(TrendStat::defaults),
+            summary_time_unit: self.summary_time_unit.flatten(),
+            system_tags: self.system_tags.unwrap_or_default(),
+            throng: ThrongOptions {
+                memory_limit_bytes: self.memory_limit_bytes.unwrap_or(own.memory_limit_bytes),
+                guest_time_limit: self.guest_time_limit.unwrap_or(own.guest_time_limit),
+                seed: self.seed,
+            },
+            scenarios_origin: scenarios.origin,
+            thresholds_origin: thresholds.origin,
+        }
+    }
+}
+
+/// A header's value can't hold control characters.
+fn user_agent(reader: &mut Reader<'_>, place: Place<'_>) -> Option<String> {
+    let text = reader.string(place)?;
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        reader.fault(place.path(), "may not contain control characters");
+        return None;
+    }
+    Some(text)
+}
+
+fn trend_stat(reader: &mut Reader<'_>, place: Place<'_>) -> Option<TrendStat> {
+    let text = reader.string(place)?;
+    let stat = text.parse::<TrendStat>();
+    stat.map_err(|error| reader.fault(place.path(), error.to_string())).ok()
+}
+
+/// k6 takes an empty string as "by size".
+fn time_unit(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Option<TimeUnit>> {
+    let text = reader.string(place)?;
+    let unit = TimeUnit::parse(&text);
+    if unit.is_none() && !text.is_empty() {
+        let message = format!("there is no unit `{text}`; use s, ms or us");
+        reader.fault(place.path(), message);
+        return None;
+    }
+    Some(unit)
+}
+
+fn system_tag(reader: &mut Reader<'_>, place: Place<'_>) -> Option<SystemTag> {
+    let key = reader.string(place)?;
+    let tag = SystemTag::parse(&key);
+    if tag.is_none() {
+        let keys = SystemTag::ALL.map(SystemTag::as_str);
+        let hint = suggestion(&key, keys.into_iter()).unwrap_or_else(|| format!("; there are {}", keys.join(", ")));
+        reader.fault(place.path(), format!("there is no system tag `{key}`{hint}"));
+    }
+    tag
+}
+
+fn memory_limit(reader: &mut Reader<'_>, place: Place<'_>) -> Option<u64> {
+    let bytes = match place.value {
+        Value::String(text) => match size::parse(text) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                reader.fault(place.path(), error.to_string());
+                return None;
+            }
+        },
+        Value::Number(_) => reader.whole(place, 0, u64::MAX)?,
+        _ => return reader.wrong_type(place, "a size such as \"64MiB\", or a number of bytes"),
+    };
+    if !MEMORY_LIMITS.contains(&bytes) {
+        let message = format!("must be 1MiB to 4GiB, not {}", size::format(bytes));
+        reader.fault(place.path(), message);
+        return None;
+    }
+    Some(bytes)
+}

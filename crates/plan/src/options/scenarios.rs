@@ -1,0 +1,121 @@
+//! Reading `scenarios`.
+
+use std::time::Duration;
+
+use super::fields;
+use super::members::Members;
+use super::partial::MAX_VUS;
+use super::reader::{Place, Reader, member, suggestion};
+use crate::load_model::LoadModel;
+use crate::scenario::Scenario;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Reads all scenarios; none if any was at fault.
+pub(super) fn read(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Vec<Scenario>> {
+    let object = reader.object(place)?;
+    let scenarios: Vec<_> = object
+        .iter()
+        .map(|(name, value)| {
+            let path = member(place.path(), name);
+            read_scenario(reader, name, Place::new(value, &path))
+        })
+        .collect();
+    scenarios.into_iter().collect()
+}
+
+fn read_scenario(reader: &mut Reader<'_>, name: &str, place: Place<'_>) -> Option<Scenario> {
+    let faults = reader.errors.len();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.is_empty() || !name.chars().all(is_plain) {
+        let message = "a scenario's name consists of letters, digits, `_` and `-`";
+        reader.fault(place.path(), message);
+    }
+    let object = reader.object(place)?;
+    let members = Members { object, path: place.path() };
+    let executor = read_executor(reader, &members);
+    if let Some((executor, own)) = executor {
+        let known: Vec<_> = fields::SCENARIO.iter().chain(own).copied().collect();
+        let what = format!("a {executor} scenario");
+        reader.check_keys((place.path(), &what), object, &known, &fields::SCENARIO_NOT_YET);
+    }
+    let model = executor.and_then(|(executor, _)| read_model(reader, &members, executor));
+    let zero = Duration::ZERO;
+    let start = members.duration_or(reader, "startTime", zero, zero);
+    let graceful = Scenario::DEFAULT_GRACEFUL_STOP;
+    let graceful_stop = members.duration_or(reader, "gracefulStop", zero, graceful);
+    let exec = read_exec(reader, &members);
+    let env = members.read(reader, "env", |r, at| r.strings(at, true));
+    let tags = members.read(reader, "tags", |r, at| r.strings(at, false));
+    if reader.errors.len() > faults {
+        return None;
+    }
+    Some(Scenario {
+        name: name.to_owned(),
+        model: model?,
+        start: start?,
+        graceful_stop: graceful_stop?,
+        exec,
+        env: env.unwrap_or_default(),
+        tags: tags.unwrap_or_default(),
+    })
+}
+
+/// The executor's name, and the fields it has of its own.
+fn read_executor(reader: &mut Reader<'_>, members: &Members<'_>) -> Option<(&'static str, &'static [&'static str])> {
+    let names: Vec<_> = fields::EXECUTORS.iter().map(|(name, _)| *name).collect();
+    let path = members.path_of("executor");
+    let there_are = format!("; there are {}", names.join(", "));
+    members.require(reader, "executor", &there_are);
+    let executor = members.string(reader, "executor")?;
+    let known = fields::EXECUTORS.into_iter().find(|(name, _)| *name == executor);
+    if known.is_some() {
+        return known;
+    }
+    if fields::EXECUTORS_NOT_YET.contains(&executor.as_str()) {
+        let message = format!("`{executor}` isn't supported yet{there_are}");
+        reader.fault(&path, message);
+        return None;
+    }
+    let all = names.iter().chain(&fields::EXECUTORS_NOT_YET).copied();
+    let hint = suggestion(&executor, all);
+    let hint = hint.unwrap_or(there_are);
+    reader.fault(&path, format!("there is no executor `{executor}`{hint}"));
+    None
+}
+
+fn read_model(reader: &mut Reader<'_>, members: &Members<'_>, executor: &str) -> Option<LoadModel> {
+    let vus = members.whole_or_one(reader, "vus", MAX_VUS);
+    if executor == "constant-vus" {
+        members.require(reader, "duration", ", for example \"30s\"");
+        let duration = members.duration(reader, "duration", SECOND);
+        return Some(LoadModel::ConstantVus { vus: vus?, duration: duration? });
+    }
+    let iterations = members.whole_or_one(reader, "iterations", u64::MAX);
+    let max = LoadModel::DEFAULT_MAX_DURATION;
+    let max_duration = members.duration_or(reader, "maxDuration", SECOND, max);
+    let (vus, iterations, max_duration) = (vus?, iterations?, max_duration?);
+    if executor == "per-vu-iterations" {
+        return Some(LoadModel::PerVuIterations { vus, iterations, max_duration });
+    }
+    if iterations < vus {
+        let path = members.path_of("iterations");
+        reader.fault(&path, fewer_than_vus(iterations, vus));
+        return None;
+    }
+    Some(LoadModel::SharedIterations { vus, iterations, max_duration })
+}
+
+/// What is wrong with shared iterations that aren't enough for every VU.
+pub(super) fn fewer_than_vus(iterations: u64, vus: u64) -> String {
+    format!("must be at least the number of VUs, {vus}, not {iterations}: VUs share them")
+}
+
+fn read_exec(reader: &mut Reader<'_>, members: &Members<'_>) -> String {
+    let exec = members.string(reader, "exec");
+    if exec.as_deref() == Some("") {
+        let path = members.path_of("exec");
+        reader.fault(&path, "may not be empty; leave it out for `default`");
+    }
+    exec.unwrap_or_else(|| Scenario::DEFAULT.to_owned())
+}

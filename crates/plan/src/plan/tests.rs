@@ -1,0 +1,160 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use throng_stats::{Contains, Definition, Kind};
+
+use super::*;
+use crate::options::{Layer, resolve};
+
+fn options(value: Value) -> Options {
+    resolve(&[Layer::new("script", value)]).unwrap().options
+}
+
+fn plan_of(value: Value) -> Plan {
+    let functions = ["default", "other"].map(str::to_owned);
+    Plan::new(options(value), &functions, &Registry::new()).unwrap()
+}
+
+fn constant(vus: u64, start: u64, seconds: u64, graceful: u64) -> Value {
+    json!({
+        "executor": "constant-vus", "vus": vus, "duration": format!("{seconds}s"),
+        "startTime": format!("{start}s"), "gracefulStop": format!("{graceful}s"),
+    })
+}
+
+fn names(plan: &Plan) -> Vec<&str> {
+    let scenarios = plan.scenarios().iter();
+    scenarios.map(|planned| planned.scenario().name.as_str()).collect()
+}
+
+#[test]
+fn scenarios_are_ordered_by_start_and_name() {
+    let plan = plan_of(json!({"scenarios": {
+        "z": constant(1, 0, 1, 0), "a": constant(1, 5, 1, 0), "b": constant(1, 0, 1, 0),
+    }}));
+    assert_eq!(names(&plan), ["b", "z", "a"]);
+}
+
+#[test]
+fn scenarios_that_do_not_overlap_share_vus() {
+    let plan = plan_of(json!({"scenarios": {
+        "first": constant(10, 0, 10, 5), "second": constant(8, 15, 10, 0),
+    }}));
+    assert_eq!(plan.max_vus(), 10);
+    assert_eq!(plan.scenarios()[1].vus().first(), Some(&(0..8)));
+    assert_eq!(plan.duration(), Duration::from_secs(25));
+}
+
+#[test]
+fn a_graceful_period_keeps_vus_taken() {
+    let plan = plan_of(json!({"scenarios": {
+        "first": constant(10, 0, 10, 6), "second": constant(8, 15, 10, 0),
+    }}));
+    assert_eq!(plan.max_vus(), 18);
+    assert_eq!(plan.scenarios()[1].vus().first(), Some(&(10..18)));
+}
+
+#[test]
+fn numbers_that_became_free_are_used_first() {
+    let plan = plan_of(json!({"scenarios": {
+        "a": constant(5, 0, 10, 0), "b": constant(3, 0, 20, 0), "c": constant(6, 10, 20, 0),
+    }}));
+    assert_eq!(plan.max_vus(), 9);
+    assert_eq!(plan.scenarios()[2].vus(), [0..5, 8..9]);
+}
+
+#[test]
+fn every_fault_is_reported_with_its_remedy() {
+    let options = options(json!({
+        "scenarios": {"a": {"executor": "shared-iterations", "exec": "nope"}, "b": constant(1, 0, 1, 0)},
+        "thresholds": {"my_trend": ["avg<1"], "http_reqs": ["p(95)<1", "count>1"], "own": ["count<1"]},
+    }));
+    let mut registry = Registry::new();
+    let own = Definition::new("own", Kind::Trend, Contains::Default);
+    registry.register(own).unwrap();
+    let error = Plan::new(options, &["one".to_owned()], &registry).unwrap_err();
+    let messages: Vec<_> = error.0.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        messages,
+        [
+            "scenarios.a.exec (from script): the script has no function `nope`; it has one",
+            "scenarios.b.exec (from script): the script has no function `default`; it has one",
+            "thresholds (from script): there is no metric `my_trend`; declare it in the script or correct the name",
+            "thresholds (from script): `p(95)<1`: http_reqs is a counter, which has no `p(95)`; use count or rate",
+            "thresholds (from script): `count<1`: own is a trend, which has no `count`; use avg, min, med, max or p(N)",
+        ]
+    );
+}
+
+#[test]
+fn functions_are_found_by_name() {
+    let scenario = json!({"executor": "per-vu-iterations", "exec": "other"});
+    let plan = plan_of(json!({"scenarios": {"a": scenario}}));
+    assert_eq!(plan.scenarios()[0].function(), 1);
+}
+
+/// The most VUs planned at any time, found by looking at every begin.
+fn peak(plan: &Plan) -> u64 {
+    let at = |now: Duration| -> u64 {
+        let running = plan.scenarios().iter().map(PlannedScenario::scenario);
+        let running = running.filter(|s| s.start <= now && now < s.hard_end());
+        running.map(|scenario| scenario.model.vus()).sum()
+    };
+    let begins = plan.scenarios().iter().map(|p| p.scenario().start);
+    begins.map(at).max().unwrap_or_default()
+}
+
+proptest! {
+    #[test]
+    fn the_plan_has_as_many_vus_as_run_at_a_time(
+        scenarios in prop::collection::vec((1..30_u64, 0..40_u64, 1..20_u64, 0..10_u64), 1..12),
+    ) {
+        let named = scenarios.iter().enumerate().map(|(n, &(vus, start, seconds, graceful))| {
+            (format!("s{n}"), constant(vus, start, seconds, graceful))
+        });
+        let plan = plan_of(json!({"scenarios": named.collect::<serde_json::Map<_, _>>()}));
+        prop_assert_eq!(plan.max_vus(), peak(&plan));
+
+        for (n, planned) in plan.scenarios().iter().enumerate() {
+            let count: u64 = planned.vus().iter().map(|range| range.end - range.start).sum();
+            prop_assert_eq!(count, planned.scenario().model.vus());
+            let overlapping = plan.scenarios()[..n].iter()
+                .filter(|other| other.scenario().hard_end() > planned.scenario().start);
+            for range in overlapping.flat_map(PlannedScenario::vus) {
+                let shared = planned.vus().iter().any(|own| own.start < range.end && range.start < own.end);
+                prop_assert!(!shared, "a VU in two scenarios at a time");
+            }
+        }
+    }
+
+    #[test]
+    fn shards_divide_the_vus(vus in 1..500_u64, start in 0..500_u64, shards in 1..17_u32) {
+        let mut all = Vec::new();
+        for index in 0..shards {
+            let shard = Shard::new(index, shards);
+            let own: Vec<_> = shard.vus_in(start..start + vus).collect();
+            prop_assert!(own.iter().all(|&vu| shard.owns(vu)));
+            prop_assert!(own.is_sorted());
+            prop_assert_eq!(shard.vus_in(0..vus).count() as u64, shard.share_of(vus));
+            all.extend(own);
+        }
+        all.sort_unstable();
+        prop_assert_eq!(all, (start..start + vus).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn shares_differ_by_one_at_most(vus in 0..1_000_000_u64, shards in 1..65_u32) {
+        let shares = (0..shards).map(|index| Shard::new(index, shards).share_of(vus));
+        let shares: Vec<_> = shares.collect();
+        prop_assert_eq!(shares.iter().sum::<u64>(), vus);
+        prop_assert!(shares[0] - shares[shares.len() - 1] <= 1);
+    }
+}
+
+#[test]
+fn a_shard_has_the_vus_of_its_scenarios() {
+    let plan = plan_of(json!({"scenarios": {"a": constant(5, 0, 1, 0), "b": constant(2, 0, 1, 0)}}));
+    let shard = Shard::new(1, 2);
+    let of = |n: usize| plan.scenarios()[n].vus_on(shard).collect::<Vec<_>>();
+    assert_eq!((of(0), of(1)), (vec![1, 3], vec![5]));
+    assert_eq!(plan.vus_on(shard).collect::<Vec<_>>(), [1, 3, 5]);
+}

@@ -1,0 +1,113 @@
+//! The metrics that every run has, registered under these numbers in each
+//! [`crate::Registry`]. Names and meanings are k6's, but for `iterations_failed`.
+
+use crate::metric::{Contains, Kind, MetricId};
+
+/// The built-in metrics in the order of their numbers.
+pub(crate) const ALL: [(&str, Kind, Contains); 20] = [
+    ("vus", Kind::Gauge, Contains::Default),
+    ("vus_max", Kind::Gauge, Contains::Default),
+    ("iterations", Kind::Counter, Contains::Default),
+    ("iteration_duration", Kind::Trend, Contains::Time),
+    ("dropped_iterations", Kind::Counter, Contains::Default),
+    ("iterations_failed", Kind::Counter, Contains::Default),
+    ("checks", Kind::Rate, Contains::Default),
+    ("group_duration", Kind::Trend, Contains::Time),
+    ("data_sent", Kind::Counter, Contains::Data),
+    ("data_received", Kind::Counter, Contains::Data),
+    ("http_reqs", Kind::Counter, Contains::Default),
+    ("http_req_failed", Kind::Rate, Contains::Default),
+    ("http_req_duration", Kind::Trend, Contains::Time),
+    ("http_req_blocked", Kind::Trend, Contains::Time),
+    ("http_req_looking_up", Kind::Trend, Contains::Time),
+    ("http_req_connecting", Kind::Trend, Contains::Time),
+    ("http_req_tls_handshaking", Kind::Trend, Contains::Time),
+    ("http_req_sending", Kind::Trend, Contains::Time),
+    ("http_req_waiting", Kind::Trend, Contains::Time),
+    ("http_req_receiving", Kind::Trend, Contains::Time),
+];
+
+/// VUs that are in a scenario; summed over shards and agents.
+pub const VUS: MetricId = MetricId(0);
+/// VUs that exist; summed over shards and agents.
+pub const VUS_MAX: MetricId = MetricId(1);
+/// Iterations that ended by themselves.
+pub const ITERATIONS: MetricId = MetricId(2);
+/// How long they took, from the call until it returned.
+pub const ITERATION_DURATION: MetricId = MetricId(3);
+/// Iterations that could not be started.
+pub const DROPPED_ITERATIONS: MetricId = MetricId(4);
+/// Iterations that trapped, panicked or returned an error; counted among
+/// [`ITERATIONS`] too. k6 has no such metric; it appears only when it has samples.
+pub const ITERATIONS_FAILED: MetricId = MetricId(5);
+/// Share of checks that passed.
+pub const CHECKS: MetricId = MetricId(6);
+/// How long groups took.
+pub const GROUP_DURATION: MetricId = MetricId(7);
+/// Bytes written to sockets.
+pub const DATA_SENT: MetricId = MetricId(8);
+/// Bytes read from sockets.
+pub const DATA_RECEIVED: MetricId = MetricId(9);
+/// HTTP requests.
+pub const HTTP_REQS: MetricId = MetricId(10);
+/// Share of requests that failed.
+pub const HTTP_REQ_FAILED: MetricId = MetricId(11);
+/// Sending + waiting + receiving.
+pub const HTTP_REQ_DURATION: MetricId = MetricId(12);
+/// From wanting a connection to having it.
+pub const HTTP_REQ_BLOCKED: MetricId = MetricId(13);
+/// Resolving the name, which k6 always reports as 0; appears only when it has samples.
+pub const HTTP_REQ_LOOKING_UP: MetricId = MetricId(14);
+/// TCP connect; 0 on re-use.
+pub const HTTP_REQ_CONNECTING: MetricId = MetricId(15);
+/// TLS handshake; 0 on re-use and without TLS.
+pub const HTTP_REQ_TLS_HANDSHAKING: MetricId = MetricId(16);
+/// Writing the request.
+pub const HTTP_REQ_SENDING: MetricId = MetricId(17);
+/// Request written until the first byte of the response.
+pub const HTTP_REQ_WAITING: MetricId = MetricId(18);
+/// First byte until the last of the body.
+pub const HTTP_REQ_RECEIVING: MetricId = MetricId(19);
+
+/// Whether a metric is one of these.
+pub fn contains(metric: MetricId) -> bool {
+    metric.index() < ALL.len()
+}
+
+/// Whether the gauge is a count whose parts on shards and agents add up.
+pub(crate) fn is_summed_gauge(metric: MetricId) -> bool {
+    metric == VUS || metric == VUS_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_stand_for_their_names() {
+        for (metric, name) in [
+            (VUS, "vus"),
+            (VUS_MAX, "vus_max"),
+            (ITERATIONS, "iterations"),
+            (ITERATION_DURATION, "iteration_duration"),
+            (DROPPED_ITERATIONS, "dropped_iterations"),
+            (ITERATIONS_FAILED, "iterations_failed"),
+            (CHECKS, "checks"),
+            (GROUP_DURATION, "group_duration"),
+            (DATA_SENT, "data_sent"),
+            (DATA_RECEIVED, "data_received"),
+            (HTTP_REQS, "http_reqs"),
+            (HTTP_REQ_FAILED, "http_req_failed"),
+            (HTTP_REQ_DURATION, "http_req_duration"),
+            (HTTP_REQ_BLOCKED, "http_req_blocked"),
+            (HTTP_REQ_LOOKING_UP, "http_req_looking_up"),
+            (HTTP_REQ_CONNECTING, "http_req_connecting"),
+            (HTTP_REQ_TLS_HANDSHAKING, "http_req_tls_handshaking"),
+            (HTTP_REQ_SENDING, "http_req_sending"),
+            (HTTP_REQ_WAITING, "http_req_waiting"),
+            (HTTP_REQ_RECEIVING, "http_req_receiving"),
+        ] {
+            assert_eq!(ALL[metric.index()].0, name);
+        }
+    }
+}

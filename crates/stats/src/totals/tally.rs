@@ -1,0 +1,43 @@
+//! All metrics of one scope: the run, a scenario or a group.
+
+use super::cell::Cell;
+use crate::aggregate::Aggregate;
+use crate::builtin;
+use crate::checks::Checks;
+use crate::metric::MetricId;
+use crate::window::{Window, WindowSeries};
+
+/// What each metric and each check come to.
+#[derive(Debug, Clone)]
+pub(crate) struct Tally {
+    cells: Vec<Option<Cell>>,
+    checks: Checks,
+}
+
+impl Tally {
+    pub(super) fn new(metrics: usize) -> Self {
+        Self { cells: vec![None; metrics], checks: Checks::default() }
+    }
+
+    pub(super) fn merge(&mut self, window: &Window, series: &WindowSeries) {
+        Cell::merge_into(&mut self.cells[series.metric.index()], window, series);
+        if series.metric != builtin::CHECKS {
+            return;
+        }
+        // Without the tag `check` (its system tag is off, or the series overflowed) a
+        // check counts in the metric only.
+        if let (Some(name), Aggregate::Rate { trues, total }) = (series.tags.get("check"), &series.delta) {
+            let group = series.tags.get("group").unwrap_or("");
+            self.checks.add(group, name, *trues, total - trues);
+        }
+    }
+
+    pub(crate) fn metric(&self, metric: MetricId) -> Option<&Aggregate> {
+        let cell = self.cells.get(metric.index())?;
+        cell.as_ref().map(Cell::aggregate)
+    }
+
+    pub(crate) fn checks(&self) -> &Checks {
+        &self.checks
+    }
+}

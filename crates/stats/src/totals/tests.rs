@@ -1,0 +1,142 @@
+use std::time::Duration;
+
+use super::*;
+use crate::metric::{Contains, Definition, Kind};
+use crate::recorder::Recorder;
+use crate::tags::TagSet;
+use crate::window::SourceId;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn recorder(registry: &Arc<Registry>, source: u32) -> Recorder {
+    Recorder::new(Arc::clone(registry), SourceId(source))
+}
+
+fn gauge_of(totals: &Totals, metric: MetricId) -> (f64, f64, f64) {
+    match totals.metric(metric) {
+        Some(&Aggregate::Gauge { last, min, max }) => (last, min, max),
+        other => panic!("a gauge with samples, not {other:?}"),
+    }
+}
+
+#[test]
+fn counts_of_all_recorders_and_windows_add_up() {
+    let registry = Arc::new(Registry::new());
+    let mut totals = Totals::new(Arc::clone(&registry), &[]);
+    for source in 0..3 {
+        let mut recorder = recorder(&registry, source);
+        for window in 0..5 {
+            let tags = TagSet::from_pairs([("status", "200")]);
+            let id = recorder.series(builtin::HTTP_REQS, &tags);
+            recorder.increment(id, 10);
+            totals.merge(&recorder.take(SECOND * window));
+        }
+    }
+    let reqs = totals.metric(builtin::HTTP_REQS).unwrap();
+    assert_eq!(reqs.sum(), 150.0);
+    assert!(totals.metric(builtin::ITERATIONS).is_none());
+}
+
+#[test]
+fn submetrics_get_the_samples_with_their_tags_only() {
+    let registry = Arc::new(Registry::new());
+    let selector = Selector::parse("http_reqs{status:200,name:a}").unwrap();
+    let mut totals = Totals::new(Arc::clone(&registry), std::slice::from_ref(&selector));
+    let mut recorder = recorder(&registry, 0);
+    for (status, name, count) in [("200", "a", 1), ("200", "b", 2), ("500", "a", 4)] {
+        let tags = TagSet::from_pairs([("status", status), ("name", name), ("more", "x")]);
+        let id = recorder.series(builtin::HTTP_REQS, &tags);
+        recorder.increment(id, count);
+    }
+    totals.merge(&recorder.take(SECOND));
+    assert_eq!(totals.selected(&selector).unwrap().sum(), 1.0);
+    assert_eq!(totals.metric(builtin::HTTP_REQS).unwrap().sum(), 7.0);
+}
+
+#[test]
+fn expected_responses_are_always_kept_apart() {
+    let registry = Arc::new(Registry::new());
+    let mut totals = Totals::new(Arc::clone(&registry), &[]);
+    assert_eq!(totals.submetrics().count(), 0);
+    let mut recorder = recorder(&registry, 0);
+    for (expected, ms) in [("true", 1), ("false", 9)] {
+        let tags = TagSet::from_pairs([("expected_response", expected)]);
+        let id = recorder.series(builtin::HTTP_REQ_DURATION, &tags);
+        recorder.record_ns(id, ms * 1_000_000);
+    }
+    totals.merge(&recorder.take(SECOND));
+    let (selector, _, aggregate) = totals.submetrics().next().unwrap();
+    assert_eq!(selector.to_string(), EXPECTED_RESPONSES);
+    let Some(Aggregate::Trend(trend)) = aggregate else { panic!("a trend") };
+    assert_eq!((trend.count(), trend.max()), (1, 1.0));
+}
+
+#[test]
+fn vus_are_summed_over_recorders_and_bounds_are_those_of_whole_rounds() {
+    let registry = Arc::new(Registry::new());
+    let mut totals = Totals::new(Arc::clone(&registry), &[]);
+    let mut shards = [0, 1].map(|source| recorder(&registry, source));
+    for (second, vus) in [(1, [5.0, 5.0]), (2, [8.0, 7.0]), (3, [6.0, 6.0])] {
+        for (shard, count) in shards.iter_mut().zip(vus) {
+            let id = shard.series(builtin::VUS, &TagSet::empty());
+            shard.set(id, count);
+            totals.merge(&shard.take(SECOND * second));
+        }
+    }
+    assert_eq!(gauge_of(&totals, builtin::VUS), (12.0, 10.0, 15.0));
+}
+
+#[test]
+fn other_gauges_have_the_value_of_the_latest_window() {
+    let mut registry = Registry::new();
+    let definition = Definition::new("queue", Kind::Gauge, Contains::Default);
+    let queue = registry.register(definition).unwrap();
+    let registry = Arc::new(registry);
+    let mut totals = Totals::new(Arc::clone(&registry), &[]);
+    for (source, second, value) in [(0, 1, 4.0), (1, 3, 2.0), (0, 2, 9.0)] {
+        let mut recorder = recorder(&registry, source);
+        let id = recorder.series(queue, &TagSet::empty());
+        recorder.set(id, value);
+        totals.merge(&recorder.take(SECOND * second));
+    }
+    assert_eq!(gauge_of(&totals, queue), (2.0, 2.0, 9.0));
+}
+
+#[test]
+fn checks_are_counted_by_group_and_name_and_groups_are_seen() {
+    let registry = Arc::new(Registry::new());
+    let mut totals = Totals::new(Arc::clone(&registry), &[]);
+    let mut recorder = recorder(&registry, 0);
+    for (group, name, passed) in [("", "ready", true), ("::a", "ok", false), ("::a", "ok", true)] {
+        let tags = TagSet::from_pairs([("group", group), ("check", name)]);
+        let id = recorder.series(builtin::CHECKS, &tags);
+        recorder.rate(id, passed);
+    }
+    let silent = TagSet::from_pairs([("group", "::a::silent")]);
+    let id = recorder.series(builtin::GROUP_DURATION, &silent);
+    recorder.record_ns(id, 1);
+    totals.merge(&recorder.take(SECOND));
+    let checks = totals.checks().iter();
+    let seen: Vec<_> = checks.map(|c| (&*c.group, &*c.name, c.passes, c.fails)).collect();
+    assert_eq!(seen, [("", "ready", 1, 0), ("::a", "ok", 1, 1)]);
+    assert_eq!(totals.groups(), ["::a", "::a::silent"]);
+}
+
+#[test]
+fn detail_sorts_samples_into_scenarios_and_groups() {
+    let registry = Arc::new(Registry::new());
+    let mut totals = Totals::new(Arc::clone(&registry), &[]).with_detail();
+    let mut recorder = recorder(&registry, 0);
+    for (scenario, group, count) in [("s", "", 1), ("s", "::a", 2), ("s", "::a::b", 4), ("t", "", 8)] {
+        let tags = TagSet::from_pairs([("scenario", scenario), ("group", group)]);
+        let id = recorder.series(builtin::HTTP_REQS, &tags);
+        recorder.increment(id, count);
+    }
+    totals.merge(&recorder.take(SECOND));
+    let (name, scenario) = &totals.detail().unwrap().scenarios()[0];
+    let requests = |tally: &Tally| tally.metric(builtin::HTTP_REQS).unwrap().sum();
+    assert_eq!((name.as_str(), requests(&scenario.tally)), ("s", 7.0));
+    let outer = &scenario.groups[0];
+    assert_eq!((outer.name.as_str(), requests(&outer.tally)), ("a", 2.0));
+    assert_eq!(requests(&outer.groups[0].tally), 4.0);
+}

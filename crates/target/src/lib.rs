@@ -1,0 +1,26 @@
+//! The built-in HTTP/1.1 server, `throng target`: something to point a load at while trying and testing.
+//!
+//! [`Target::start`] listens with one shard of the ring driver per core. Besides plain answers it gives what a test of a
+//! load tester needs: delays, any status, bodies of any size, silence on demand, and exact counts of all it has served.
+//!
+//! Bytes go from a connection's task (`connection`) into its `Session`, which does no IO: it parses requests
+//! (`request`), finds what they ask for (`route`) and writes answers. What takes time (a delay, a long body, silence) it
+//! hands back to the task as a `Next`. Counts are kept by each shard alone (`counters`) and added up on demand.
+//!
+//! Not here: TLS, HTTP/2, files, compression, and time limits for clients that are slow. An idle connection costs its
+//! task's few hundred bytes and no buffer.
+
+mod answer;
+mod connection;
+mod counters;
+mod date;
+mod echo;
+mod refusal;
+mod request;
+mod route;
+mod server;
+mod session;
+mod silence;
+mod target;
+
+pub use target::{Target, TargetConfig, TargetError};

@@ -1,0 +1,76 @@
+use wasmtime::component::{
+    Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower,
+    types::{ComponentFunc, ComponentItem},
+};
+
+use crate::{load::LoadError, types::Description};
+
+/// `run(function)`.
+pub(crate) type Run = ((u32,), (Result<(), String>,));
+/// `describe()`.
+pub(crate) type Describe = ((), (Description,));
+/// `setup()`.
+pub(crate) type Setup = ((), (Result<Option<String>, String>,));
+/// `teardown()`.
+pub(crate) type Teardown = ((), (Result<(), String>,));
+/// `summarize(data)`.
+pub(crate) type Summarize = ((String,), (Result<Vec<(String, String)>, String>,));
+
+/// Where a component's exports are, so that a VU needs no look-up by name.
+#[derive(Clone, Copy)]
+pub(crate) struct Exports {
+    pub(crate) describe: ComponentExportIndex,
+    pub(crate) run: ComponentExportIndex,
+    pub(crate) setup: Option<ComponentExportIndex>,
+    pub(crate) teardown: Option<ComponentExportIndex>,
+    pub(crate) summarize: Option<ComponentExportIndex>,
+}
+
+/// Names of the exports that every script has.
+pub(crate) const REQUIRED: [&str; 2] = ["describe", "run"];
+
+impl Exports {
+    /// Finds the exports, and checks their types so that no VU meets a wrong one.
+    pub(crate) fn find<T: 'static>(pre: &InstancePre<T>) -> Result<Exports, LoadError> {
+        let missing = |name: &str| LoadError::WrongExport { name: name.to_owned(), reason: "it is missing".to_owned() };
+        Ok(Exports {
+            describe: find::<T, Describe>(pre, "describe")?.ok_or_else(|| missing("describe"))?,
+            run: find::<T, Run>(pre, "run")?.ok_or_else(|| missing("run"))?,
+            setup: find::<T, Setup>(pre, "setup")?,
+            teardown: find::<T, Teardown>(pre, "teardown")?,
+            summarize: find::<T, Summarize>(pre, "summarize")?,
+        })
+    }
+}
+
+/// A function's parameters and results as one type.
+pub(crate) trait Signature {
+    type Params: ComponentNamedList + Lower + 'static;
+    type Results: ComponentNamedList + Lift + 'static;
+}
+
+impl<P, R> Signature for (P, R)
+where
+    P: ComponentNamedList + Lower + 'static,
+    R: ComponentNamedList + Lift + 'static,
+{
+    type Params = P;
+    type Results = R;
+}
+
+fn find<T: 'static, S: Signature>(pre: &InstancePre<T>, name: &str) -> Result<Option<ComponentExportIndex>, LoadError> {
+    let component: &Component = pre.component();
+    let Some((item, index)) = component.get_export(None, name) else {
+        return Ok(None);
+    };
+    let wrong = |reason: String| LoadError::WrongExport { name: name.to_owned(), reason };
+    let ComponentItem::ComponentFunc(function) = item else {
+        return Err(wrong("it is no function".to_owned()));
+    };
+    check::<T, S>(pre, &function).map_err(|e| wrong(format!("{e:#}")))?;
+    Ok(Some(index))
+}
+
+fn check<T: 'static, S: Signature>(pre: &InstancePre<T>, function: &ComponentFunc) -> wasmtime::Result<()> {
+    function.typecheck::<S::Params, S::Results>(&pre.instance_type())
+}

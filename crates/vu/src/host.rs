@@ -1,0 +1,133 @@
+use std::{future::Future, time::Duration};
+
+use crate::types::{Failure, InstanceInfo, LogLevel, Reply, RequestSpec, ScenarioInfo, Timings, VuInfo};
+
+/// What a script can reach: one value a VU, given to [`Vu::new`](crate::Vu::new).
+///
+/// The methods are called on the VU's thread, on the guest's own stack, of
+/// which at least 120 KiB are free for the host. Only [`send`](Host::send) and
+/// [`sleep`](Host::sleep) may wait; their futures needn't be `Send`. When the
+/// future of a call is dropped, the one that it waits for is dropped too.
+///
+/// Of the two kinds of `Result<_, String>`, those of `intern_tags`,
+/// `register_check` and `enter_group` are handed to the guest; an `Err` of
+/// `record_check` and `add_metric` traps with that text, as
+/// [`FaultKind::Host`](crate::FaultKind::Host).
+pub trait Host: 'static {
+    /// A prepared request: what a guest's `request` stands for.
+    type Request: 'static;
+    /// A received response: what a guest's `response` stands for.
+    type Response: 'static;
+
+    /// Checks and encodes a request. What is invalid is reported by `send`.
+    fn prepare(&mut self, spec: RequestSpec) -> Self::Request;
+
+    /// Sends a prepared request, with `body` instead of its own where given, and
+    /// waits for the whole response.
+    ///
+    /// Its future is boxed for each call; below about 1,000 bytes the allocator
+    /// serves it from the thread's own cache.
+    fn send(
+        &mut self,
+        request: &Self::Request,
+        body: Option<Vec<u8>>,
+    ) -> impl Future<Output = Result<Reply<Self::Response>, Failure>>;
+
+    /// The body; empty when it was discarded.
+    fn body<'a>(&'a mut self, response: &'a Self::Response) -> &'a [u8];
+
+    /// The first header of this name in any case; bytes that aren't UTF-8 are
+    /// replaced.
+    fn header(&mut self, response: &Self::Response, name: &str) -> Option<String>;
+
+    /// All headers in the order received.
+    fn headers(&mut self, response: &Self::Response) -> Vec<(String, String)>;
+
+    /// How long each part of the exchange took.
+    fn timings(&mut self, response: &Self::Response) -> Timings;
+
+    /// Takes a response back that the guest dropped, or that was left when the
+    /// VU ended: its buffers can be used again.
+    fn release(&mut self, response: Self::Response);
+
+    /// Waits.
+    fn sleep(&mut self, duration: Duration) -> impl Future<Output = ()>;
+
+    /// Interns a set of tags; the later of two equal keys wins.
+    ///
+    /// # Errors
+    ///
+    /// For the guest: an empty key, too many sets.
+    fn intern_tags(&mut self, pairs: Vec<(String, String)>) -> Result<u32, String>;
+
+    /// Registers a check.
+    ///
+    /// # Errors
+    ///
+    /// For the guest: a name with `::`, too many checks.
+    fn register_check(&mut self, name: String, tags: u32) -> Result<u32, String>;
+
+    /// Counts one outcome of a registered check.
+    ///
+    /// # Errors
+    ///
+    /// Traps: a number that `register_check` never gave.
+    fn record_check(&mut self, check: u32, passed: bool) -> Result<(), String>;
+
+    /// Enters a group below the current one.
+    ///
+    /// # Errors
+    ///
+    /// For the guest: a name with `::`, too deep.
+    fn enter_group(&mut self, name: String) -> Result<(), String>;
+
+    /// Leaves the innermost group, if there is one.
+    fn leave_group(&mut self);
+
+    /// Adds a sample to a metric of the script's own.
+    ///
+    /// # Errors
+    ///
+    /// Traps: an index out of range.
+    fn add_metric(&mut self, metric: u32, value: f64, tags: u32) -> Result<(), String>;
+
+    /// The virtual user that this is.
+    fn vu_info(&self) -> VuInfo;
+
+    /// The scenario; `None` in setup and teardown.
+    fn scenario_info(&self) -> Option<ScenarioInfo>;
+
+    /// This agent's part of the run.
+    fn instance_info(&self) -> InstanceInfo;
+
+    /// Sets a tag for all later samples of this VU; `None` removes it.
+    fn set_tag(&mut self, key: String, value: Option<String>);
+
+    /// The whole run is to end. The call that asked for it ends with
+    /// [`FaultKind::Aborted`](crate::FaultKind::Aborted) right after.
+    fn abort(&mut self, message: &str);
+
+    /// The run goes on and is marked as failed.
+    fn fail(&mut self, message: String);
+
+    /// The value of an environment variable given to the script.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// What setup returned, JSON.
+    fn setup_data(&self) -> Option<String>;
+
+    /// Nanoseconds on a clock that never goes back.
+    fn now_ns(&self) -> u64;
+
+    /// Milliseconds since 1970.
+    fn unix_ms(&self) -> u64;
+
+    /// The next 64 random bits.
+    fn random_next(&mut self) -> u64;
+
+    /// Restarts the VU's generator from a seed.
+    fn random_seed(&mut self, seed: u64);
+
+    /// A message for the person who runs the test, at most 16 KiB.
+    fn log(&mut self, level: LogLevel, message: &str);
+}

@@ -1,0 +1,49 @@
+//! Compiles, instantiates and calls script components: the world `throng:script`.
+//!
+//! This crate alone owns wasmtime. It has no sockets, no executor and no
+//! timers: everything that a script asks for goes through the [`Host`] that
+//! the caller gives each virtual user (VU), so it is tested without a network.
+//!
+//! - [`Engine`] holds what all scripts of a process share: code generation
+//!   settings, the arenas that stacks and memories come from, the limits.
+//! - [`Ticker`] counts the 1-ms ticks by which runaway scripts are noticed.
+//! - [`Script`] is a component that was compiled once and checked to be one of
+//!   ours; clones share it between threads. Compiled code is kept on disk.
+//! - [`Vu`] is one instance with a store and a stack of its own. It stays on
+//!   the thread that made it. Its calls are futures: where a script waits, its
+//!   stack is parked and the future is pending.
+//! - [`Fault`] says why a call failed. A script's fault ends that call, never
+//!   the process, and touches no other VU.
+//!
+//! One iteration: [`Vu::run`] enters the guest on its own stack, the guest's
+//! imports call the VU's [`Host`], `send` and `sleep` may suspend, and the
+//! guest's `result` comes back as `Ok` or as a [`Fault`].
+
+mod arena;
+mod budget;
+mod cache;
+mod engine;
+mod exports;
+mod fault;
+mod host;
+mod link;
+mod load;
+mod memory_limit;
+mod script;
+mod state;
+mod ticker;
+mod types;
+mod vu;
+
+pub use arena::ArenaUsage;
+pub use engine::{Engine, EngineConfig, EngineError};
+pub use fault::{Fault, FaultKind};
+pub use host::Host;
+pub use load::LoadError;
+pub use script::Script;
+pub use ticker::Ticker;
+pub use types::{
+    Description, Failure, InstanceInfo, LogLevel, MetricDefinition, MetricKind, Reply, RequestSpec, ScenarioInfo,
+    Timings, VuInfo,
+};
+pub use vu::Vu;

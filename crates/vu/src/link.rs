@@ -1,0 +1,28 @@
+//! The imports of a script: `wit/script.wit` over [`Host`].
+
+mod http;
+mod run;
+
+use wasmtime::component::Linker;
+
+use crate::{
+    engine::Engine,
+    host::Host,
+    load::CONTRACT_VERSION,
+    state::{State, ThreadBound},
+};
+
+/// The data of a VU's store.
+type Data<H> = ThreadBound<State<H>>;
+
+/// A linker that provides every interface of the contract.
+pub(crate) fn linker<H: Host>(engine: &Engine) -> wasmtime::Result<Linker<Data<H>>> {
+    let mut linker = Linker::new(engine.wasmtime());
+    http::link(&mut linker)?;
+    run::link(&mut linker)?;
+    Ok(linker)
+}
+
+fn interface(name: &str) -> String {
+    format!("throng:script/{name}@{CONTRACT_VERSION}")
+}

@@ -1,0 +1,100 @@
+#![expect(unsafe_code, reason = "wasmtime wants data and futures to be Send, and VUs never leave their thread")]
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use slab::Slab;
+
+use crate::{budget::GuestBudget, engine::Limits, fault::Stop, host::Host, memory_limit::MemoryLimit};
+
+/// Most requests, and most responses, that a VU may hold at a time.
+const HELD_MAX: usize = 65_536;
+
+/// What belongs to one VU beside its instance: the store's data.
+pub(crate) struct State<H: Host> {
+    pub(crate) host: H,
+    pub(crate) requests: Slab<H::Request>,
+    pub(crate) responses: Slab<H::Response>,
+    pub(crate) memory: MemoryLimit,
+    pub(crate) budget: GuestBudget,
+    /// What `log.panic` left in this call.
+    pub(crate) panic_message: Option<String>,
+}
+
+impl<H: Host> State<H> {
+    pub(crate) fn new(host: H, limits: Limits) -> State<H> {
+        State {
+            host,
+            requests: Slab::new(),
+            responses: Slab::new(),
+            memory: MemoryLimit::new(limits.memory_bytes),
+            budget: GuestBudget::new(limits.guest_slices),
+            panic_message: None,
+        }
+    }
+
+    /// A call begins.
+    pub(crate) fn begin_call(&mut self) {
+        self.memory.forget_refusal();
+        self.budget.refill();
+        self.panic_message = None;
+    }
+
+    /// Holds a request for the guest, which knows it by the number returned.
+    pub(crate) fn hold_request(&mut self, request: H::Request) -> Result<u32, Stop> {
+        hold(&mut self.requests, request, "requests")
+    }
+
+    /// Holds a response for the guest, which knows it by the number returned.
+    pub(crate) fn hold_response(&mut self, response: H::Response) -> Result<u32, Stop> {
+        hold(&mut self.responses, response, "responses")
+    }
+}
+
+fn hold<T>(held: &mut Slab<T>, value: T, what: &str) -> Result<u32, Stop> {
+    if held.len() >= HELD_MAX {
+        return Err(Stop::Host(format!(
+            "the script holds {HELD_MAX} {what}, which is the limit: drop those that are done with"
+        )));
+    }
+    // Keys are below the number of values ever held together.
+    Ok(held.insert(value) as u32)
+}
+
+/// The value that a guest's handle stands for.
+pub(crate) fn held<T>(held: &Slab<T>, rep: u32) -> Result<&T, Stop> {
+    held.get(rep as usize).ok_or_else(|| Stop::Host(format!("no resource has the number {rep}")))
+}
+
+impl<H: Host> Drop for State<H> {
+    fn drop(&mut self) {
+        for response in self.responses.drain() {
+            self.host.release(response);
+        }
+    }
+}
+
+/// Calls itself `Send` and `Sync` to satisfy wasmtime's bounds.
+pub(crate) struct ThreadBound<T>(pub(crate) T);
+
+// SAFETY: values of this type exist only inside the store of a `Vu` and the
+// futures that its calls make, which live no longer than the call. `Vu` and the
+// future of `Vu::new` are neither `Send` nor `Sync`, calls borrow the `Vu`, and
+// wasmtime has no threads that touch a store. So a value is used and dropped on
+// the thread that made it.
+unsafe impl<T> Send for ThreadBound<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for ThreadBound<T> {}
+
+impl<F: Future> Future for ThreadBound<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: the field is pinned when the whole is; nothing moves it out, and
+        // there is no `Drop` or `Unpin` of our own.
+        unsafe { self.map_unchecked_mut(|bound| &mut bound.0) }.poll(cx)
+    }
+}

@@ -1,0 +1,217 @@
+//! The records of `wit/script.wit` as Rust types.
+
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+/// What a script asks for: `http.request-options`, as the guest gave it.
+///
+/// Nothing is checked yet. An invalid URL, method or header is reported by
+/// [`Host::send`](crate::Host::send).
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
+#[component(record)]
+pub struct RequestSpec {
+    /// The method, for example `GET`.
+    pub method: String,
+    /// An absolute URL.
+    pub url: String,
+    /// Headers in the order in which they are sent.
+    pub headers: Vec<(String, String)>,
+    /// The body; `None` and an empty one differ in `content-length`.
+    pub body: Option<Vec<u8>>,
+    /// Limit for the whole exchange in milliseconds; `None` is the default.
+    #[component(name = "timeout-ms")]
+    pub timeout_ms: Option<u32>,
+    /// The interned set of tags of this request's samples; 0 is the empty set.
+    pub tags: u32,
+    /// Whether the body is counted and dropped; `None` follows the options.
+    #[component(name = "discard-body")]
+    pub discard_body: Option<bool>,
+}
+
+/// A whole response, as [`Host::send`](crate::Host::send) returns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply<R> {
+    /// The status code, 100 to 999.
+    pub status: u16,
+    /// Bytes of the body, after transfer decoding.
+    pub body_size: u64,
+    /// Sending, waiting and receiving together, in nanoseconds.
+    pub duration_ns: u64,
+    /// What the guest's `response` stands for until it is dropped.
+    pub response: R,
+}
+
+/// A request without a response: `http.failure`.
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
+pub struct Failure {
+    /// k6's `error_code`, for example 1212 for a refused connection.
+    pub code: u16,
+    /// What happened, for a person.
+    pub message: String,
+    /// Nanoseconds until it failed.
+    #[component(name = "duration")]
+    pub duration_ns: u64,
+}
+
+/// The parts of one exchange in nanoseconds: `http.timings`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
+pub struct Timings {
+    /// From wanting a connection to having it.
+    #[component(name = "blocked")]
+    pub blocked_ns: u64,
+    /// Resolving the name.
+    #[component(name = "looking-up")]
+    pub looking_up_ns: u64,
+    /// TCP connect.
+    #[component(name = "connecting")]
+    pub connecting_ns: u64,
+    /// TLS handshake.
+    #[component(name = "tls-handshaking")]
+    pub tls_handshaking_ns: u64,
+    /// Writing the request.
+    #[component(name = "sending")]
+    pub sending_ns: u64,
+    /// Request written until the first byte of the response.
+    #[component(name = "waiting")]
+    pub waiting_ns: u64,
+    /// First byte until the last of the body.
+    #[component(name = "receiving")]
+    pub receiving_ns: u64,
+}
+
+/// The virtual user: `execution.vu-info`. Numbers begin at 1; setup and
+/// teardown run as 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
+pub struct VuInfo {
+    /// Number within this agent.
+    #[component(name = "id-in-instance")]
+    pub id_in_instance: u64,
+    /// Number within the whole run.
+    #[component(name = "id-in-test")]
+    pub id_in_test: u64,
+    /// Iterations this VU has begun before this one, in any scenario.
+    #[component(name = "iteration-in-instance")]
+    pub iteration_in_instance: u64,
+    /// The same for the current scenario.
+    #[component(name = "iteration-in-scenario")]
+    pub iteration_in_scenario: u64,
+}
+
+/// The scenario: `execution.scenario-info`.
+#[derive(Debug, Clone, PartialEq, ComponentType, Lower)]
+#[component(record)]
+pub struct ScenarioInfo {
+    /// Its key in `options.scenarios`.
+    pub name: String,
+    /// k6's name of the load model, for example `constant-vus`.
+    pub executor: String,
+    /// When it began, milliseconds since 1970.
+    #[component(name = "start-time-ms")]
+    pub start_time_ms: u64,
+    /// Share of it that is over, 0 to 1.
+    pub progress: f64,
+    /// Iterations begun in this agent before this one.
+    #[component(name = "iteration-in-instance")]
+    pub iteration_in_instance: u64,
+    /// This iteration's number in the whole run; no other has it.
+    #[component(name = "iteration-in-test")]
+    pub iteration_in_test: u64,
+}
+
+/// This agent's part of the run: `execution.instance-info`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
+pub struct InstanceInfo {
+    /// Time since the run began, nanoseconds.
+    #[component(name = "current-test-run-duration")]
+    pub current_test_run_duration_ns: u64,
+    /// Iterations that ended by themselves.
+    #[component(name = "iterations-completed")]
+    pub iterations_completed: u64,
+    /// Iterations that were cut.
+    #[component(name = "iterations-interrupted")]
+    pub iterations_interrupted: u64,
+    /// VUs that are in a scenario now.
+    #[component(name = "vus-active")]
+    pub vus_active: u64,
+    /// VUs that exist.
+    #[component(name = "vus-initialized")]
+    pub vus_initialized: u64,
+}
+
+/// How important a log message is: `log.level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub enum LogLevel {
+    /// For finding faults in the script.
+    #[component(name = "debug")]
+    Debug,
+    /// Of interest.
+    #[component(name = "info")]
+    Info,
+    /// Something to look at.
+    #[component(name = "warn")]
+    Warn,
+    /// Something that failed.
+    #[component(name = "error")]
+    Error,
+}
+
+/// How a metric's samples are combined: `metrics.kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub enum MetricKind {
+    /// Their sum.
+    #[component(name = "counter")]
+    Counter,
+    /// The last value, with the smallest and the largest.
+    #[component(name = "gauge")]
+    Gauge,
+    /// The share of samples that aren't zero.
+    #[component(name = "rate")]
+    Rate,
+    /// Their distribution.
+    #[component(name = "trend")]
+    Trend,
+}
+
+/// A metric of the script's own: `metrics.definition`. The name is as the
+/// guest gave it, not yet checked.
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
+#[component(record)]
+pub struct MetricDefinition {
+    /// Its name.
+    pub name: String,
+    /// How samples are combined.
+    pub kind: MetricKind,
+    /// Whether the values are times in milliseconds.
+    #[component(name = "is-time")]
+    pub is_time: bool,
+}
+
+/// What a script consists of: the export `describe`.
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
+#[component(record)]
+pub struct Description {
+    /// Options in k6's shape, a JSON object; empty for none.
+    pub options: String,
+    /// Names of the functions that scenarios may call; [`Vu::run`](crate::Vu::run)
+    /// takes an index into it.
+    pub functions: Vec<String>,
+    /// The script's metrics; [`Host::add_metric`](crate::Host::add_metric) gets
+    /// an index into it.
+    pub metrics: Vec<MetricDefinition>,
+    /// Whether `setup` does anything.
+    #[component(name = "has-setup")]
+    pub has_setup: bool,
+    /// Whether `teardown` does anything.
+    #[component(name = "has-teardown")]
+    pub has_teardown: bool,
+    /// Whether `summarize` does anything.
+    #[component(name = "has-summarize")]
+    pub has_summarize: bool,
+}

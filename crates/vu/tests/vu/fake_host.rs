@@ -1,0 +1,271 @@
+//! A host that answers from memory and writes down what it was asked.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    rc::Rc,
+    task::{Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use throng_vu::{Failure, Host, InstanceInfo, LogLevel, Reply, RequestSpec, ScenarioInfo, Timings, VuInfo};
+
+/// When a host call that may wait is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// At once.
+    No,
+    /// At its second poll, which it asks for itself.
+    Once,
+    /// Not before [`Journal::open`] is set.
+    Gate,
+}
+
+/// What hosts were asked, shared with the test.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    pub(crate) prepared: Vec<RequestSpec>,
+    pub(crate) sent: usize,
+    pub(crate) bodies: Vec<Vec<u8>>,
+    pub(crate) checks: Vec<(u32, bool)>,
+    pub(crate) released: usize,
+    pub(crate) slept: Vec<Duration>,
+    pub(crate) waits_dropped: usize,
+    pub(crate) said: Vec<String>,
+    pub(crate) messages: Vec<(LogLevel, usize)>,
+    pub(crate) open: bool,
+    pub(crate) parked: Vec<Waker>,
+}
+
+/// A host for one VU.
+pub(crate) struct FakeHost {
+    pub(crate) journal: Rc<RefCell<Journal>>,
+    pub(crate) wait: Wait,
+    /// Answers in order; a plain 200 when there is none.
+    pub(crate) failures: VecDeque<Option<Failure>>,
+    began: Instant,
+    random: u64,
+    registered: u32,
+}
+
+pub(crate) struct FakeResponse {
+    body: Vec<u8>,
+}
+
+impl FakeHost {
+    pub(crate) fn new(wait: Wait) -> FakeHost {
+        FakeHost {
+            journal: Rc::default(),
+            wait,
+            failures: VecDeque::new(),
+            began: Instant::now(),
+            random: 0,
+            registered: 0,
+        }
+    }
+
+    fn say(&self, text: impl Into<String>) {
+        self.journal.borrow_mut().said.push(text.into());
+    }
+}
+
+/// Notes when it is dropped before the wait is over.
+struct Waiting {
+    journal: Rc<RefCell<Journal>>,
+    is_over: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.journal.borrow_mut().waits_dropped += 1;
+        }
+    }
+}
+
+fn wait(journal: Rc<RefCell<Journal>>, wait: Wait) -> impl Future<Output = ()> {
+    let mut waiting = Waiting { journal, is_over: false };
+    let mut polls = 0;
+    poll_fn(move |cx| {
+        polls += 1;
+        let is_over = match wait {
+            Wait::No => true,
+            Wait::Once => polls > 1,
+            Wait::Gate => waiting.journal.borrow().open,
+        };
+        if is_over {
+            waiting.is_over = true;
+            return Poll::Ready(());
+        }
+        match wait {
+            Wait::Gate => waiting.journal.borrow_mut().parked.push(cx.waker().clone()),
+            _ => cx.waker().wake_by_ref(),
+        }
+        Poll::Pending
+    })
+}
+
+impl Host for FakeHost {
+    type Request = RequestSpec;
+    type Response = FakeResponse;
+
+    fn prepare(&mut self, spec: RequestSpec) -> RequestSpec {
+        self.journal.borrow_mut().prepared.push(spec.clone());
+        spec
+    }
+
+    async fn send(&mut self, _request: &RequestSpec, body: Option<Vec<u8>>) -> Result<Reply<FakeResponse>, Failure> {
+        wait(Rc::clone(&self.journal), self.wait).await;
+        let mut journal = self.journal.borrow_mut();
+        journal.sent += 1;
+        journal.bodies.extend(body);
+        match self.failures.pop_front().flatten() {
+            Some(failure) => Err(failure),
+            None => Ok(Reply {
+                status: 200,
+                body_size: 5,
+                duration_ns: 1234,
+                response: FakeResponse { body: b"hello".to_vec() },
+            }),
+        }
+    }
+
+    fn body<'a>(&'a mut self, response: &'a FakeResponse) -> &'a [u8] {
+        &response.body
+    }
+
+    fn header(&mut self, _response: &FakeResponse, name: &str) -> Option<String> {
+        (name == "x-kind").then(|| "fake".to_owned())
+    }
+
+    fn headers(&mut self, _response: &FakeResponse) -> Vec<(String, String)> {
+        vec![("x-kind".to_owned(), "fake".to_owned())]
+    }
+
+    fn timings(&mut self, _response: &FakeResponse) -> Timings {
+        Timings {
+            blocked_ns: 1,
+            looking_up_ns: 2,
+            connecting_ns: 3,
+            tls_handshaking_ns: 4,
+            sending_ns: 5,
+            waiting_ns: 6,
+            receiving_ns: 7,
+        }
+    }
+
+    fn release(&mut self, _response: FakeResponse) {
+        self.journal.borrow_mut().released += 1;
+    }
+
+    async fn sleep(&mut self, duration: Duration) {
+        wait(Rc::clone(&self.journal), self.wait).await;
+        self.journal.borrow_mut().slept.push(duration);
+    }
+
+    fn intern_tags(&mut self, pairs: Vec<(String, String)>) -> Result<u32, String> {
+        self.say(format!("intern {pairs:?}"));
+        Ok(7)
+    }
+
+    fn register_check(&mut self, name: String, tags: u32) -> Result<u32, String> {
+        self.say(format!("register {name} {tags}"));
+        self.registered += 1;
+        Ok(self.registered - 1)
+    }
+
+    fn record_check(&mut self, check: u32, passed: bool) -> Result<(), String> {
+        if check >= self.registered {
+            return Err(format!("no check has the number {check}"));
+        }
+        self.journal.borrow_mut().checks.push((check, passed));
+        Ok(())
+    }
+
+    fn enter_group(&mut self, name: String) -> Result<(), String> {
+        if name.contains("::") {
+            return Err("a group's name can't have `::`".to_owned());
+        }
+        self.say(format!("enter {name}"));
+        Ok(())
+    }
+
+    fn leave_group(&mut self) {
+        self.say("leave");
+    }
+
+    fn add_metric(&mut self, metric: u32, value: f64, tags: u32) -> Result<(), String> {
+        if metric > 0 {
+            return Err(format!("no metric has the number {metric}"));
+        }
+        self.say(format!("add {metric} {value} {tags}"));
+        Ok(())
+    }
+
+    fn vu_info(&self) -> VuInfo {
+        VuInfo { id_in_instance: 11, id_in_test: 12, iteration_in_instance: 13, iteration_in_scenario: 14 }
+    }
+
+    fn scenario_info(&self) -> Option<ScenarioInfo> {
+        Some(ScenarioInfo {
+            name: "main".to_owned(),
+            executor: "constant-vus".to_owned(),
+            start_time_ms: 21,
+            progress: 0.5,
+            iteration_in_instance: 22,
+            iteration_in_test: 23,
+        })
+    }
+
+    fn instance_info(&self) -> InstanceInfo {
+        InstanceInfo {
+            current_test_run_duration_ns: 21,
+            iterations_completed: 22,
+            iterations_interrupted: 23,
+            vus_active: 24,
+            vus_initialized: 25,
+        }
+    }
+
+    fn set_tag(&mut self, key: String, value: Option<String>) {
+        self.say(format!("tag {key} {value:?}"));
+    }
+
+    fn abort(&mut self, message: &str) {
+        self.say(format!("abort {message}"));
+    }
+
+    fn fail(&mut self, message: String) {
+        self.say(format!("fail {message}"));
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        Some(format!("value of {name}"))
+    }
+
+    fn setup_data(&self) -> Option<String> {
+        Some("{}".to_owned())
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.began.elapsed().as_nanos() as u64
+    }
+
+    fn unix_ms(&self) -> u64 {
+        1_700_000_000_000
+    }
+
+    fn random_next(&mut self) -> u64 {
+        self.random += 1;
+        self.random
+    }
+
+    fn random_seed(&mut self, seed: u64) {
+        self.random = seed;
+    }
+
+    fn log(&mut self, level: LogLevel, message: &str) {
+        self.journal.borrow_mut().messages.push((level, message.len()));
+    }
+}

@@ -1,0 +1,77 @@
+//! Components made of modules by hand, as `throng build` makes them of Rust.
+
+use throng_vu::{Engine, Script};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use crate::fake_host::FakeHost;
+
+/// The contract.
+pub(crate) const WIT: &str = include_str!("../../../../wit/script.wit");
+const GUEST: &str = include_str!("guest.wat");
+
+// The behaviours of `guest.wat`.
+pub(crate) const NOTHING: u32 = 0;
+pub(crate) const ROUND_TRIP: u32 = 1;
+pub(crate) const TRAP: u32 = 2;
+pub(crate) const ENDLESS_LOOP: u32 = 3;
+pub(crate) const ENDLESS_RECURSION: u32 = 4;
+pub(crate) const ALLOCATE_PAST_LIMIT: u32 = 5;
+pub(crate) const ABORT: u32 = 6;
+pub(crate) const ERROR: u32 = 7;
+pub(crate) const PANIC: u32 = 8;
+pub(crate) const MOVE_MEMORY: u32 = 9;
+pub(crate) const SLEEP: u32 = 10;
+pub(crate) const LONG_MESSAGE: u32 = 12;
+pub(crate) const UNKNOWN_CHECK: u32 = 13;
+pub(crate) const COPE_WITHOUT_MEMORY: u32 = 14;
+pub(crate) const COMPUTE_WITH_WAITS: u32 = 15;
+pub(crate) const COMPUTE: u32 = 16;
+pub(crate) const LOOK_AT_RESPONSE: u32 = 17;
+pub(crate) const KEEP_RESPONSE: u32 = 18;
+pub(crate) const SEND_BODY: u32 = 19;
+pub(crate) const FAILURE: u32 = 20;
+pub(crate) const EVERYTHING_ELSE: u32 = 21;
+pub(crate) const UNKNOWN_METRIC: u32 = 22;
+pub(crate) const TEXT_PAST_THE_END: u32 = 23;
+pub(crate) const HOLD_REQUESTS: u32 = 24;
+
+/// A component of a world of this text, from a module of that text.
+pub(crate) fn component(wit: &str, wat: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("script.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    let mut module = wat::parse_str(wat).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+}
+
+/// `guest.wat` as a component.
+pub(crate) fn guest() -> Vec<u8> {
+    component(WIT, GUEST)
+}
+
+/// A script with `describe` and `run` alone, which imports nothing.
+pub(crate) fn bare_guest() -> Vec<u8> {
+    let mut wit = String::new();
+    for item in WIT.split_inclusive(";\n") {
+        let is_optional =
+            ["setup", "teardown", "summarize"].iter().any(|name| item.contains(&format!("export {name}:")));
+        if !is_optional {
+            wit.push_str(item);
+        }
+    }
+    component(
+        &wit,
+        r#"(module
+            (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "describe") (result i32) (i32.const 64))
+            (func (export "run") (param i32) (result i32) (i32.const 64)))"#,
+    )
+}
+
+/// `guest.wat`, compiled.
+pub(crate) fn script(engine: &Engine) -> Script<FakeHost> {
+    Script::compile(engine, &guest()).unwrap()
+}

@@ -1,0 +1,301 @@
+;; A script by hand: `run` takes the number of a behaviour, named in guest.rs.
+(module
+  (import "throng:script/http@0.1.0" "[constructor]request"
+    (func $request (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "throng:script/http@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "throng:script/http@0.1.0" "[resource-drop]response" (func $drop_response (param i32)))
+  (import "throng:script/http@0.1.0" "[method]request.send" (func $send (param i32 i32)))
+  (import "throng:script/http@0.1.0" "[method]request.send-body" (func $send_body (param i32 i32 i32 i32)))
+  (import "throng:script/http@0.1.0" "[method]response.body" (func $body (param i32 i32)))
+  (import "throng:script/http@0.1.0" "[method]response.header" (func $header (param i32 i32 i32 i32)))
+  (import "throng:script/http@0.1.0" "[method]response.headers" (func $headers (param i32 i32)))
+  (import "throng:script/http@0.1.0" "[method]response.timings" (func $timings (param i32 i32)))
+  (import "throng:script/tags@0.1.0" "intern" (func $intern (param i32 i32 i32)))
+  (import "throng:script/checks@0.1.0" "register" (func $register (param i32 i32 i32 i32)))
+  (import "throng:script/checks@0.1.0" "record" (func $record (param i32 i32)))
+  (import "throng:script/checks@0.1.0" "record-all" (func $record_all (param i32 i32)))
+  (import "throng:script/groups@0.1.0" "enter" (func $enter (param i32 i32 i32)))
+  (import "throng:script/groups@0.1.0" "leave" (func $leave))
+  (import "throng:script/metrics@0.1.0" "add" (func $add (param i32 f64 i32)))
+  (import "throng:script/execution@0.1.0" "vu" (func $vu (param i32)))
+  (import "throng:script/execution@0.1.0" "scenario" (func $scenario (param i32)))
+  (import "throng:script/execution@0.1.0" "instance" (func $instance (param i32)))
+  (import "throng:script/execution@0.1.0" "set-tag" (func $set_tag (param i32 i32 i32 i32 i32)))
+  (import "throng:script/execution@0.1.0" "abort" (func $abort (param i32 i32)))
+  (import "throng:script/execution@0.1.0" "fail" (func $fail (param i32 i32)))
+  (import "throng:script/execution@0.1.0" "env" (func $env (param i32 i32 i32)))
+  (import "throng:script/execution@0.1.0" "setup-data" (func $setup_data (param i32)))
+  (import "throng:script/time@0.1.0" "sleep" (func $sleep (param i64)))
+  (import "throng:script/time@0.1.0" "now" (func $now (result i64)))
+  (import "throng:script/time@0.1.0" "unix-ms" (func $unix_ms (result i64)))
+  (import "throng:script/random@0.1.0" "next" (func $random (result i64)))
+  (import "throng:script/random@0.1.0" "seed" (func $seed (param i64)))
+  (import "throng:script/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+  (import "throng:script/log@0.1.0" "panic" (func $panic (param i32 i32)))
+
+  (memory (export "memory") 2)
+  (global $heap (mut i32) (i32.const 16384))
+  (global $prepared (mut i32) (i32.const 0))
+  (global $check (mut i32) (i32.const -1))
+
+  ;; Results of exports: 256 is ok, 272 an error. 512 takes results of imports.
+  (data (i32.const 1024) "GET")
+  (data (i32.const 1032) "http://target/")
+  (data (i32.const 1056) "no luck")
+  (data (i32.const 1072) "stop the run")
+  (data (i32.const 1088) "expected 200, got 503")
+  (data (i32.const 1120) "status is 200")
+  (data (i32.const 1136) "x-kind")
+  (data (i32.const 1152) "TARGET")
+  (data (i32.const 1168) "a::b")
+  (data (i32.const 1184) "{\"vus\":3}")
+  (data (i32.const 1200) "default")
+  (data (i32.const 1216) "wait_time")
+  ;; list<string> of functions at 1232, list<definition> at 1248
+  (data (i32.const 1232) "\b0\04\00\00\07\00\00\00")
+  (data (i32.const 1248) "\c0\04\00\00\09\00\00\00\03\01\00\00")
+  ;; two outcomes: check 0 passed, check 0 failed
+  (data (i32.const 1264) "\00\00\00\00\01\00\00\00\00\00\00\00\00\00\00\00")
+  ;; headers of the request: one pair, ("x-kind", "TARGET")
+  (data (i32.const 1280) "\70\04\00\00\06\00\00\00\80\04\00\00\06\00\00\00")
+
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+    (global.set $heap (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+
+  (func $assert (param i32) (if (i32.eqz (local.get 0)) (then (unreachable))))
+
+  (func $new_request (result i32)
+    (call $request
+      (i32.const 1024) (i32.const 3) (i32.const 1032) (i32.const 14)
+      (i32.const 1280) (i32.const 1)
+      (i32.const 1) (i32.const 1056) (i32.const 7)
+      (i32.const 1) (i32.const 1500) (i32.const 5)
+      (i32.const 1) (i32.const 1)))
+
+  (func $prepare
+    (if (i32.eqz (global.get $prepared)) (then
+      (global.set $prepared (call $new_request))
+      (call $register (i32.const 1120) (i32.const 13) (i32.const 0) (i32.const 512))
+      (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
+      (global.set $check (i32.load (i32.const 516))))))
+
+  ;; Sends; leaves the reply at 520 and returns the response.
+  (func $get (result i32)
+    (call $prepare)
+    (call $send (global.get $prepared) (i32.const 512))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
+    (i32.load (i32.const 544)))
+
+  (func $round_trip (local $response i32)
+    (local.set $response (call $get))
+    (call $record (global.get $check) (i32.eq (i32.load16_u (i32.const 520)) (i32.const 200)))
+    (call $drop_response (local.get $response)))
+
+  (func $spin (loop $again (br $again)))
+
+  (func $recurse (param i32) (result i32)
+    (i32.add (i32.const 1) (call $recurse (i32.add (local.get 0) (i32.const 1)))))
+
+  (func $grow_until_refused
+    (loop $again
+      (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))))
+
+  (func $move_memory (local $pages i32) (local $at i32)
+    (loop $step
+      ;; a mark at the start of each page that is there, and at the end
+      (local.set $at (i32.const 0))
+      (local.set $pages (memory.size))
+      (loop $mark
+        (i32.store offset=65532 (i32.mul (local.get $at) (i32.const 65536)) (i32.add (local.get $at) (i32.const 77)))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br_if $mark (i32.lt_u (local.get $at) (local.get $pages))))
+      (call $assert (i32.ne (memory.grow (local.get $pages)) (i32.const -1)))
+      (local.set $at (i32.const 0))
+      (loop $look
+        (call $assert (i32.eq
+          (i32.load offset=65532 (i32.mul (local.get $at) (i32.const 65536)))
+          (select (i32.add (local.get $at) (i32.const 77)) (i32.const 0)
+            (i32.lt_u (local.get $at) (local.get $pages)))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br_if $look (i32.lt_u (local.get $at) (memory.size))))
+      (br_if $step (i32.lt_u (memory.size) (i32.const 256)))))
+
+  (func $compute (param $ns i64) (local $end i64)
+    (local.set $end (i64.add (call $now) (local.get $ns)))
+    (loop $again (br_if $again (i64.lt_u (call $now) (local.get $end)))))
+
+  (func $compute_with_waits (local $i i32)
+    (loop $again
+      (call $compute (i64.const 60000000))
+      (call $sleep (i64.const 1))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $i) (i32.const 15)))))
+
+  (func $look_at_response (local $response i32)
+    (local.set $response (call $get))
+    (call $assert (i64.eq (i64.load (i32.const 528)) (i64.const 5)))
+    (call $assert (i64.eq (i64.load (i32.const 536)) (i64.const 1234)))
+    (call $body (local.get $response) (i32.const 600))
+    (call $assert (i32.eq (i32.load (i32.const 604)) (i32.const 5)))
+    (call $assert (i32.eq (i32.load8_u (i32.load (i32.const 600))) (i32.const 104)))
+    (call $header (local.get $response) (i32.const 1136) (i32.const 6) (i32.const 600))
+    (call $assert (i32.load8_u (i32.const 600)))
+    (call $assert (i32.eq (i32.load (i32.const 608)) (i32.const 4)))
+    (call $header (local.get $response) (i32.const 1152) (i32.const 6) (i32.const 600))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 600))))
+    (call $headers (local.get $response) (i32.const 600))
+    (call $assert (i32.eq (i32.load (i32.const 604)) (i32.const 1)))
+    (call $timings (local.get $response) (i32.const 600))
+    (call $assert (i64.eq (i64.load (i32.const 600)) (i64.const 1)))
+    (call $assert (i64.eq (i64.load (i32.const 608)) (i64.const 2)))
+    (call $assert (i64.eq (i64.load (i32.const 648)) (i64.const 7)))
+    (call $drop_response (local.get $response)))
+
+  (func $send_a_body
+    (call $prepare)
+    (call $send_body (global.get $prepared) (i32.const 1184) (i32.const 9) (i32.const 512))
+    (call $drop_response (i32.load (i32.const 544)))
+    (call $drop_request (global.get $prepared))
+    (global.set $prepared (i32.const 0)))
+
+  ;; The second request is to fail: code 1212, "refused".
+  (func $fail_to_send
+    (call $round_trip)
+    (call $send (global.get $prepared) (i32.const 512))
+    (call $assert (i32.load8_u (i32.const 512)))
+    (call $assert (i32.eq (i32.load16_u (i32.const 520)) (i32.const 1212)))
+    (call $assert (i32.eq (i32.load (i32.const 528)) (i32.const 7))))
+
+  (func $use_everything_else
+    (call $intern (i32.const 1280) (i32.const 1) (i32.const 512))
+    (call $assert (i32.eq (i32.load (i32.const 516)) (i32.const 7)))
+    (call $prepare)
+    (call $record_all (i32.const 1264) (i32.const 2))
+    (call $enter (i32.const 1120) (i32.const 13) (i32.const 512))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
+    (call $leave)
+    (call $enter (i32.const 1168) (i32.const 4) (i32.const 512))
+    (call $assert (i32.load8_u (i32.const 512)))
+    (call $add (i32.const 0) (f64.const 1.5) (i32.const 7))
+    (call $vu (i32.const 512))
+    (call $assert (i64.eq (i64.load (i32.const 520)) (i64.const 12)))
+    (call $scenario (i32.const 512))
+    (call $assert (i32.load8_u (i32.const 512)))
+    (call $assert (f64.eq (f64.load (i32.const 544)) (f64.const 0.5)))
+    (call $instance (i32.const 512))
+    (call $assert (i64.eq (i64.load (i32.const 544)) (i64.const 25)))
+    (call $set_tag (i32.const 1136) (i32.const 6) (i32.const 1) (i32.const 1152) (i32.const 6))
+    (call $set_tag (i32.const 1136) (i32.const 6) (i32.const 0) (i32.const 0) (i32.const 0))
+    (call $fail (i32.const 1056) (i32.const 7))
+    (call $env (i32.const 1152) (i32.const 6) (i32.const 512))
+    (call $assert (i32.load8_u (i32.const 512)))
+    (call $setup_data (i32.const 512))
+    (call $assert (i32.load8_u (i32.const 512)))
+    (call $assert (i64.eq (call $unix_ms) (i64.const 1700000000000)))
+    (call $seed (i64.const 40))
+    (call $assert (i64.eq (call $random) (i64.const 41)))
+    (call $log (i32.const 2) (i32.const 1056) (i32.const 7)))
+
+  (func (export "run") (param $what i32) (result i32)
+    (global.set $heap (i32.const 16384))
+    (block $b24 (block $b23 (block $b22 (block $b21 (block $b20
+    (block $b19 (block $b18 (block $b17 (block $b16 (block $b15
+    (block $b14 (block $b13 (block $b12 (block $b11 (block $b10
+    (block $b9 (block $b8 (block $b7 (block $b6 (block $b5
+    (block $b4 (block $b3 (block $b2 (block $b1 (block $b0
+      (br_table $b0 $b1 $b2 $b3 $b4 $b5 $b6 $b7 $b8 $b9 $b10 $b11 $b12 $b13 $b14 $b15 $b16
+        $b17 $b18 $b19 $b20 $b21 $b22 $b23 $b24 (local.get $what)))
+      ;; 0 nothing
+      (return (i32.const 256)))
+      ;; 1 round trip
+      (call $round_trip) (return (i32.const 256)))
+      ;; 2 trap
+      (unreachable))
+      ;; 3 endless loop
+      (call $spin) (return (i32.const 256)))
+      ;; 4 endless recursion
+      (drop (call $recurse (i32.const 0))) (return (i32.const 256)))
+      ;; 5 allocate past the limit
+      (call $grow_until_refused) (unreachable))
+      ;; 6 abort
+      (call $abort (i32.const 1072) (i32.const 12)) (return (i32.const 256)))
+      ;; 7 error
+      (i32.store8 (i32.const 272) (i32.const 1))
+      (i32.store (i32.const 276) (i32.const 1056))
+      (i32.store (i32.const 280) (i32.const 7))
+      (return (i32.const 272)))
+      ;; 8 panic
+      (call $panic (i32.const 1088) (i32.const 21)) (unreachable))
+      ;; 9 move memory
+      (call $move_memory) (return (i32.const 256)))
+      ;; 10 sleep
+      (call $sleep (i64.const 5000000)) (return (i32.const 256)))
+      ;; 11 one call that doesn't wait
+      (drop (call $now)) (return (i32.const 256)))
+      ;; 12 a message of 64 KiB
+      (memory.fill (i32.const 32768) (i32.const 65) (i32.const 65536))
+      (call $log (i32.const 1) (i32.const 32768) (i32.const 65536)) (return (i32.const 256)))
+      ;; 13 a check that was never registered
+      (call $record (i32.const 99) (i32.const 1)) (return (i32.const 256)))
+      ;; 14 cope with a refused allocation
+      (call $grow_until_refused) (return (i32.const 256)))
+      ;; 15 compute 15 x 60 ms, with waits
+      (call $compute_with_waits) (return (i32.const 256)))
+      ;; 16 compute 400 ms without
+      (call $compute (i64.const 400000000)) (return (i32.const 256)))
+      ;; 17 look at a response
+      (call $look_at_response) (return (i32.const 256)))
+      ;; 18 keep a response
+      (drop (call $get)) (return (i32.const 256)))
+      ;; 19 send a body
+      (call $send_a_body) (return (i32.const 256)))
+      ;; 20 a failure
+      (call $fail_to_send) (return (i32.const 256)))
+      ;; 21 everything else
+      (call $use_everything_else) (return (i32.const 256)))
+      ;; 22 a metric that isn't declared
+      (call $add (i32.const 9) (f64.const 1) (i32.const 0)) (return (i32.const 256)))
+      ;; 23 text past the end of memory
+      (call $log (i32.const 1) (i32.const 0x7fffff00) (i32.const 4096)) (return (i32.const 256)))
+      ;; 24 hold requests without end
+      (loop $again (drop (call $new_request)) (br $again))
+      (unreachable))
+
+  (func (export "describe") (result i32)
+    (i32.store (i32.const 700) (i32.const 1184))
+    (i32.store (i32.const 704) (i32.const 9))
+    (i32.store (i32.const 708) (i32.const 1232))
+    (i32.store (i32.const 712) (i32.const 1))
+    (i32.store (i32.const 716) (i32.const 1248))
+    (i32.store (i32.const 720) (i32.const 1))
+    (i32.store8 (i32.const 724) (i32.const 1))
+    (i32.const 700))
+
+  ;; setup returns what `describe` has as options
+  (func (export "setup") (result i32)
+    (i32.store (i32.const 740) (i32.const 0))
+    (i32.store8 (i32.const 744) (i32.const 1))
+    (i32.store (i32.const 748) (i32.const 1184))
+    (i32.store (i32.const 752) (i32.const 9))
+    (i32.const 740))
+
+  (func (export "teardown") (result i32)
+    (i32.store8 (i32.const 272) (i32.const 1))
+    (i32.store (i32.const 276) (i32.const 1056))
+    (i32.store (i32.const 280) (i32.const 7))
+    (i32.const 272))
+
+  ;; returns the pair ("x-kind", data)
+  (func (export "summarize") (param i32 i32) (result i32)
+    (i32.store (i32.const 760) (i32.const 1136))
+    (i32.store (i32.const 764) (i32.const 6))
+    (i32.store (i32.const 768) (local.get 0))
+    (i32.store (i32.const 772) (local.get 1))
+    (i32.store (i32.const 780) (i32.const 0))
+    (i32.store (i32.const 784) (i32.const 760))
+    (i32.store (i32.const 788) (i32.const 1))
+    (i32.const 780))
+)

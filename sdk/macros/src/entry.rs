@@ -1,0 +1,148 @@
+//! The code that registers a checked function.
+
+use crate::signature::Signature;
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::parse::Parser;
+use syn::{Error, LitStr, Result};
+
+/// The name in `#[scenario(name = "…")]`, else the function's.
+pub(crate) fn scenario_name(attribute: TokenStream, signature: &Signature) -> Result<LitStr> {
+    let mut name = None;
+    let parser = syn::meta::parser(|meta| {
+        if meta.path.is_ident("name") {
+            name = Some(meta.value()?.parse::<LitStr>()?);
+            Ok(())
+        } else {
+            Err(meta.error("unknown argument: `#[scenario]` knows `name = \"…\"`"))
+        }
+    });
+    parser.parse2(attribute)?;
+    match name {
+        Some(name) if name.value().is_empty() => Err(Error::new(name.span(), "a scenario function needs a name")),
+        Some(name) => Ok(name),
+        None => {
+            let text = signature.name.to_string();
+            Ok(LitStr::new(text.strip_prefix("r#").unwrap_or(&text), signature.name.span()))
+        }
+    }
+}
+
+/// Refuses arguments to an attribute that has none.
+pub(crate) fn no_arguments(attribute: TokenStream, name: &str) -> Result<()> {
+    if attribute.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::new_spanned(attribute, format!("`#[{name}]` takes no arguments")))
+    }
+}
+
+pub(crate) fn scenario(name: &LitStr, signature: &Signature) -> TokenStream {
+    let call = call_with_setup_data(signature);
+    let symbol = format!("#[scenario] \"{}\": a name belongs to one function", name.value());
+    register(
+        signature,
+        &symbol,
+        quote!(() -> ::core::result::Result<(), ::std::string::String>),
+        quote!(::throng::registry::outcome(#call)),
+        quote!(Scenario { name: #name, call: __throng_entry }),
+    )
+}
+
+pub(crate) fn options(signature: &Signature) -> TokenStream {
+    let function = &signature.name;
+    register(
+        signature,
+        "#[options]: a script has at most one",
+        quote!(() -> ::throng::options::Options),
+        quote!(::core::convert::Into::into(#function())),
+        quote!(OptionsHook { call: __throng_entry }),
+    )
+}
+
+pub(crate) fn setup(signature: &Signature) -> TokenStream {
+    let function = &signature.name;
+    let body = if signature.returns_result {
+        quote!(match #function() {
+            ::core::result::Result::Ok(data) => ::throng::registry::to_json(&data),
+            ::core::result::Result::Err(error) => ::throng::registry::failed(error),
+        })
+    } else if signature.returns_unit {
+        quote!({
+            #function();
+            ::core::result::Result::Ok(::core::option::Option::None)
+        })
+    } else {
+        quote!(::throng::registry::to_json(&#function()))
+    };
+    register(
+        signature,
+        "#[setup]: a script has at most one",
+        quote!(() -> ::core::result::Result<::core::option::Option<::std::string::String>, ::std::string::String>),
+        body,
+        quote!(SetupHook { call: __throng_entry }),
+    )
+}
+
+pub(crate) fn teardown(signature: &Signature) -> TokenStream {
+    let call = call_with_setup_data(signature);
+    register(
+        signature,
+        "#[teardown]: a script has at most one",
+        quote!(() -> ::core::result::Result<(), ::std::string::String>),
+        quote!(::throng::registry::outcome(#call)),
+        quote!(TeardownHook { call: __throng_entry }),
+    )
+}
+
+pub(crate) fn summary(signature: &Signature) -> TokenStream {
+    let function = &signature.name;
+    let data = quote!(::throng::registry::from_json(data)?);
+    let body = if signature.returns_result {
+        quote!(match #function(#data) {
+            ::core::result::Result::Ok(contents) => ::throng::registry::contents(contents),
+            ::core::result::Result::Err(error) => ::throng::registry::failed(error),
+        })
+    } else {
+        quote!(::throng::registry::contents(#function(#data)))
+    };
+    register(
+        signature,
+        "#[summary]: a script has at most one",
+        quote!((data: &str) -> ::core::result::Result<
+            ::std::vec::Vec<(::std::string::String, ::std::string::String)>,
+            ::std::string::String,
+        >),
+        body,
+        quote!(SummaryHook { call: __throng_entry }),
+    )
+}
+
+fn call_with_setup_data(signature: &Signature) -> TokenStream {
+    let function = &signature.name;
+    match &signature.parameter {
+        Some(data) => quote!(#function(::throng::registry::setup_data::<#data>()?)),
+        None => quote!(#function()),
+    }
+}
+
+/// An anonymous constant that holds the entry function and submits it to the registry.
+///
+/// The symbol name is what the compiler prints when there are two of them.
+fn register(
+    signature: &Signature,
+    symbol: &str,
+    entry_signature: TokenStream,
+    body: TokenStream,
+    registered: TokenStream,
+) -> TokenStream {
+    let span = signature.name.span();
+    let function = quote_spanned!(span=> fn __throng_entry #entry_signature { #body });
+    quote! {
+        const _: () = {
+            #[unsafe(export_name = #symbol)]
+            #function
+            ::throng::registry::inventory::submit! { ::throng::registry::#registered }
+        };
+    }
+}

@@ -1,0 +1,44 @@
+//! The component's exports, from the registry to the contract.
+
+use crate::bindings::{Description, Guest};
+use crate::{metrics, panic_hook, registry};
+
+/// Implements the world `script`; its exports are in [`crate::bindings`].
+pub(crate) struct Script;
+
+impl Guest for Script {
+    fn describe() -> Description {
+        panic_hook::install();
+        Description {
+            options: registry::options().map(|options| options.to_string()).unwrap_or_default(),
+            functions: registry::scenarios().map(|scenario| scenario.name.to_owned()).collect(),
+            metrics: metrics::definitions(),
+            has_setup: registry::setup_hook().is_some(),
+            has_teardown: registry::teardown_hook().is_some(),
+            has_summarize: registry::summary_hook().is_some(),
+        }
+    }
+
+    fn run(function: u32) -> Result<(), String> {
+        panic_hook::install();
+        match registry::scenarios().nth(function as usize) {
+            Some(scenario) => (scenario.call)(),
+            None => Err(format!("the script has no function of number {function}")),
+        }
+    }
+
+    fn setup() -> Result<Option<String>, String> {
+        panic_hook::install();
+        registry::setup_hook().map_or(Ok(None), |hook| (hook.call)())
+    }
+
+    fn teardown() -> Result<(), String> {
+        panic_hook::install();
+        registry::teardown_hook().map_or(Ok(()), |hook| (hook.call)())
+    }
+
+    fn summarize(data: String) -> Result<Vec<(String, String)>, String> {
+        panic_hook::install();
+        registry::summary_hook().map_or(Ok(Vec::new()), |hook| (hook.call)(&data))
+    }
+}

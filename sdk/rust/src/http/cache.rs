@@ -1,0 +1,107 @@
+//! Prepared requests that scripts didn't prepare themselves.
+//!
+//! A script calls `http::get(url)` in every iteration, mostly with few different URLs. Building and checking a request
+//! costs the host more than sending it, so those without headers and tags are kept: 64, found by hash in sets of two,
+//! of which the one not used last makes room. A script with ever new URLs pays for the hash and one comparison.
+
+use super::{Body, Method, Response};
+use crate::bindings::throng::script::http as host;
+use std::cell::RefCell;
+
+/// A power of two.
+const SETS: usize = 32;
+
+struct Entry {
+    key: u32,
+    method: Method,
+    content_type: Option<&'static str>,
+    url: Box<str>,
+    request: host::Request,
+}
+
+/// The more recently used entry is first. They are boxed since most sets stay empty in most scripts, and every VU has
+/// the array.
+type Set = [Option<Box<Entry>>; 2];
+
+thread_local! {
+    static CACHE: RefCell<[Set; SETS]> = const { RefCell::new([const { [None, None] }; SETS]) };
+}
+
+/// Sends a request that consists of no more than this.
+pub(super) fn send(method: &Method, url: &str, body: Option<Body<'_>>) -> Response {
+    let content_type = body.as_ref().and_then(|body| body.content_type);
+    let key = hash(method, url);
+    CACHE.with_borrow_mut(|cache| {
+        let [first, second] = &mut cache[key as usize % SETS];
+        let fits = |entry: &Entry| {
+            entry.key == key && *entry.url == *url && entry.method == *method && entry.content_type == content_type
+        };
+        if !first.as_deref().is_some_and(fits) {
+            std::mem::swap(first, second);
+            if !first.as_deref().is_some_and(fits) {
+                *first = None;
+            }
+        }
+        let entry = first.get_or_insert_with(|| {
+            let (method, request) = (method.clone(), prepare(method, url, content_type));
+            Box::new(Entry { key, method, content_type, url: url.into(), request })
+        });
+        Response::of(match body {
+            None => entry.request.send(),
+            Some(body) => entry.request.send_body(&body.bytes),
+        })
+    })
+}
+
+fn prepare(method: &Method, url: &str, content_type: Option<&str>) -> host::Request {
+    host::Request::new(&host::RequestOptions {
+        method: method.as_str().to_owned(),
+        url: url.to_owned(),
+        headers: content_type.map(|of| ("content-type".to_owned(), of.to_owned())).into_iter().collect(),
+        body: None,
+        timeout_ms: None,
+        tags: 0,
+        discard_body: None,
+    })
+}
+
+/// Multiplies and rotates four bytes at a time (Firefox's hash); only the high bits mix well, so they come down last.
+fn hash(method: &Method, url: &str) -> u32 {
+    const MULTIPLIER: u32 = 0x9e37_79b9;
+    let mix = |hash: u32, word: u32| (hash.rotate_left(5) ^ word).wrapping_mul(MULTIPLIER);
+    let (words, rest) = url.as_bytes().as_chunks::<4>();
+    let mut hash = mix(url.len() as u32, u32::from(method.as_str().as_bytes().first().copied().unwrap_or(0)));
+    for word in words {
+        hash = mix(hash, u32::from_le_bytes(*word));
+    }
+    for byte in rest {
+        hash = mix(hash, u32::from(*byte));
+    }
+    hash ^ (hash >> 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn urls_that_differ_in_a_number_spread_over_the_sets() {
+        let mut sets = HashMap::<usize, u32>::new();
+        for number in 0..3_200 {
+            let key = hash(&Method::Get, &format!("http://127.0.0.1:8080/items/{number}"));
+            *sets.entry(key as usize % SETS).or_default() += 1;
+        }
+        assert_eq!(sets.len(), SETS);
+        let fullest = sets.values().max().copied().unwrap_or(0);
+        assert!(fullest < 200, "100 are expected in each, one has {fullest}");
+    }
+
+    #[test]
+    fn the_hash_sees_every_byte_and_the_method() {
+        let of = |url: &str| hash(&Method::Get, url);
+        assert_ne!(of("http://a/bc"), of("http://a/bd"));
+        assert_ne!(of("http://a/b"), of("http://a/b\0"));
+        assert_ne!(of("http://a/"), hash(&Method::Head, "http://a/"));
+    }
+}

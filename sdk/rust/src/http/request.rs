@@ -1,0 +1,220 @@
+//! Requests with everything that can be said about them.
+
+use super::{Body, Method, Prepared, Response, cache};
+use crate::Tags;
+use crate::bindings::throng::script::http as host;
+use std::time::Duration;
+
+/// A request under construction.
+///
+/// Mistakes (an invalid URL or header) are no panic: sending gives a response with an error.
+#[derive(Clone, Debug)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct Request {
+    method: Method,
+    url: String,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+    timeout: Option<Duration>,
+    tags: Tags,
+    tag_pairs: Vec<(String, String)>,
+    discard_body: Option<bool>,
+}
+
+impl Request {
+    /// A request of any method.
+    pub fn new(method: impl Into<Method>, url: impl Into<String>) -> Self {
+        Self {
+            method: method.into(),
+            url: url.into(),
+            headers: Vec::new(),
+            body: None,
+            timeout: None,
+            tags: Tags::NONE,
+            tag_pairs: Vec::new(),
+            discard_body: None,
+        }
+    }
+
+    /// `GET url`
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::new(Method::Get, url)
+    }
+
+    /// `HEAD url`
+    pub fn head(url: impl Into<String>) -> Self {
+        Self::new(Method::Head, url)
+    }
+
+    /// `POST url`
+    pub fn post(url: impl Into<String>) -> Self {
+        Self::new(Method::Post, url)
+    }
+
+    /// `PUT url`
+    pub fn put(url: impl Into<String>) -> Self {
+        Self::new(Method::Put, url)
+    }
+
+    /// `PATCH url`
+    pub fn patch(url: impl Into<String>) -> Self {
+        Self::new(Method::Patch, url)
+    }
+
+    /// `DELETE url`
+    pub fn delete(url: impl Into<String>) -> Self {
+        Self::new(Method::Delete, url)
+    }
+
+    /// Adds a header. `host`, `content-length`, `user-agent` and `connection` are added where they are missing.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body, and its content type where it brings one and no header said it.
+    pub fn body<'a>(mut self, body: impl Into<Body<'a>>) -> Self {
+        let body = body.into();
+        if let Some(content_type) = body.content_type
+            && !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
+            self.headers.push(("content-type".to_owned(), content_type.to_owned()));
+        }
+        self.body = Some(body.bytes.into_owned());
+        self
+    }
+
+    /// Sets a value as the body, in JSON.
+    ///
+    /// # Panics
+    ///
+    /// When the value has no JSON form.
+    #[track_caller]
+    pub fn json<T: serde::Serialize + ?Sized>(self, value: &T) -> Self {
+        self.body(super::json(value))
+    }
+
+    /// Limits the whole exchange; 60 s otherwise.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Adds a tag to this request's samples. Each different set of tags is kept, so values are few.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tag_pairs.push((key.into(), value.into()));
+        self
+    }
+
+    /// Tags this request's samples with an interned set, which costs less than pair by pair.
+    pub fn tags(mut self, set: Tags) -> Self {
+        self.tags = set;
+        self
+    }
+
+    /// Sets the tag `name`, under which many URLs count as one.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.tag("name", name)
+    }
+
+    /// Counts and drops the response's body, whatever the option `discardResponseBodies` says.
+    pub fn discard_body(mut self) -> Self {
+        self.discard_body = Some(true);
+        self
+    }
+
+    /// Keeps the response's body, whatever the option `discardResponseBodies` says.
+    pub fn keep_body(mut self) -> Self {
+        self.discard_body = Some(false);
+        self
+    }
+
+    /// Sends it and waits for the whole response.
+    ///
+    /// # Panics
+    ///
+    /// When tags are given both as a set and by pairs, a tag has no key, or this VU has made 65,536 different sets.
+    #[track_caller]
+    pub fn send(self) -> Response {
+        if self.is_plain() {
+            return cache::send(&self.method, &self.url, None);
+        }
+        self.prepare().send()
+    }
+
+    /// Has the host check and encode it, for sending it many times.
+    ///
+    /// # Panics
+    ///
+    /// As [`Request::send`].
+    #[track_caller]
+    pub fn prepare(self) -> Prepared {
+        let tags = if self.tag_pairs.is_empty() {
+            self.tags
+        } else {
+            assert!(
+                self.tags == Tags::NONE,
+                "a request gets its tags as one set or by pairs (`tag`, `name`), not both"
+            );
+            Tags::new(self.tag_pairs)
+        };
+        Prepared::new(&host::RequestOptions {
+            method: self.method.as_str().to_owned(),
+            url: self.url,
+            headers: self.headers,
+            body: self.body,
+            timeout_ms: self.timeout.map(milliseconds),
+            tags: tags.number(),
+            discard_body: self.discard_body,
+        })
+    }
+
+    fn is_plain(&self) -> bool {
+        self.headers.is_empty()
+            && self.body.is_none()
+            && self.timeout.is_none()
+            && self.tag_pairs.is_empty()
+            && self.tags == Tags::NONE
+            && self.discard_body.is_none()
+    }
+}
+
+/// Whole milliseconds, at least one, at most 49 days.
+fn milliseconds(limit: Duration) -> u32 {
+    u32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_never_rounded_to_none() {
+        assert_eq!(milliseconds(Duration::ZERO), 1);
+        assert_eq!(milliseconds(Duration::from_micros(1_001)), 2);
+        assert_eq!(milliseconds(Duration::MAX), u32::MAX);
+    }
+
+    #[test]
+    fn a_header_of_the_scripts_wins_over_the_bodys_content_type() {
+        let types = |request: Request| {
+            request
+                .headers
+                .into_iter()
+                .filter(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+                .collect::<Vec<_>>()
+        };
+        let own = types(Request::post("http://a/").header("Content-Type", "text/x").json(&1));
+        assert_eq!(own, [("Content-Type".to_owned(), "text/x".to_owned())]);
+        assert_eq!(types(Request::post("http://a/").json(&1))[0].1, "application/json");
+    }
+
+    #[test]
+    fn only_a_request_of_method_and_url_is_kept_prepared() {
+        assert!(Request::get("http://a/").is_plain());
+        assert!(!Request::get("http://a/").body("").is_plain());
+        assert!(!Request::get("http://a/").name("a").is_plain());
+        assert!(!Request::get("http://a/").discard_body().is_plain());
+        assert!(!Request::get("http://a/").timeout(Duration::from_secs(1)).is_plain());
+    }
+}

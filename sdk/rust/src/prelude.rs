@@ -1,0 +1,14 @@
+//! What a script usually needs: `use throng::prelude::*;`.
+
+pub use crate::Tags;
+pub use crate::checks::check_tagged;
+pub use crate::environment::{env, env_or};
+pub use crate::group::group;
+pub use crate::options::{Options, Scenario};
+pub use crate::summary::Summary;
+pub use crate::time::sleep;
+pub use crate::{check, metrics, tags};
+pub use crate::{execution, http, log, random, time};
+pub use crate::{options, scenario, setup, summary, teardown};
+pub use serde_json::{Value, json};
+pub use std::time::Duration;

@@ -10,10 +10,10 @@ use futures_lite::future::yield_now;
 use throng_plan::{LoadModel, PlannedScenario};
 use throng_stats::{TagSet, builtin};
 use throng_transport::{Clock, Nanos};
-use throng_vu::{Fault, FaultKind, Host, LogLevel};
+use throng_vu::{Host, LogLevel};
 
 use crate::command::ScenarioCounts;
-use crate::host::{Environment, unix_ms};
+use crate::host::{Environment, Errands, Iteration, VuHost, unix_ms};
 use crate::series::IterationSeries;
 use crate::shard::{ShardContext, VuSlot};
 use crate::stop::{Listener, Stop};
@@ -135,95 +135,72 @@ impl ScenarioShare {
         self.change(|counts| (counts.vus, counts.ended) = (0, true));
     }
 
-    /// One VU's iterations.
+    /// One VU's iterations: the script asks for each by [`next_iteration`], until there is none. After a fault the VU
+    /// is made anew and goes on.
     async fn run_vu(self: Rc<Self>, shard: &Rc<ShardContext>, mut slot: VuSlot) {
         let mut listener = Listener::new(&self.stop);
-        let mut done = 0;
-        while !listener.is_raised() {
-            let now = Clock::now();
-            let Some(number) = self.take_iteration(shard, now, done) else { break };
+        loop {
             if let Err(fault) = slot.make_ready(shard, &self).await {
                 shard.logs.report(LogLevel::Error, &format!("a VU could not be made: {fault}"), &self.name);
                 break;
             }
-            done += 1;
-            if !self.iterate(shard, &mut slot, &mut listener, number).await {
-                break;
+            let Some(vu) = slot.vu.as_mut() else { break };
+            let errand = vu.host().errand();
+            let result = listener.unless_stopped(Errands::of(errand, vu.run(self.function))).await;
+            let within = vu.host_mut().iteration.take();
+            match (result, within) {
+                (Some(Ok(())), _) => break,
+                (Some(Err(fault)), Some(iteration)) if !vu.host().aborted => {
+                    self.end_iteration(vu.host_mut(), iteration, Clock::now(), Err(fault.to_string()));
+                    // After a trap the instance can't be called again.
+                    slot.drop_vu();
+                }
+                (Some(Err(fault)), None) => {
+                    vu.host_mut().log(LogLevel::Error, &format!("the VU ends, outside of an iteration: {fault}"));
+                    slot.drop_vu();
+                    break;
+                }
+                (result, within) => {
+                    let cut = within.is_some();
+                    self.change(|counts| counts.interrupted += u64::from(cut));
+                    vu.host_mut().record_bytes();
+                    drop(result);
+                    slot.drop_vu();
+                    break;
+                }
             }
         }
-        self.record_dropped(shard, done);
+        self.record_dropped(shard, slot.iterations_in_scenario());
         self.change(|counts| counts.vus = counts.vus.saturating_sub(1));
         slot.leave();
         shard.give_back(vec![slot]);
     }
 
-    /// Runs one iteration and counts it. False when the VU is to run no more.
-    async fn iterate(&self, shard: &Rc<ShardContext>, slot: &mut VuSlot, listener: &mut Listener, number: u64) -> bool {
-        let Some(vu) = slot.vu.as_mut() else { return false };
-        let turn = shard.shard.turn_number();
-        let host = vu.host_mut();
-        host.identity.iteration_in_instance = self.begun.get() - 1;
-        host.identity.iteration_in_test = number;
-        host.begin_iteration();
-        let began = Clock::now();
-        let result = listener.unless_stopped(vu.run(self.function)).await;
-        let took = Clock::now().since(began);
-        let host = vu.host_mut();
-        host.identity.iterations += 1;
-        host.identity.iterations_in_scenario += 1;
+    /// Counts and records an iteration that came to its end, in one way or the other.
+    fn end_iteration(&self, host: &mut VuHost, iteration: Iteration, now: Nanos, outcome: Result<(), String>) {
         let (sent, received) = (std::mem::take(&mut host.sent_bytes), std::mem::take(&mut host.received_bytes));
-        host.end_iteration();
-        let aborted = host.aborted;
-        let fatal = matches!(&result, Some(Err(fault)) if fault.fatal());
-        let interrupted = result.is_none() || aborted;
         {
-            let mut recorder = shard.series.recorder.borrow_mut();
+            let mut recorder = host.shard.series.recorder.borrow_mut();
             if sent > 0 {
                 recorder.increment(self.series.data_sent, sent);
             }
             if received > 0 {
                 recorder.increment(self.series.data_received, received);
             }
-            if !interrupted {
-                recorder.increment(self.series.iterations, 1);
-                recorder.record_ns(self.series.duration, took);
+            recorder.increment(self.series.iterations, 1);
+            recorder.record_ns(self.series.duration, now.since(iteration.began));
+            if outcome.is_err() {
+                recorder.increment(self.series.failed, 1);
             }
         }
-        if let Some(Err(fault)) = result
-            && !aborted
-        {
-            self.report_fault(shard, vu.host_mut(), &fault);
+        self.change(|counts| {
+            counts.completed += 1;
+            counts.failed += u64::from(outcome.is_err());
+        });
+        if let Err(message) = outcome {
+            host.log(LogLevel::Error, &message);
         }
-        if fatal || interrupted {
-            // After a trap or a cut the instance can't be called again; the next iteration makes a new one.
-            slot.drop_vu();
-        }
-        if interrupted {
-            self.change(|counts| counts.interrupted += 1);
-            return false;
-        }
-        self.change(|counts| counts.completed += 1);
-        self.pad(shard, listener, Duration::from_nanos(took)).await;
-        // An iteration that waited for nothing must not keep the shard to itself.
-        if shard.shard.turn_number() == turn {
-            yield_now().await;
-        }
-        true
-    }
-
-    async fn pad(&self, shard: &ShardContext, listener: &mut Listener, took: Duration) {
-        let least = shard.settings.min_iteration_duration;
-        if took < least {
-            listener.unless_stopped(shard.shard.sleep(least - took)).await;
-        }
-    }
-
-    fn report_fault(&self, shard: &ShardContext, host: &mut impl Host, fault: &Fault) {
-        self.change(|counts| counts.failed += 1);
-        shard.series.recorder.borrow_mut().increment(self.series.failed, 1);
-        if fault.kind != FaultKind::Aborted {
-            host.log(LogLevel::Error, &fault.to_string());
-        }
+        host.tidy();
     }
 
     /// k6's rule for per-vu-iterations: a VU that ran out of time, or was stopped, reports what it had left. Shared iterations are
@@ -236,6 +213,34 @@ impl ScenarioShare {
             shard.series.recorder.borrow_mut().increment(series, left);
         }
     }
+}
+
+/// Ends the iteration that the VU is in, if any, and begins the next if the load model has one now.
+pub(crate) async fn next_iteration(host: &mut VuHost, outcome: Result<(), String>) -> bool {
+    let Some(scenario) = host.scenario.clone() else { return false };
+    let mut now = Clock::now();
+    if let Some(iteration) = host.iteration.take() {
+        scenario.end_iteration(host, iteration, now, outcome);
+        let least = host.shard.settings.min_iteration_duration;
+        let took = Duration::from_nanos(now.since(iteration.began));
+        if took < least {
+            host.shard.shard.sleep(least - took).await;
+            now = Clock::now();
+        } else if host.shard.shard.turn_number() == iteration.turn {
+            // An iteration that waited for nothing must not keep the shard to itself.
+            yield_now().await;
+            now = Clock::now();
+        }
+    }
+    if scenario.stop.is_raised() {
+        return false;
+    }
+    let Some(number) = scenario.take_iteration(&host.shard, now, host.identity.iterations_in_scenario) else {
+        return false;
+    };
+    host.identity.begin_iteration(scenario.begun.get() - 1, number);
+    host.iteration = Some(Iteration { began: now, turn: host.shard.shard.turn_number() });
+    true
 }
 
 /// Raises `ended` when the last VU's task is gone, by whatever way.

@@ -21,7 +21,7 @@ pub(crate) use logs::Logs;
 
 use crate::command::{Command, Event, Preparation, ShardReport, Stumble};
 use crate::health::{ShardUsage, thread_cpu};
-use crate::host::{Environment, Identity, Names, VuHost};
+use crate::host::{Environment, Errands, Identity, Names, PreparedRequests, VuHost};
 use crate::inbox::Inbox;
 use crate::scenario::ScenarioShare;
 use crate::series::{KeptTags, Series};
@@ -62,6 +62,7 @@ pub(crate) struct ShardContext {
     pub(crate) series: Series,
     pub(crate) checks: RefCell<Names>,
     pub(crate) origins: RefCell<HashMap<(String, u16), Rc<Origin>>>,
+    pub(crate) prepared_requests: PreparedRequests,
     pub(crate) setup_data: RefCell<Option<Arc<str>>>,
     pub(crate) logs: Logs,
     script: Script<VuHost>,
@@ -126,8 +127,22 @@ impl VuSlot {
         }
     }
 
+    /// Leaves the scenario; another may take the VU.
     pub(crate) fn leave(&mut self) {
         self.scenario = None;
+        self.identity_mut().iterations_in_scenario = 0;
+    }
+
+    /// Iterations that the VU has begun in its scenario.
+    pub(crate) fn iterations_in_scenario(&self) -> u64 {
+        self.vu.as_ref().map_or(self.identity, |vu| vu.host().identity).iterations_in_scenario
+    }
+
+    fn identity_mut(&mut self) -> &mut Identity {
+        match &mut self.vu {
+            Some(vu) => &mut vu.host_mut().identity,
+            None => &mut self.identity,
+        }
     }
 }
 
@@ -139,6 +154,7 @@ impl ShardContext {
             series: Series::new(recorder, settings.kept_tags.clone()),
             checks: RefCell::default(),
             origins: RefCell::default(),
+            prepared_requests: PreparedRequests::default(),
             setup_data: RefCell::default(),
             logs: Logs::new(reporting.events.clone(), settings.shard as usize, settings.shards),
             settings,
@@ -373,7 +389,8 @@ async fn stage<T>(
     host.enter_stage(group);
     let mut vu = Vu::new(&context.script, host).await.map_err(Stumble::Fault)?;
     let result = {
-        let work = async { call(&mut vu).await.map_err(Stumble::Fault) };
+        let errand = vu.host().errand();
+        let work = Errands::of(errand, async { call(&mut vu).await.map_err(Stumble::Fault) });
         let expire = async {
             context.shard.sleep(limit).await;
             Err(Stumble::Timeout(limit))
@@ -393,7 +410,8 @@ async fn stage<T>(
 
 async fn summarize(context: &Rc<ShardContext>, data: String) -> Result<Option<Vec<(String, String)>>, Fault> {
     let mut vu = Vu::new(&context.script, VuHost::new(context, Identity::default())).await?;
-    vu.summarize(data).await
+    let errand = vu.host().errand();
+    Errands::of(errand, vu.summarize(data)).await
 }
 
 impl Settings {

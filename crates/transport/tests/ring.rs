@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use throng_transport::http1::{
-    Exchange, ExchangeError, ExchangeOptions, Limits, Origin, Pool, Request, RequestHead, ResponseBuffer, exchange,
+    Exchange, ExchangeError, ExchangeOptions, Limits, Origin, Pool, Request, RequestHead, exchange,
 };
 use throng_transport::source::PortShare;
 use throng_transport::{DialError, Listener, SendBytes, Shard, ShardConfig, ShardThread};
@@ -78,11 +78,12 @@ async fn get(
     request: &Request,
     options: ExchangeOptions,
 ) -> Result<(Vec<u8>, Exchange), (ExchangeError, Exchange)> {
-    let mut buffer = ResponseBuffer::default();
-    let mut numbers = Exchange::default();
-    match exchange(shard, pool, request, None, options, &mut buffer, &mut numbers).await {
-        Ok(()) => Ok((buffer.body().to_vec(), numbers)),
-        Err(error) => Err((error, numbers)),
+    let lent = std::mem::take(pool);
+    let exchanged = exchange(shard.clone(), lent, Rc::new(request.clone()), None, options).await;
+    *pool = exchanged.pool;
+    match exchanged.result {
+        Ok(buffer) => Ok((buffer.body().to_vec(), exchanged.numbers)),
+        Err(error) => Err((error, exchanged.numbers)),
     }
 }
 

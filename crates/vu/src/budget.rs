@@ -22,7 +22,7 @@ impl GuestBudget {
         GuestBudget { limit, used: 0 }
     }
 
-    /// A call began, or one of its host calls waited.
+    /// A call or an iteration began, or a host call waited.
     pub(crate) fn refill(&mut self) {
         self.used = 0;
     }

@@ -6,7 +6,7 @@ use wasmtime::component::{
 use crate::{load::LoadError, types::Description};
 
 /// `run(function)`.
-pub(crate) type Run = ((u32,), (Result<(), String>,));
+pub(crate) type Run = ((u32,), ());
 /// `describe()`.
 pub(crate) type Describe = ((), (Description,));
 /// `setup()`.

@@ -23,7 +23,8 @@ pub struct Fault {
 /// The sorts of [`Fault`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultKind {
-    /// The script's function returned an error. The VU can be called again.
+    /// Setup, teardown or the summary's function returned an error. The VU can be
+    /// called again, which it can't after any other.
     Script,
     /// The script panicked; the message is the panic's.
     Panic,
@@ -43,13 +44,6 @@ pub enum FaultKind {
 }
 
 impl Fault {
-    /// Whether the VU is of no use afterwards and has to be made anew: all faults
-    /// but [`FaultKind::Script`].
-    #[must_use]
-    pub fn fatal(&self) -> bool {
-        self.kind != FaultKind::Script
-    }
-
     pub(crate) fn new(kind: FaultKind, message: impl Into<String>) -> Fault {
         Fault { kind, message: message.into() }
     }
@@ -169,11 +163,5 @@ mod tests {
         assert!(short.len() <= MESSAGE_BYTES_MAX + '…'.len_utf8());
         assert!(short.ends_with("é…"));
         assert_eq!(cut("short".to_owned()), "short");
-    }
-
-    #[test]
-    fn only_an_error_of_the_script_leaves_the_vu_usable() {
-        assert!(!Fault::script("no".to_owned()).fatal());
-        assert!(Fault::new(FaultKind::Trap, "no").fatal());
     }
 }

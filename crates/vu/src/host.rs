@@ -5,8 +5,10 @@ use crate::types::{Failure, InstanceInfo, LogLevel, Reply, RequestSpec, Scenario
 /// What a script can reach: one value a VU, given to [`Vu::new`](crate::Vu::new).
 ///
 /// The methods are called on the VU's thread, on the guest's own stack, of
-/// which at least 120 KiB are free for the host. Only [`send`](Host::send) and
-/// [`sleep`](Host::sleep) may wait; their futures needn't be `Send`. When the
+/// which at least 120 KiB are free for the host. Only [`send`](Host::send),
+/// [`next_iteration`](Host::next_iteration) and [`sleep`](Host::sleep) may wait;
+/// their futures needn't be `Send`. Each is boxed for its call; below about
+/// 1,000 bytes the allocator serves it from the thread's own cache. When the
 /// future of a call is dropped, the one that it waits for is dropped too.
 ///
 /// Of the two kinds of `Result<_, String>`, those of `intern_tags`,
@@ -24,9 +26,6 @@ pub trait Host: 'static {
 
     /// Sends a prepared request, with `body` instead of its own where given, and
     /// waits for the whole response.
-    ///
-    /// Its future is boxed for each call; below about 1,000 bytes the allocator
-    /// serves it from the thread's own cache.
     fn send(
         &mut self,
         request: &Self::Request,
@@ -46,9 +45,17 @@ pub trait Host: 'static {
     /// How long each part of the exchange took.
     fn timings(&mut self, response: &Self::Response) -> Timings;
 
-    /// Takes a response back that the guest dropped, or that was left when the
+    /// Takes a response back that the guest released, or that was left when the
     /// VU ended: its buffers can be used again.
     fn release(&mut self, response: Self::Response);
+
+    /// The guest ended its iteration with this outcome, and waits for the next one.
+    /// False when there is none. An error's text has at most 16 KiB.
+    ///
+    /// At the first call of a run there is no iteration to end, and the outcome
+    /// means nothing. A run that faults doesn't call it again, one that returns
+    /// on its own needn't; and the guest may call it at any time, in setup too.
+    fn next_iteration(&mut self, outcome: Result<(), String>) -> impl Future<Output = bool>;
 
     /// Waits.
     fn sleep(&mut self, duration: Duration) -> impl Future<Output = ()>;

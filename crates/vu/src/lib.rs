@@ -15,9 +15,9 @@
 //! - [`Fault`] says why a call failed. A script's fault ends that call, never
 //!   the process, and touches no other VU.
 //!
-//! One iteration: [`Vu::run`] enters the guest on its own stack, the guest's
-//! imports call the VU's [`Host`], `send` and `sleep` may suspend, and the
-//! guest's `result` comes back as `Ok` or as a [`Fault`].
+//! [`Vu::run`] enters the guest once, on its own stack. The guest hands each
+//! iteration's outcome to [`Host::next_iteration`] and asks it for the next one;
+//! that, `send` and `sleep` may suspend. Its other imports answer at once.
 
 mod arena;
 mod budget;

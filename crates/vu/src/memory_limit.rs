@@ -14,7 +14,7 @@ pub(crate) struct MemoryLimit {
     refused: Option<Refusal>,
 }
 
-/// A growth that was refused in this call.
+/// A growth that was refused in this call or iteration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The limit would have been passed.
@@ -28,7 +28,7 @@ impl MemoryLimit {
         MemoryLimit { limit_bytes, used_bytes: 0, refused: None }
     }
 
-    /// A call begins: what was refused earlier explains nothing.
+    /// A call or an iteration begins: what was refused earlier explains nothing.
     pub(crate) fn forget_refusal(&mut self) {
         self.refused = None;
     }

@@ -20,7 +20,7 @@ pub(crate) struct State<H: Host> {
     pub(crate) responses: Slab<H::Response>,
     pub(crate) memory: MemoryLimit,
     pub(crate) budget: GuestBudget,
-    /// What `log.panic` left in this call.
+    /// What `log.panic` left in this call or iteration.
     pub(crate) panic_message: Option<String>,
 }
 
@@ -36,8 +36,9 @@ impl<H: Host> State<H> {
         }
     }
 
-    /// A call begins.
-    pub(crate) fn begin_call(&mut self) {
+    /// A call begins, or an iteration within one: what was noted earlier explains
+    /// nothing that goes wrong from here on.
+    pub(crate) fn begin(&mut self) {
         self.memory.forget_refusal();
         self.budget.refill();
         self.panic_message = None;
@@ -52,6 +53,18 @@ impl<H: Host> State<H> {
     pub(crate) fn hold_response(&mut self, response: H::Response) -> Result<u32, Stop> {
         hold(&mut self.responses, response, "responses")
     }
+
+    /// Drops a request that the guest is done with.
+    pub(crate) fn forget_request(&mut self, number: u32) -> Result<(), Stop> {
+        let_go(&mut self.requests, number).map(drop)
+    }
+
+    /// Gives a response that the guest is done with back to the host.
+    pub(crate) fn release_response(&mut self, number: u32) -> Result<(), Stop> {
+        let response = let_go(&mut self.responses, number)?;
+        self.host.release(response);
+        Ok(())
+    }
 }
 
 fn hold<T>(held: &mut Slab<T>, value: T, what: &str) -> Result<u32, Stop> {
@@ -60,13 +73,21 @@ fn hold<T>(held: &mut Slab<T>, value: T, what: &str) -> Result<u32, Stop> {
             "the script holds {HELD_MAX} {what}, which is the limit: drop those that are done with"
         )));
     }
-    // Keys are below the number of values ever held together.
-    Ok(held.insert(value) as u32)
+    // Keys are below the number of values ever held together. Numbers begin at 1: 0 stands for none.
+    Ok(held.insert(value) as u32 + 1)
 }
 
-/// The value that a guest's handle stands for.
-pub(crate) fn held<T>(held: &Slab<T>, rep: u32) -> Result<&T, Stop> {
-    held.get(rep as usize).ok_or_else(|| Stop::Host(format!("no resource has the number {rep}")))
+/// The value that a guest's number stands for.
+pub(crate) fn held<T>(held: &Slab<T>, number: u32) -> Result<&T, Stop> {
+    held.get((number as usize).wrapping_sub(1)).ok_or_else(|| not_held(number))
+}
+
+fn let_go<T>(held: &mut Slab<T>, number: u32) -> Result<T, Stop> {
+    held.try_remove((number as usize).wrapping_sub(1)).ok_or_else(|| not_held(number))
+}
+
+fn not_held(number: u32) -> Stop {
+    Stop::Host(format!("the script holds no request or response of the number {number}"))
 }
 
 impl<H: Host> Drop for State<H> {

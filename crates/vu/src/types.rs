@@ -36,7 +36,7 @@ pub struct Reply<R> {
     pub body_size: u64,
     /// Sending, waiting and receiving together, in nanoseconds.
     pub duration_ns: u64,
-    /// What the guest's `response` stands for until it is dropped.
+    /// What the guest's `response` stands for until it is released.
     pub response: R,
 }
 
@@ -53,7 +53,7 @@ pub struct Failure {
     pub duration_ns: u64,
 }
 
-/// The parts of one exchange in nanoseconds: `http.timings`.
+/// The parts of one exchange in nanoseconds: `http.exchange-timings`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ComponentType, Lower)]
 #[component(record)]
 pub struct Timings {

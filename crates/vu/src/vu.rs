@@ -21,8 +21,8 @@ type Function<S> = TypedFunc<<S as Signature>::Params, <S as Signature>::Results
 
 /// A virtual user: one instance of a script with its memory, stack and [`Host`].
 ///
-/// It stays on the thread that made it. After a fault that is
-/// [fatal](Fault::fatal), and after a call whose future was dropped before it
+/// It stays on the thread that made it. After a fault of any kind but
+/// [`FaultKind::Script`], and after a call whose future was dropped before it
 /// ended, it can't be called any more: every call then fails at once.
 ///
 /// ```compile_fail,E0277
@@ -90,19 +90,18 @@ impl<H: Host> Vu<H> {
         Ok(description)
     }
 
-    /// Runs one iteration of the function at this index of
-    /// [`Description::functions`].
+    /// Runs iterations of the function at this index of
+    /// [`Description::functions`], until [`Host::next_iteration`] says that there
+    /// are no more. An error of an iteration is for the host, and ends nothing.
     ///
     /// The future may be dropped at any time, which ends the guest where it waits;
     /// the VU is of no use then.
     ///
     /// # Errors
     ///
-    /// [`FaultKind::Script`] with the error that the function returned; else why
-    /// it never returned.
+    /// Why the script never returned. It is never [`FaultKind::Script`].
     pub async fn run(&mut self, function: u32) -> Result<(), Fault> {
-        let (result,) = self.call(self.run, (function,)).await?;
-        result.map_err(Fault::script)
+        self.call(self.run, (function,)).await
     }
 
     /// Runs the script's setup and returns its data, JSON. `None` without an
@@ -110,7 +109,8 @@ impl<H: Host> Vu<H> {
     ///
     /// # Errors
     ///
-    /// As for [`run`](Vu::run).
+    /// [`FaultKind::Script`] with the error that the script returned; else why it
+    /// never returned.
     pub async fn setup(&mut self) -> Result<Option<String>, Fault> {
         let Some(index) = self.exports.setup else {
             return Ok(None);
@@ -124,7 +124,7 @@ impl<H: Host> Vu<H> {
     ///
     /// # Errors
     ///
-    /// As for [`run`](Vu::run).
+    /// As for [`setup`](Vu::setup).
     pub async fn teardown(&mut self) -> Result<(), Fault> {
         let Some(index) = self.exports.teardown else {
             return Ok(());
@@ -139,7 +139,7 @@ impl<H: Host> Vu<H> {
     ///
     /// # Errors
     ///
-    /// As for [`run`](Vu::run).
+    /// As for [`setup`](Vu::setup).
     pub async fn summarize(&mut self, data: String) -> Result<Option<Vec<(String, String)>>, Fault> {
         let Some(index) = self.exports.summarize else {
             return Ok(None);
@@ -149,7 +149,8 @@ impl<H: Host> Vu<H> {
         result.map(Some).map_err(Fault::script)
     }
 
-    /// Whether it can be called: no call faulted fatally or was dropped.
+    /// Whether it can be called: no call was dropped, or faulted but with
+    /// [`FaultKind::Script`].
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.is_usable
@@ -184,7 +185,7 @@ impl<H: Host> Vu<H> {
         }
         // Stays false where the call faults, and where this future is dropped.
         self.is_usable = false;
-        self.store.data_mut().0.begin_call();
+        self.store.data_mut().0.begin();
         self.store.set_epoch_deadline(SLICE_TICKS);
         match function.call_async(&mut self.store, params).await {
             Ok(results) => {

@@ -1,5 +1,6 @@
 //! The component's exports, from the registry to the contract.
 
+use crate::bindings::throng::script::execution::next_iteration;
 use crate::bindings::{Description, Guest};
 use crate::{metrics, panic_hook, registry};
 
@@ -19,12 +20,16 @@ impl Guest for Script {
         }
     }
 
-    fn run(function: u32) -> Result<(), String> {
+    fn run(function: u32) {
         panic_hook::install();
-        match registry::scenarios().nth(function as usize) {
-            Some(scenario) => (scenario.call)(),
-            None => Err(format!("the script has no function of number {function}")),
+        let Some(scenario) = registry::scenarios().nth(function as usize) else {
+            panic!("the script has no function of number {function}")
+        };
+        let mut outcome = Ok(());
+        while next_iteration(outcome.as_ref().map(|()| ()).map_err(String::as_str)) {
+            outcome = (scenario.call)();
         }
+        crate::http::release_done();
     }
 
     fn setup() -> Result<Option<String>, String> {

@@ -1,12 +1,13 @@
 //! Requests of a script: prepared once, sent, recorded.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use throng_stats::TagSet;
 use throng_transport::http1::{
-    Exchange, ExchangeOptions, Limits, Origin, Request, RequestHead, ResponseBuffer, exchange,
+    Exchange, ExchangeOptions, Exchanged, Limits, Origin, Request, RequestHead, ResponseBuffer, exchange,
 };
 use throng_vu::{Failure, Reply, RequestSpec, Timings};
 use url::Url;
@@ -23,7 +24,7 @@ const CODE_OTHER: u16 = 1000;
 
 /// A request that was checked and encoded.
 pub(crate) struct Prepared {
-    encoded: Result<Request, (u16, String)>,
+    encoded: Result<Rc<Request>, (u16, String)>,
     timeout: Duration,
     keep_body: bool,
     /// method, url, name and the request's own tags.
@@ -77,12 +78,58 @@ impl Prepared {
         let system = [("method", spec.method.as_str()), ("url", &name), ("name", &name), ("proto", "HTTP/1.1")];
         let tags_of_samples = TagSet::from_pairs(system).merged(&own);
         let encoded = match tags {
-            Ok(_) => encode(shard, &spec),
+            Ok(_) => encode(shard, &spec).map(Rc::new),
             Err(message) => Err((CODE_OTHER, message)),
         };
         let timeout = spec.timeout_ms.map_or(TIMEOUT, |ms| Duration::from_millis(ms.into()));
         let keep_body = !spec.discard_body.unwrap_or(shard.settings.discard_bodies);
         Self { encoded, timeout, keep_body, tags: tags_of_samples, last: Cell::new(None) }
+    }
+}
+
+/// Requests that VUs of a shard have in common: they are mostly the same, and what all VUs use stays warm.
+#[derive(Default)]
+pub(crate) struct PreparedRequests(RefCell<HashMap<Key, Rc<Prepared>>>);
+
+/// All that a request without a body is made of.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    method: String,
+    url: String,
+    headers: Vec<(String, String)>,
+    timeout_ms: Option<u32>,
+    discard_body: Option<bool>,
+    tags: TagSet,
+}
+
+impl PreparedRequests {
+    /// Requests that are remembered; a script with ever new URLs doesn't fill the memory.
+    const MAX: usize = 4096;
+
+    pub(super) fn prepare(
+        &self,
+        shard: &ShardContext,
+        spec: RequestSpec,
+        tags: Result<TagSet, String>,
+    ) -> Rc<Prepared> {
+        let (None, Ok(own)) = (&spec.body, &tags) else { return Rc::new(Prepared::new(shard, spec, tags)) };
+        let key = Key {
+            method: spec.method.clone(),
+            url: spec.url.clone(),
+            headers: spec.headers.clone(),
+            timeout_ms: spec.timeout_ms,
+            discard_body: spec.discard_body,
+            tags: own.clone(),
+        };
+        let mut known = self.0.borrow_mut();
+        if let Some(prepared) = known.get(&key) {
+            return Rc::clone(prepared);
+        }
+        let prepared = Rc::new(Prepared::new(shard, spec, tags));
+        if known.len() < Self::MAX {
+            known.insert(key, Rc::clone(&prepared));
+        }
+        prepared
     }
 }
 
@@ -131,19 +178,17 @@ impl VuHost {
                 return Err(Failure { code: *code, message: message.clone(), duration_ns: 0 });
             }
         };
-        let mut numbers = Exchange::default();
-        let mut buffer = self.spare.pop().unwrap_or_default();
-        buffer.clear();
         let options =
             ExchangeOptions { timeout: request.timeout, keep_body: request.keep_body, limits: Limits::default() };
-        let shard = Rc::clone(&self.shard);
-        let pool = &mut self.pool;
-        let result = exchange(&shard.shard, pool, encoded, body.as_deref(), options, &mut buffer, &mut numbers).await;
+        let (shard, pool) = (self.shard.shard.clone(), std::mem::take(&mut self.pool));
+        let exchanged = self.errand.run(exchange(shard, pool, Rc::clone(encoded), body, options)).await;
+        let Exchanged { result, numbers, pool } = *exchanged;
+        self.pool = pool;
         self.sent_bytes += numbers.bytes_sent;
         self.received_bytes += numbers.bytes_received;
         let duration_ns = numbers.timings.duration_ns();
         match result {
-            Ok(()) => {
+            Ok(buffer) => {
                 let status = buffer.status();
                 let code = if status >= 400 { 1000 + status } else { 0 };
                 self.record_http(request, status, code, "", &numbers);
@@ -153,7 +198,6 @@ impl VuHost {
             Err(error) => {
                 let (code, message) = (error.code(), error.to_string());
                 self.record_http(request, 0, code, &message, &numbers);
-                self.spare.push(buffer);
                 Err(Failure { code, message, duration_ns })
             }
         }

@@ -1,5 +1,6 @@
 //! What a script's calls do: the host of one virtual user.
 
+mod errand;
 mod http;
 mod names;
 
@@ -13,7 +14,9 @@ use throng_transport::http1::Pool;
 use throng_transport::{Clock, Nanos};
 use throng_vu::{Failure, Host, InstanceInfo, LogLevel, Reply, RequestSpec, ScenarioInfo, Timings, VuInfo};
 
-pub(crate) use http::{Prepared, Received};
+pub(crate) use errand::{Errand, Errands};
+pub(crate) use http::{Prepared, PreparedRequests};
+use http::Received;
 pub(crate) use names::Names;
 
 use crate::scenario::ScenarioShare;
@@ -22,8 +25,6 @@ use crate::shard::ShardContext;
 
 /// Most groups that may be open at once.
 const GROUPS_OPEN_MAX: usize = 32;
-/// Response buffers that a VU keeps for its next responses.
-const SPARE_BUFFERS_MAX: usize = 4;
 
 /// The host of one virtual user: its identity, its connections, and where it stands.
 pub(crate) struct VuHost {
@@ -35,7 +36,9 @@ pub(crate) struct VuHost {
     groups: Vec<OpenGroup>,
     tag_sets: Vec<TagSet>,
     pub(super) pool: Pool,
-    pub(super) spare: Vec<Box<throng_transport::http1::ResponseBuffer>>,
+    pub(super) errand: Rc<Errand>,
+    /// The iteration that the script is in.
+    pub(crate) iteration: Option<Iteration>,
     pub(crate) sent_bytes: u64,
     pub(crate) received_bytes: u64,
     random: Random,
@@ -47,12 +50,30 @@ pub(crate) struct VuHost {
 pub(crate) struct Identity {
     pub(crate) id_in_instance: u64,
     pub(crate) id_in_test: u64,
-    /// Iterations begun before the present one.
-    pub(crate) iterations: u64,
+    /// Iterations begun, the present one among them; in all, and in the present scenario.
+    pub(crate) iterations_begun: u64,
     pub(crate) iterations_in_scenario: u64,
     /// Numbers of the present iteration in the scenario.
     pub(crate) iteration_in_instance: u64,
     pub(crate) iteration_in_test: u64,
+}
+
+impl Identity {
+    /// Counts the next iteration, whose numbers in the scenario are these.
+    pub(crate) fn begin_iteration(&mut self, in_instance: u64, in_test: u64) {
+        self.iterations_begun += 1;
+        self.iterations_in_scenario += 1;
+        self.iteration_in_instance = in_instance;
+        self.iteration_in_test = in_test;
+    }
+}
+
+/// An iteration that a script is in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Iteration {
+    pub(crate) began: Nanos,
+    /// The driver's turn in which it began: if it is still the same at the end, the iteration has waited for nothing.
+    pub(crate) turn: u64,
 }
 
 struct OpenGroup {
@@ -74,7 +95,8 @@ impl VuHost {
             groups: Vec::new(),
             tag_sets: vec![TagSet::empty()],
             pool: Pool::default(),
-            spare: Vec::new(),
+            errand: Rc::default(),
+            iteration: None,
             sent_bytes: 0,
             received_bytes: 0,
             random: Random(seed),
@@ -85,7 +107,6 @@ impl VuHost {
     /// Puts the VU into a scenario.
     pub(crate) fn enter(&mut self, scenario: &Rc<ScenarioShare>) {
         self.scenario = Some(Rc::clone(scenario));
-        self.identity.iterations_in_scenario = 0;
         self.settle();
     }
 
@@ -95,16 +116,17 @@ impl VuHost {
         self.place = self.shard.series.place(&tags);
     }
 
-    /// Makes the VU ready for the next iteration.
-    pub(crate) fn begin_iteration(&mut self) {
+    /// What runs this VU's exchanges; see [`Errands`].
+    pub(crate) fn errand(&self) -> Rc<Errand> {
+        Rc::clone(&self.errand)
+    }
+
+    /// Makes the VU ready for the next iteration: what it left open is closed.
+    pub(crate) fn tidy(&mut self) {
         if !self.groups.is_empty() {
             self.groups.clear();
             self.settle();
         }
-    }
-
-    /// Closes what isn't to outlive an iteration.
-    pub(crate) fn end_iteration(&mut self) {
         if self.shard.settings.close_after_iteration {
             self.pool.clear();
         }
@@ -146,17 +168,17 @@ impl VuHost {
 }
 
 impl Host for VuHost {
-    type Request = Prepared;
+    type Request = Rc<Prepared>;
     type Response = Received;
 
-    fn prepare(&mut self, spec: RequestSpec) -> Prepared {
+    fn prepare(&mut self, spec: RequestSpec) -> Rc<Prepared> {
         let tags = self.tag_set(spec.tags).cloned();
-        Prepared::new(&self.shard, spec, tags)
+        self.shard.prepared_requests.prepare(&self.shard, spec, tags)
     }
 
     fn send(
         &mut self,
-        request: &Prepared,
+        request: &Rc<Prepared>,
         body: Option<Vec<u8>>,
     ) -> impl Future<Output = Result<Reply<Received>, Failure>> {
         self.exchange(request, body)
@@ -179,9 +201,11 @@ impl Host for VuHost {
     }
 
     fn release(&mut self, response: Received) {
-        if self.spare.len() < SPARE_BUFFERS_MAX {
-            self.spare.push(response.buffer);
-        }
+        self.shard.shard.give_buffer(response.buffer);
+    }
+
+    fn next_iteration(&mut self, outcome: Result<(), String>) -> impl Future<Output = bool> {
+        crate::scenario::next_iteration(self, outcome)
     }
 
     fn sleep(&mut self, duration: Duration) -> impl Future<Output = ()> {
@@ -253,8 +277,8 @@ impl Host for VuHost {
         VuInfo {
             id_in_instance: self.identity.id_in_instance,
             id_in_test: self.identity.id_in_test,
-            iteration_in_instance: self.identity.iterations,
-            iteration_in_scenario: self.identity.iterations_in_scenario,
+            iteration_in_instance: self.identity.iterations_begun.saturating_sub(1),
+            iteration_in_scenario: self.identity.iterations_in_scenario.saturating_sub(1),
         }
     }
 

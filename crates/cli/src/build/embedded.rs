@@ -32,6 +32,7 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "sdk/rust/src/group.rs"
     "sdk/rust/src/http/body.rs"
     "sdk/rust/src/http/cache.rs"
+    "sdk/rust/src/http/handle.rs"
     "sdk/rust/src/http/method.rs"
     "sdk/rust/src/http/mod.rs"
     "sdk/rust/src/http/prepared.rs"

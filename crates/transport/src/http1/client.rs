@@ -131,22 +131,43 @@ impl Pool {
     }
 }
 
-/// Sends `request` (with `body` in place of its own, if given) and reads the whole response into `into`.
+/// What an exchange came to, and what it was lent.
+#[derive(Debug)]
+pub struct Exchanged {
+    /// The response, or why there is none. A buffer that isn't needed any more belongs back to [`Shard::give_buffer`].
+    pub result: Result<Box<ResponseBuffer>, ExchangeError>,
+    /// The numbers, also of a failed exchange.
+    pub numbers: Exchange,
+    /// The pool that was lent.
+    pub pool: Pool,
+}
+
+/// Sends `request` (with `body` in place of its own, if given) and reads the whole response.
+///
+/// The future owns all it needs, so that it can be polled from wherever its owner likes.
 ///
 /// A re-used connection that breaks before any byte of the response is replaced by a new one, once, if the method is
-/// idempotent (RFC 9110 section 9.2.2) or nothing was sent. `exchange` gets the numbers, also of a failed exchange.
-///
-/// # Errors
-/// See [`ExchangeError`].
+/// idempotent (RFC 9110 section 9.2.2) or nothing was sent.
 pub async fn exchange(
+    shard: Shard,
+    mut pool: Pool,
+    request: Rc<Request>,
+    body: Option<Vec<u8>>,
+    options: ExchangeOptions,
+) -> Exchanged {
+    let mut numbers = Exchange::default();
+    let result = converse(&shard, &mut pool, &request, body.as_deref(), options, &mut numbers).await;
+    Exchanged { result, numbers, pool }
+}
+
+async fn converse(
     shard: &Shard,
     pool: &mut Pool,
     request: &Request,
     body: Option<&[u8]>,
     options: ExchangeOptions,
-    into: &mut ResponseBuffer,
     exchange: &mut Exchange,
-) -> Result<(), ExchangeError> {
+) -> Result<Box<ResponseBuffer>, ExchangeError> {
     let wanted = Clock::now();
     let deadline = wanted.after(options.timeout);
     let mut pooled = pool.take(&request.origin);
@@ -163,22 +184,31 @@ pub async fn exchange(
             deadline,
             first_at: None,
             leftover: false,
+            into: None,
         };
         let bytes = request.bytes(body);
         exchange.bytes_sent += bytes.len() as u64;
         connection.send(bytes);
         connection.wake_at(Some(deadline));
-        let result = poll_fn(|context| conversation.poll(context, into, exchange)).await;
+        let result = poll_fn(|context| conversation.poll(context, exchange)).await;
+        let (buffer, keep_alive) = (conversation.into.take(), conversation.parser.keep_alive());
+        let leftover = conversation.leftover;
         match result {
             Ok(()) => {
-                if conversation.parser.keep_alive() && !conversation.leftover && !request.close {
+                if keep_alive && !leftover && !request.close {
                     pool.put(&request.origin, connection);
                 }
-                return Ok(());
+                return Ok(buffer.unwrap_or_default());
             }
-            Err(Failure::Stale(_)) if exchange.reused && request.idempotent => into.clear(),
-            Err(Failure::Timeout) => return Err(ExchangeError::Timeout(options.timeout)),
-            Err(Failure::Stale(error) | Failure::Final(error)) => return Err(error),
+            Err(failure) => {
+                buffer.into_iter().for_each(|buffer| shard.give_buffer(buffer));
+                match failure {
+                    // Once more, on a new connection.
+                    Failure::Stale(_) if exchange.reused && request.idempotent => {}
+                    Failure::Timeout => return Err(ExchangeError::Timeout(options.timeout)),
+                    Failure::Stale(error) | Failure::Final(error) => return Err(error),
+                }
+            }
         }
     }
 }
@@ -231,13 +261,14 @@ struct Conversation<'a> {
     deadline: Nanos,
     first_at: Option<Nanos>,
     leftover: bool,
+    /// Taken when the first byte arrives: buffers go from hand to hand while they are warm.
+    into: Option<Box<ResponseBuffer>>,
 }
 
 impl Conversation<'_> {
     fn poll(
         &mut self,
         context: &mut Context<'_>,
-        into: &mut ResponseBuffer,
         exchange: &mut Exchange,
     ) -> Poll<Result<(), Failure>> {
         let connection = self.connection;
@@ -254,6 +285,7 @@ impl Conversation<'_> {
             let first_at = *self.first_at.get_or_insert(chunk.at());
             exchange.bytes_received += chunk.len() as u64;
             let parser = &mut self.parser;
+            let into = self.into.get_or_insert_with(|| connection.shard().take_buffer());
             let fed = chunk.read(|bytes| parser.feed(bytes, into)).map_err(|error| Failure::Final(error.into()))?;
             if fed.complete {
                 self.leftover = fed.consumed < chunk.len();

@@ -10,7 +10,7 @@ mod framing;
 mod parser;
 mod request;
 
-pub use client::{Exchange, ExchangeOptions, Origin, Pool, Timings, exchange};
+pub use client::{Exchange, ExchangeOptions, Exchanged, Origin, Pool, Timings, exchange};
 pub use error::ExchangeError;
 pub use framing::FramingError;
 pub use parser::{Fed, Limits, ParseError, ResponseBuffer, ResponseParser};

@@ -16,6 +16,7 @@ pub use remote::Remote;
 pub use sleep::Sleep;
 pub use thread::{ShardConfig, ShardError, ShardThread};
 
+use crate::http1::ResponseBuffer;
 use crate::ring::Driver;
 use crate::source::Sources;
 use crate::time::{Alarm, Nanos, Timers};
@@ -34,7 +35,12 @@ struct Inner {
     tasks: Cell<u64>,
     stopping: Cell<bool>,
     panics: RefCell<Vec<String>>,
+    /// Memory for responses, the one used last first.
+    buffers: RefCell<Vec<Box<ResponseBuffer>>>,
 }
+
+/// Response buffers that a shard keeps for the next responses.
+const SPARE_BUFFERS_MAX: usize = 256;
 
 impl std::fmt::Debug for Shard {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -73,6 +79,7 @@ impl Shard {
             tasks: Cell::new(0),
             stopping: Cell::new(false),
             panics: RefCell::default(),
+            buffers: RefCell::default(),
         }))
     }
 
@@ -115,6 +122,20 @@ impl Shard {
         let wakers = self.driver().sockets.take_wakers();
         for waker in wakers {
             waker.wake();
+        }
+    }
+
+    /// Memory for a response.
+    pub(crate) fn take_buffer(&self) -> Box<ResponseBuffer> {
+        self.0.buffers.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes back the memory of a response that nobody looks at any more.
+    pub fn give_buffer(&self, mut buffer: Box<ResponseBuffer>) {
+        let mut buffers = self.0.buffers.borrow_mut();
+        if buffers.len() < SPARE_BUFFERS_MAX {
+            buffer.clear();
+            buffers.push(buffer);
         }
     }
 

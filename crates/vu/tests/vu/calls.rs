@@ -2,8 +2,10 @@
 
 use std::{rc::Rc, time::Duration};
 
-use futures_lite::future::block_on;
-use throng_vu::{Engine, EngineConfig, Failure, LogLevel, MetricDefinition, MetricKind, RequestSpec, Script, Vu};
+use futures_lite::future::{block_on, poll_once};
+use throng_vu::{
+    Engine, EngineConfig, Failure, FaultKind, LogLevel, MetricDefinition, MetricKind, RequestSpec, Script, Vu,
+};
 
 use crate::{
     fake_host::{FakeHost, Wait},
@@ -11,18 +13,25 @@ use crate::{
 };
 
 fn vu(wait: Wait) -> Vu<FakeHost> {
+    vu_with_iterations(wait, 1)
+}
+
+fn vu_with_iterations(wait: Wait, iterations: usize) -> Vu<FakeHost> {
     let engine = Engine::new(EngineConfig::default()).unwrap();
-    block_on(Vu::new(&script(&engine), FakeHost::new(wait))).unwrap()
+    block_on(Vu::new(&script(&engine), FakeHost::with_iterations(wait, iterations))).unwrap()
 }
 
 #[test]
 fn a_request_is_prepared_once_and_sent_and_checked_in_each_iteration() {
-    for wait in [Wait::No, Wait::Once] {
-        let mut vu = vu(wait);
-        for _ in 0..3 {
+    // Three runs of one iteration, and one run of three.
+    for (wait, runs, iterations) in [(Wait::No, 3, 1), (Wait::Once, 3, 1), (Wait::No, 1, 3), (Wait::Once, 1, 3)] {
+        let mut vu = vu_with_iterations(wait, iterations);
+        for _ in 0..runs {
             block_on(vu.run(guest::ROUND_TRIP)).unwrap();
         }
         let journal = vu.host().journal.borrow();
+        assert_eq!(journal.asked, runs * (iterations + 1));
+        assert_eq!(journal.errors, []);
         assert_eq!(journal.sent, 3);
         assert_eq!(journal.checks, [(0, true); 3]);
         assert_eq!(journal.released, 3);
@@ -40,6 +49,56 @@ fn a_request_is_prepared_once_and_sent_and_checked_in_each_iteration() {
             }]
         );
     }
+}
+
+#[test]
+fn one_run_has_as_many_iterations_as_the_host_wants() {
+    let mut vu = vu_with_iterations(Wait::Once, 100_000);
+    block_on(vu.run(guest::ROUND_TRIP)).unwrap();
+    {
+        let journal = vu.host().journal.borrow();
+        assert_eq!((journal.asked, journal.sent, journal.released), (100_001, 100_000, 100_000));
+        assert_eq!(journal.prepared.len(), 1);
+    }
+    vu.host_mut().iterations = 0;
+    block_on(vu.run(guest::ROUND_TRIP)).unwrap();
+    let journal = vu.host().journal.borrow();
+    assert_eq!((journal.asked, journal.sent), (100_002, 100_000), "a run may have none");
+}
+
+#[test]
+fn a_run_waits_for_the_host_between_iterations() {
+    let mut vu = vu_with_iterations(Wait::No, 2);
+    vu.host_mut().between.extend([Wait::Once, Wait::Gate, Wait::Once]);
+    let journal = Rc::clone(&vu.host().journal);
+    let mut run = Box::pin(vu.run(guest::ROUND_TRIP));
+    for _ in 0..3 {
+        assert_eq!(block_on(poll_once(&mut run)), None);
+    }
+    assert_eq!(journal.borrow().sent, 1);
+    journal.borrow_mut().open = true;
+    assert_eq!(block_on(run), Ok(()));
+    assert_eq!(journal.borrow().sent, 2);
+    assert_eq!(journal.borrow().waits_dropped, 0);
+}
+
+#[test]
+fn an_error_of_an_iteration_reaches_the_host_and_the_run_goes_on() {
+    let mut vu = vu_with_iterations(Wait::No, 3);
+    block_on(vu.run(guest::ERROR)).unwrap();
+    let error = "no luck".to_owned();
+    let expected = [(1, error.clone()), (2, error.clone()), (3, error)];
+    assert_eq!(vu.host().journal.borrow().errors, expected);
+    assert!(vu.is_usable());
+}
+
+#[test]
+fn a_script_may_end_its_run_by_itself() {
+    let mut vu = vu_with_iterations(Wait::No, 10);
+    block_on(vu.run(guest::END_THE_RUN)).unwrap();
+    assert_eq!(vu.host().journal.borrow().asked, 3);
+    assert!(vu.is_usable());
+    block_on(vu.run(guest::NOTHING)).unwrap();
 }
 
 #[test]
@@ -62,6 +121,31 @@ fn a_failed_request_is_an_error_for_the_guest_and_no_fault() {
     let mut vu = vu(Wait::No);
     vu.host_mut().failures.extend([None, Some(Failure { code: 1212, message: "refused".to_owned(), duration_ns: 9 })]);
     block_on(vu.run(guest::FAILURE)).unwrap();
+}
+
+#[test]
+fn a_response_is_given_back_by_the_send_that_names_it() {
+    for wait in [Wait::No, Wait::Once] {
+        // Every second one by `send-body`.
+        let mut vu = vu_with_iterations(wait, 6);
+        block_on(vu.run(guest::GIVE_BACK_WHEN_SENDING)).unwrap();
+        let journal = Rc::clone(&vu.host().journal);
+        assert_eq!((journal.borrow().sent, journal.borrow().bodies.len()), (6, 3));
+        assert_eq!(journal.borrow().released, 5, "the first named none, the last is held");
+        drop(vu);
+        assert_eq!(journal.borrow().released, 6);
+    }
+}
+
+#[test]
+fn a_response_is_given_back_before_the_wait() {
+    let mut vu = vu(Wait::No);
+    block_on(vu.run(guest::GIVE_BACK_WHEN_SENDING)).unwrap();
+    vu.host_mut().wait = Wait::Gate;
+    let journal = Rc::clone(&vu.host().journal);
+    let mut run = Box::pin(vu.run(guest::GIVE_BACK_WHEN_SENDING));
+    assert_eq!(block_on(poll_once(&mut run)), None);
+    assert_eq!((journal.borrow().sent, journal.borrow().released), (1, 1));
 }
 
 #[test]
@@ -116,6 +200,15 @@ fn long_messages_are_cut_to_16_kib() {
 }
 
 #[test]
+fn long_errors_are_cut_to_16_kib() {
+    let mut vu = vu(Wait::No);
+    block_on(vu.run(guest::LONG_ERROR)).unwrap();
+    let journal = vu.host().journal.borrow();
+    let [(1, error)] = &journal.errors[..] else { panic!("{} errors", journal.errors.len()) };
+    assert_eq!(error.len(), (16 << 10) + '…'.len_utf8());
+}
+
+#[test]
 fn the_other_exports_give_and_take_data() {
     let mut vu = vu(Wait::No);
     let description = block_on(vu.describe()).unwrap();
@@ -128,8 +221,9 @@ fn the_other_exports_give_and_take_data() {
     assert!(description.has_setup && !description.has_teardown && !description.has_summarize);
     let data = block_on(vu.setup()).unwrap();
     assert_eq!(data.as_deref(), Some("{\"vus\":3}"));
-    let error = block_on(vu.teardown()).unwrap_err();
-    assert_eq!(error.message, "no luck");
+    let fault = block_on(vu.teardown()).unwrap_err();
+    assert_eq!((fault.kind, fault.to_string()), (FaultKind::Script, "no luck".to_owned()));
+    assert!(vu.is_usable(), "an error of the script's own ends nothing");
     let summary = block_on(vu.summarize("{\"a\":1}".to_owned())).unwrap();
     let pair = ("x-kind".to_owned(), "{\"a\":1}".to_owned());
     assert_eq!(summary, Some(vec![pair]));

@@ -30,6 +30,12 @@ pub(crate) struct Journal {
     pub(crate) bodies: Vec<Vec<u8>>,
     pub(crate) checks: Vec<(u32, bool)>,
     pub(crate) released: usize,
+    /// How often the next iteration was asked for.
+    pub(crate) asked: usize,
+    /// Errors of iterations, and how often was asked before each.
+    pub(crate) errors: Vec<(usize, String)>,
+    /// There is no next iteration.
+    pub(crate) over: bool,
     pub(crate) slept: Vec<Duration>,
     pub(crate) waits_dropped: usize,
     pub(crate) said: Vec<String>,
@@ -44,6 +50,13 @@ pub(crate) struct FakeHost {
     pub(crate) wait: Wait,
     /// Answers in order; a plain 200 when there is none.
     pub(crate) failures: VecDeque<Option<Failure>>,
+    /// How many iterations a run has; one.
+    pub(crate) iterations: usize,
+    /// For how long the next iterations are waited for, in order; not at all when
+    /// there is none.
+    pub(crate) between: VecDeque<Wait>,
+    /// Iterations of this run.
+    begun: usize,
     began: Instant,
     random: u64,
     registered: u32,
@@ -54,15 +67,24 @@ pub(crate) struct FakeResponse {
 }
 
 impl FakeHost {
+    /// A host whose runs have one iteration.
     pub(crate) fn new(wait: Wait) -> FakeHost {
         FakeHost {
             journal: Rc::default(),
             wait,
             failures: VecDeque::new(),
+            iterations: 1,
+            between: VecDeque::new(),
+            begun: 0,
             began: Instant::now(),
             random: 0,
             registered: 0,
         }
+    }
+
+    /// A host whose runs have this many.
+    pub(crate) fn with_iterations(wait: Wait, iterations: usize) -> FakeHost {
+        FakeHost { iterations, ..FakeHost::new(wait) }
     }
 
     fn say(&self, text: impl Into<String>) {
@@ -157,6 +179,20 @@ impl Host for FakeHost {
 
     fn release(&mut self, _response: FakeResponse) {
         self.journal.borrow_mut().released += 1;
+    }
+
+    async fn next_iteration(&mut self, outcome: Result<(), String>) -> bool {
+        let waits = self.between.pop_front().unwrap_or(Wait::No);
+        wait(Rc::clone(&self.journal), waits).await;
+        let mut journal = self.journal.borrow_mut();
+        if let Err(error) = outcome {
+            let asked = journal.asked;
+            journal.errors.push((asked, error));
+        }
+        journal.asked += 1;
+        let goes_on = self.begun < self.iterations && !journal.over;
+        self.begun = if goes_on { self.begun + 1 } else { 0 };
+        goes_on
     }
 
     async fn sleep(&mut self, duration: Duration) {

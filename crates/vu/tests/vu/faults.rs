@@ -6,11 +6,11 @@ use std::{
 };
 
 use futures_lite::future::{block_on, poll_once, zip};
-use throng_vu::{Engine, EngineConfig, Fault, FaultKind, Script, Ticker, Vu};
+use throng_vu::{Engine, EngineConfig, Failure, Fault, FaultKind, Script, Ticker, Vu};
 
 use crate::{
     fake_host::{FakeHost, Wait},
-    guest::{self, script},
+    guest::{self, Use, script},
 };
 
 struct Rig {
@@ -31,15 +31,23 @@ impl Rig {
     }
 
     fn vu(&self, wait: Wait) -> Vu<FakeHost> {
-        block_on(Vu::new(&self.script, FakeHost::new(wait))).unwrap()
+        self.vu_with_iterations(wait, 1)
     }
 
-    /// Runs a behaviour to its fault in a VU of its own, beside one that is in the
-    /// middle of an iteration and must end it undisturbed.
+    fn vu_with_iterations(&self, wait: Wait, iterations: usize) -> Vu<FakeHost> {
+        block_on(Vu::new(&self.script, FakeHost::with_iterations(wait, iterations))).unwrap()
+    }
+
+    /// Runs a behaviour to its fault in a VU of its own.
     fn fault(&self, what: u32) -> Fault {
+        self.fault_of(&mut self.vu(Wait::No), what)
+    }
+
+    /// The same in this VU, beside one that is in the middle of an iteration and
+    /// must end it undisturbed.
+    fn fault_of(&self, vu: &mut Vu<FakeHost>, what: u32) -> Fault {
         let mut bystander = self.vu(Wait::Gate);
         let journal = Rc::clone(&bystander.host().journal);
-        let mut vu = self.vu(Wait::No);
         let (fault, after) = {
             let faulty = async {
                 let fault = vu.run(what).await.unwrap_err();
@@ -54,21 +62,12 @@ impl Rig {
         assert_eq!(after, Ok(()));
         block_on(bystander.run(guest::ROUND_TRIP)).unwrap();
 
-        assert_eq!(vu.is_usable(), !fault.fatal());
-        let next = block_on(vu.run(guest::NOTHING));
-        match fault.fatal() {
-            true => assert_eq!(next.unwrap_err().kind, FaultKind::Host),
-            false => assert_eq!(next, Ok(())),
-        }
+        assert!(!vu.is_usable());
+        let asked = vu.host().journal.borrow().asked;
+        assert_eq!(block_on(vu.run(guest::NOTHING)).unwrap_err().kind, FaultKind::Host);
+        assert_eq!(vu.host().journal.borrow().asked, asked, "a VU that faulted runs no more");
         fault
     }
-}
-
-#[test]
-fn an_error_of_the_script_leaves_the_vu_usable() {
-    let fault = Rig::new().fault(guest::ERROR);
-    assert_eq!(fault.kind, FaultKind::Script);
-    assert_eq!(fault.to_string(), "no luck");
 }
 
 #[test]
@@ -118,6 +117,13 @@ fn a_script_may_cope_with_refused_memory() {
 }
 
 #[test]
+fn what_a_script_coped_with_does_not_explain_a_trap_in_a_later_iteration() {
+    let rig = Rig::new();
+    let fault = rig.fault_of(&mut rig.vu_with_iterations(Wait::No, 2), guest::TRAP_AFTER_COPING);
+    assert_eq!(fault.kind, FaultKind::Trap, "{fault}");
+}
+
+#[test]
 fn a_script_whose_minimum_is_over_the_limit_gets_no_vu() {
     let engine = Engine::new(EngineConfig { memory_limit_bytes: 64 << 10, ..EngineConfig::default() }).unwrap();
     let fault = block_on(Vu::new(&script(&engine), FakeHost::new(Wait::No))).unwrap_err();
@@ -162,6 +168,37 @@ fn waiting_makes_a_guests_time_begin_anew() {
 }
 
 #[test]
+fn each_iteration_has_a_guests_time_to_itself() {
+    // 15 iterations of 60 ms, where 100 ms are allowed and none waits.
+    let rig = Rig::new();
+    let mut vu = rig.vu_with_iterations(Wait::No, 15);
+    block_on(vu.run(guest::COMPUTE_BRIEFLY)).unwrap();
+    assert_eq!(vu.host().journal.borrow().asked, 16);
+}
+
+#[test]
+fn an_endless_loop_in_a_later_iteration_is_ended() {
+    let rig = Rig::new();
+    let mut vu = rig.vu_with_iterations(Wait::No, 10);
+    let fault = rig.fault_of(&mut vu, guest::LOOP_LATER);
+    assert_eq!(fault.kind, FaultKind::TimeLimit);
+    assert_eq!(vu.host().journal.borrow().asked, 3);
+}
+
+#[test]
+fn iterations_that_wait_for_nothing_let_others_run() {
+    let rig = Rig::new();
+    let limit = 100_000_000;
+    let mut vu = rig.vu_with_iterations(Wait::No, limit);
+    let journal = Rc::clone(&vu.host().journal);
+    let other = async { journal.borrow_mut().over = true };
+    let (result, ()) = block_on(zip(vu.run(guest::NOTHING), other));
+    assert_eq!(result, Ok(()));
+    let asked = journal.borrow().asked;
+    assert!((2..limit).contains(&asked), "the other had its turn after {asked} iterations");
+}
+
+#[test]
 fn time_in_which_others_run_does_not_count() {
     // Each computes until 400 ms have passed, and has an eighth of them to itself.
     let rig = Rig::new();
@@ -197,4 +234,45 @@ fn text_past_the_end_of_memory_is_a_trap() {
     let fault = Rig::new().fault(guest::TEXT_PAST_THE_END);
     assert_eq!(fault.kind, FaultKind::Trap);
     assert!(fault.message.contains("out of bounds"), "{fault}");
+}
+
+#[test]
+fn a_number_of_what_is_not_held_traps_with_the_number() {
+    let rig = Rig::new();
+    for use_ in Use::ALL {
+        // It is right with 1, the request or response that is held.
+        assert_eq!(block_on(rig.vu(Wait::No).run(use_.of(1))), Ok(()), "{use_:?}");
+        for number in [0, 2, 999] {
+            if number == 0 && matches!(use_, Use::Done | Use::DoneWithBody) {
+                // Stands for none.
+                let mut vu = rig.vu(Wait::No);
+                assert_eq!(block_on(vu.run(use_.of(0))), Ok(()), "{use_:?}");
+                assert_eq!(vu.host().journal.borrow().released, 0);
+                continue;
+            }
+            let mut vu = rig.vu(Wait::No);
+            let fault = rig.fault_of(&mut vu, use_.of(number));
+            let message = format!("the script holds no request or response of the number {number}");
+            assert_eq!((fault.kind, fault.message), (FaultKind::Host, message), "{use_:?}");
+            let journal = vu.host().journal.borrow();
+            assert_eq!((journal.sent, journal.released), (1, 0), "{use_:?} {number} has done something else");
+        }
+    }
+}
+
+#[test]
+fn a_number_that_was_given_back_traps() {
+    let rig = Rig::new();
+    // Each does it in two iterations. A request that fails leaves the response's number free.
+    let refused = Failure { code: 1212, message: "refused".to_owned(), duration_ns: 9 };
+    for use_ in [Use::Forget, Use::Release, Use::Done, Use::DoneWithBody] {
+        let mut vu = rig.vu_with_iterations(Wait::No, 2);
+        vu.host_mut().failures.extend([None, Some(refused.clone())]);
+        let fault = rig.fault_of(&mut vu, use_.of(1));
+        assert_eq!(fault.kind, FaultKind::Host);
+        assert!(fault.message.contains("no request or response of the number 1"), "{use_:?}: {fault}");
+        let journal = vu.host().journal.borrow();
+        assert_eq!(journal.asked, 2, "{use_:?}");
+        assert_eq!(journal.released, usize::from(!matches!(use_, Use::Forget)), "{use_:?}");
+    }
 }

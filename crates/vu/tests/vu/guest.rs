@@ -35,6 +35,47 @@ pub(crate) const EVERYTHING_ELSE: u32 = 21;
 pub(crate) const UNKNOWN_METRIC: u32 = 22;
 pub(crate) const TEXT_PAST_THE_END: u32 = 23;
 pub(crate) const HOLD_REQUESTS: u32 = 24;
+pub(crate) const GIVE_BACK_WHEN_SENDING: u32 = 25;
+pub(crate) const END_THE_RUN: u32 = 26;
+pub(crate) const COMPUTE_BRIEFLY: u32 = 27;
+pub(crate) const LOOP_LATER: u32 = 28;
+pub(crate) const TRAP_AFTER_COPING: u32 = 29;
+pub(crate) const LONG_ERROR: u32 = 30;
+
+/// What `guest.wat` can do with the number of a request or response.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Use {
+    Send,
+    SendBody,
+    Done,
+    DoneWithBody,
+    Forget,
+    Release,
+    Body,
+    Header,
+    Headers,
+    Timings,
+}
+
+impl Use {
+    pub(crate) const ALL: [Use; 10] = [
+        Use::Send,
+        Use::SendBody,
+        Use::Done,
+        Use::DoneWithBody,
+        Use::Forget,
+        Use::Release,
+        Use::Body,
+        Use::Header,
+        Use::Headers,
+        Use::Timings,
+    ];
+
+    /// The behaviour that does it with this number, below 1,000.
+    pub(crate) fn of(self, number: u32) -> u32 {
+        1000 * (self as u32 + 1) + number
+    }
+}
 
 /// A component of a world of this text, from a module of that text.
 pub(crate) fn component(wit: &str, wat: &str) -> Vec<u8> {
@@ -51,7 +92,8 @@ pub(crate) fn guest() -> Vec<u8> {
     component(WIT, GUEST)
 }
 
-/// A script with `describe` and `run` alone, which imports nothing.
+/// A script with `describe` and `run` alone, which imports nothing and has no
+/// iterations.
 pub(crate) fn bare_guest() -> Vec<u8> {
     let mut wit = String::new();
     for item in WIT.split_inclusive(";\n") {
@@ -67,7 +109,7 @@ pub(crate) fn bare_guest() -> Vec<u8> {
             (memory (export "memory") 1)
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
             (func (export "describe") (result i32) (i32.const 64))
-            (func (export "run") (param i32) (result i32) (i32.const 64)))"#,
+            (func (export "run") (param i32)))"#,
     )
 }
 

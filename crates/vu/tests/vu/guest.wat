@@ -1,15 +1,15 @@
-;; A script by hand: `run` takes the number of a behaviour, named in guest.rs.
+;; A script by hand: `run` takes the number of a behaviour, named in guest.rs, and has it in each iteration.
 (module
-  (import "throng:script/http@0.1.0" "[constructor]request"
+  (import "throng:script/http@0.1.0" "prepare"
     (func $request (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
-  (import "throng:script/http@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
-  (import "throng:script/http@0.1.0" "[resource-drop]response" (func $drop_response (param i32)))
-  (import "throng:script/http@0.1.0" "[method]request.send" (func $send (param i32 i32)))
-  (import "throng:script/http@0.1.0" "[method]request.send-body" (func $send_body (param i32 i32 i32 i32)))
-  (import "throng:script/http@0.1.0" "[method]response.body" (func $body (param i32 i32)))
-  (import "throng:script/http@0.1.0" "[method]response.header" (func $header (param i32 i32 i32 i32)))
-  (import "throng:script/http@0.1.0" "[method]response.headers" (func $headers (param i32 i32)))
-  (import "throng:script/http@0.1.0" "[method]response.timings" (func $timings (param i32 i32)))
+  (import "throng:script/http@0.1.0" "forget" (func $forget (param i32)))
+  (import "throng:script/http@0.1.0" "send" (func $send (param i32 i32 i32)))
+  (import "throng:script/http@0.1.0" "send-body" (func $send_body (param i32 i32 i32 i32 i32)))
+  (import "throng:script/http@0.1.0" "release" (func $release (param i32)))
+  (import "throng:script/http@0.1.0" "body" (func $body (param i32 i32)))
+  (import "throng:script/http@0.1.0" "header" (func $header (param i32 i32 i32 i32)))
+  (import "throng:script/http@0.1.0" "headers" (func $headers (param i32 i32)))
+  (import "throng:script/http@0.1.0" "timings" (func $timings (param i32 i32)))
   (import "throng:script/tags@0.1.0" "intern" (func $intern (param i32 i32 i32)))
   (import "throng:script/checks@0.1.0" "register" (func $register (param i32 i32 i32 i32)))
   (import "throng:script/checks@0.1.0" "record" (func $record (param i32 i32)))
@@ -17,6 +17,7 @@
   (import "throng:script/groups@0.1.0" "enter" (func $enter (param i32 i32 i32)))
   (import "throng:script/groups@0.1.0" "leave" (func $leave))
   (import "throng:script/metrics@0.1.0" "add" (func $add (param i32 f64 i32)))
+  (import "throng:script/execution@0.1.0" "next-iteration" (func $next_iteration (param i32 i32 i32) (result i32)))
   (import "throng:script/execution@0.1.0" "vu" (func $vu (param i32)))
   (import "throng:script/execution@0.1.0" "scenario" (func $scenario (param i32)))
   (import "throng:script/execution@0.1.0" "instance" (func $instance (param i32)))
@@ -37,8 +38,11 @@
   (global $heap (mut i32) (i32.const 16384))
   (global $prepared (mut i32) (i32.const 0))
   (global $check (mut i32) (i32.const -1))
+  ;; the response that the next send is to release
+  (global $last (mut i32) (i32.const 0))
+  (global $iterations (mut i32) (i32.const 0))
 
-  ;; Results of exports: 256 is ok, 272 an error. 512 takes results of imports.
+  ;; Outcomes: 256 is ok, 272 an error, 0 makes `run` return. 512 takes results of imports.
   (data (i32.const 1024) "GET")
   (data (i32.const 1032) "http://target/")
   (data (i32.const 1056) "no luck")
@@ -85,14 +89,41 @@
   ;; Sends; leaves the reply at 520 and returns the response.
   (func $get (result i32)
     (call $prepare)
-    (call $send (global.get $prepared) (i32.const 512))
+    (call $send (global.get $prepared) (i32.const 0) (i32.const 512))
     (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
     (i32.load (i32.const 544)))
+
+  ;; As `get`, and gives back the response before, in one call.
+  (func $get_giving_back
+    (call $prepare)
+    (if (i32.and (global.get $iterations) (i32.const 1))
+      (then (call $send (global.get $prepared) (global.get $last) (i32.const 512)))
+      (else (call $send_body (global.get $prepared) (global.get $last) (i32.const 1184) (i32.const 9) (i32.const 512))))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
+    (global.set $last (i32.load (i32.const 544))))
+
+  ;; Names a request or response by this number. Request 1 and response 1 are held at first.
+  (func $use_number (param $use i32) (param $number i32)
+    (if (i32.eqz (global.get $prepared)) (then (drop (call $get))))
+    (block $b9 (block $b8 (block $b7 (block $b6 (block $b5
+    (block $b4 (block $b3 (block $b2 (block $b1 (block $b0
+      (br_table $b0 $b1 $b2 $b3 $b4 $b5 $b6 $b7 $b8 $b9 (local.get $use)))
+      (call $send (local.get $number) (i32.const 0) (i32.const 512)) (return))
+      (call $send_body (local.get $number) (i32.const 0) (i32.const 1184) (i32.const 9) (i32.const 512)) (return))
+      (call $send (global.get $prepared) (local.get $number) (i32.const 512)) (return))
+      (call $send_body (global.get $prepared) (local.get $number) (i32.const 1184) (i32.const 9) (i32.const 512))
+      (return))
+      (call $forget (local.get $number)) (return))
+      (call $release (local.get $number)) (return))
+      (call $body (local.get $number) (i32.const 600)) (return))
+      (call $header (local.get $number) (i32.const 1136) (i32.const 6) (i32.const 600)) (return))
+      (call $headers (local.get $number) (i32.const 600)) (return))
+      (call $timings (local.get $number) (i32.const 600)))
 
   (func $round_trip (local $response i32)
     (local.set $response (call $get))
     (call $record (global.get $check) (i32.eq (i32.load16_u (i32.const 520)) (i32.const 200)))
-    (call $drop_response (local.get $response)))
+    (call $release (local.get $response)))
 
   (func $spin (loop $again (br $again)))
 
@@ -152,19 +183,19 @@
     (call $assert (i64.eq (i64.load (i32.const 600)) (i64.const 1)))
     (call $assert (i64.eq (i64.load (i32.const 608)) (i64.const 2)))
     (call $assert (i64.eq (i64.load (i32.const 648)) (i64.const 7)))
-    (call $drop_response (local.get $response)))
+    (call $release (local.get $response)))
 
   (func $send_a_body
     (call $prepare)
-    (call $send_body (global.get $prepared) (i32.const 1184) (i32.const 9) (i32.const 512))
-    (call $drop_response (i32.load (i32.const 544)))
-    (call $drop_request (global.get $prepared))
+    (call $send_body (global.get $prepared) (i32.const 0) (i32.const 1184) (i32.const 9) (i32.const 512))
+    (call $release (i32.load (i32.const 544)))
+    (call $forget (global.get $prepared))
     (global.set $prepared (i32.const 0)))
 
   ;; The second request is to fail: code 1212, "refused".
   (func $fail_to_send
     (call $round_trip)
-    (call $send (global.get $prepared) (i32.const 512))
+    (call $send (global.get $prepared) (i32.const 0) (i32.const 512))
     (call $assert (i32.load8_u (i32.const 512)))
     (call $assert (i32.eq (i32.load16_u (i32.const 520)) (i32.const 1212)))
     (call $assert (i32.eq (i32.load (i32.const 528)) (i32.const 7))))
@@ -199,15 +230,34 @@
     (call $assert (i64.eq (call $random) (i64.const 41)))
     (call $log (i32.const 2) (i32.const 1056) (i32.const 7)))
 
-  (func (export "run") (param $what i32) (result i32)
-    (global.set $heap (i32.const 16384))
+  (func (export "run") (param $what i32) (local $outcome i32)
+    (local.set $outcome (i32.const 256))
+    (loop $again
+      (if (call $next_iteration
+            (i32.load8_u (local.get $outcome))
+            (i32.load offset=4 (local.get $outcome))
+            (i32.load offset=8 (local.get $outcome)))
+        (then
+          (global.set $heap (i32.const 16384))
+          (local.set $outcome (call $iterate (local.get $what)))
+          (global.set $iterations (i32.add (global.get $iterations) (i32.const 1)))
+          (br_if $again (local.get $outcome))))))
+
+  ;; One iteration. Returns where its outcome is.
+  (func $iterate (param $what i32) (result i32)
+    (if (i32.ge_u (local.get $what) (i32.const 1000)) (then
+      (call $use_number
+        (i32.sub (i32.div_u (local.get $what) (i32.const 1000)) (i32.const 1))
+        (i32.rem_u (local.get $what) (i32.const 1000)))
+      (return (i32.const 256))))
+    (block $b30 (block $b29 (block $b28 (block $b27 (block $b26 (block $b25
     (block $b24 (block $b23 (block $b22 (block $b21 (block $b20
     (block $b19 (block $b18 (block $b17 (block $b16 (block $b15
     (block $b14 (block $b13 (block $b12 (block $b11 (block $b10
     (block $b9 (block $b8 (block $b7 (block $b6 (block $b5
     (block $b4 (block $b3 (block $b2 (block $b1 (block $b0
       (br_table $b0 $b1 $b2 $b3 $b4 $b5 $b6 $b7 $b8 $b9 $b10 $b11 $b12 $b13 $b14 $b15 $b16
-        $b17 $b18 $b19 $b20 $b21 $b22 $b23 $b24 (local.get $what)))
+        $b17 $b18 $b19 $b20 $b21 $b22 $b23 $b24 $b25 $b26 $b27 $b28 $b29 $b30 (local.get $what)))
       ;; 0 nothing
       (return (i32.const 256)))
       ;; 1 round trip
@@ -263,6 +313,25 @@
       ;; 24 hold requests without end
       (loop $again (drop (call $new_request)) (br $again))
       (unreachable))
+      ;; 25 give the last response back when sending
+      (call $get_giving_back) (return (i32.const 256)))
+      ;; 26 end the run in its third iteration
+      (return (select (i32.const 256) (i32.const 0) (i32.lt_u (global.get $iterations) (i32.const 2)))))
+      ;; 27 compute 60 ms
+      (call $compute (i64.const 60000000)) (return (i32.const 256)))
+      ;; 28 compute 60 ms, and without end in the third iteration
+      (if (i32.eq (global.get $iterations) (i32.const 2)) (then (call $spin)))
+      (call $compute (i64.const 60000000)) (return (i32.const 256)))
+      ;; 29 cope with a refused allocation, announce a panic that doesn't come, and trap in the next iteration
+      (if (global.get $iterations) (then (unreachable)))
+      (call $grow_until_refused)
+      (call $panic (i32.const 1088) (i32.const 21)) (return (i32.const 256)))
+      ;; 30 an error of 64 KiB
+      (memory.fill (i32.const 32768) (i32.const 65) (i32.const 65536))
+      (i32.store8 (i32.const 272) (i32.const 1))
+      (i32.store (i32.const 276) (i32.const 32768))
+      (i32.store (i32.const 280) (i32.const 65536))
+      (i32.const 272))
 
   (func (export "describe") (result i32)
     (i32.store (i32.const 700) (i32.const 1184))

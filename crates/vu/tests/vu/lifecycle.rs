@@ -30,9 +30,13 @@ fn ten_thousand_vus_one_after_another_use_the_same_slots() {
     for i in 0..10_000 {
         let mut vu = block_on(Vu::new(&script, FakeHost::new(Wait::No))).unwrap();
         // Every way to end: well, by a trap, in the middle.
-        match i % 3 {
+        match i % 4 {
             0 => block_on(vu.run(guest::ROUND_TRIP)).unwrap(),
             1 => assert!(block_on(vu.run(guest::TRAP)).is_err()),
+            2 => {
+                vu.host_mut().between.push_back(Wait::Gate);
+                assert!(block_on(poll_once(vu.run(guest::ROUND_TRIP))).is_none());
+            }
             _ => {
                 vu.host_mut().wait = Wait::Gate;
                 assert!(block_on(poll_once(vu.run(guest::ROUND_TRIP))).is_none());
@@ -64,6 +68,29 @@ fn a_dropped_call_ends_the_wait_and_the_vu() {
         let fault = block_on(vu.run(guest::NOTHING)).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Host);
         assert_eq!(vu.host().journal.borrow().sent, 0);
+    }
+}
+
+#[test]
+fn a_run_that_is_dropped_between_iterations_ends_the_wait_and_the_vu() {
+    let script = script(&engine());
+    for ended in [0, 1, 2] {
+        let mut vu = block_on(Vu::new(&script, FakeHost::with_iterations(Wait::No, 3))).unwrap();
+        let waits = (0..ended).map(|_| Wait::No).chain([Wait::Gate]);
+        vu.host_mut().between.extend(waits);
+        let journal = Rc::clone(&vu.host().journal);
+        {
+            let mut run = Box::pin(vu.run(guest::KEEP_RESPONSE));
+            assert!(block_on(poll_once(&mut run)).is_none());
+            assert_eq!(journal.borrow().waits_dropped, 0);
+        }
+        assert_eq!(journal.borrow().waits_dropped, 1);
+        assert!(!vu.is_usable());
+        let fault = block_on(vu.run(guest::NOTHING)).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Host);
+        assert_eq!((journal.borrow().asked, journal.borrow().sent), (ended, ended));
+        drop(vu);
+        assert_eq!(journal.borrow().released, ended, "what the guest held goes back to the host");
     }
 }
 

@@ -4,6 +4,7 @@
 //! costs the host more than sending it, so those without headers and tags are kept: 64, found by hash in sets of two,
 //! of which the one not used last makes room. A script with ever new URLs pays for the hash and one comparison.
 
+use super::handle::RequestHandle;
 use super::{Body, Method, Response};
 use crate::bindings::throng::script::http as host;
 use std::cell::RefCell;
@@ -16,7 +17,7 @@ struct Entry {
     method: Method,
     content_type: Option<&'static str>,
     url: Box<str>,
-    request: host::Request,
+    request: RequestHandle,
 }
 
 /// The more recently used entry is first. They are boxed since most sets stay empty in most scripts, and every VU has
@@ -48,13 +49,13 @@ pub(super) fn send(method: &Method, url: &str, body: Option<Body<'_>>) -> Respon
         });
         Response::of(match body {
             None => entry.request.send(),
-            Some(body) => entry.request.send_body(&body.bytes),
+            Some(body) => entry.request.send_body(&body),
         })
     })
 }
 
-fn prepare(method: &Method, url: &str, content_type: Option<&str>) -> host::Request {
-    host::Request::new(&host::RequestOptions {
+fn prepare(method: &Method, url: &str, content_type: Option<&str>) -> RequestHandle {
+    RequestHandle::new(&host::RequestOptions {
         method: method.as_str().to_owned(),
         url: url.to_owned(),
         headers: content_type.map(|of| ("content-type".to_owned(), of.to_owned())).into_iter().collect(),

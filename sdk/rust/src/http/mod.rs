@@ -26,12 +26,14 @@
 
 mod body;
 mod cache;
+mod handle;
 mod method;
 mod prepared;
 mod request;
 mod response;
 
 pub use body::{Body, form, json};
+pub(crate) use handle::release_done;
 pub use method::Method;
 pub use prepared::Prepared;
 pub use request::Request;

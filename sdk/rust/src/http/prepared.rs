@@ -1,5 +1,6 @@
 //! Requests that the host has already checked and encoded.
 
+use super::handle::RequestHandle;
 use super::{Body, Response};
 use crate::bindings::throng::script::http as host;
 
@@ -21,11 +22,11 @@ use crate::bindings::throng::script::http as host;
 /// # fn main() {}
 /// ```
 #[derive(Debug)]
-pub struct Prepared(host::Request);
+pub struct Prepared(RequestHandle);
 
 impl Prepared {
     pub(super) fn new(options: &host::RequestOptions) -> Self {
-        Self(host::Request::new(options))
+        Self(RequestHandle::new(options))
     }
 
     /// Sends it and waits for the whole response.
@@ -35,6 +36,6 @@ impl Prepared {
 
     /// Sends it with this body instead of its own. The content type stays what was prepared.
     pub fn send_body<'a>(&self, body: impl Into<Body<'a>>) -> Response {
-        Response::of(self.0.send_body(&body.into().bytes))
+        Response::of(self.0.send_body(&body.into()))
     }
 }

@@ -1,5 +1,6 @@
 //! Responses, and what stands for one when none came.
 
+use super::handle::ResponseHandle;
 use crate::bindings::throng::script::http as host;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -13,7 +14,7 @@ pub struct Response {
     status: u16,
     body_size: u64,
     duration_ns: u64,
-    received: Result<host::Response, Error>,
+    received: Result<ResponseHandle, Error>,
     body: OnceCell<Vec<u8>>,
 }
 
@@ -46,7 +47,7 @@ pub struct Timings {
 impl Response {
     pub(super) fn of(reply: Result<host::Reply, host::Failure>) -> Self {
         let (status, body_size, duration_ns, received) = match reply {
-            Ok(reply) => (reply.status, reply.body_size, reply.duration, Ok(reply.response)),
+            Ok(reply) => (reply.status, reply.body_size, reply.duration, Ok(ResponseHandle::of(&reply))),
             Err(failure) => {
                 let error = Error { code: failure.code, message: failure.message };
                 (0, 0, failure.duration, Err(error))
@@ -72,7 +73,7 @@ impl Response {
 
     /// The body, without transfer encoding. Empty when it was discarded or no response came.
     pub fn body(&self) -> &[u8] {
-        self.body.get_or_init(|| self.received.as_ref().map(host::Response::body).unwrap_or_default())
+        self.body.get_or_init(|| self.received.as_ref().map(|held| host::body(held.number())).unwrap_or_default())
     }
 
     /// The body as text; what isn't UTF-8 is replaced.
@@ -94,12 +95,12 @@ impl Response {
 
     /// The first header of this name, in any case. What isn't UTF-8 is replaced.
     pub fn header(&self, name: &str) -> Option<String> {
-        self.received.as_ref().ok()?.header(name)
+        host::header(self.received.as_ref().ok()?.number(), name)
     }
 
     /// All headers in the order received.
     pub fn headers(&self) -> Vec<(String, String)> {
-        self.received.as_ref().map(host::Response::headers).unwrap_or_default()
+        self.received.as_ref().map(|held| host::headers(held.number())).unwrap_or_default()
     }
 
     /// Sending, waiting and receiving: k6's `http_req_duration`. Without a response, the time until that was known.
@@ -110,7 +111,7 @@ impl Response {
     /// How long each part took; all zero without a response.
     pub fn timings(&self) -> Timings {
         let Ok(received) = &self.received else { return Timings::default() };
-        let timings = received.timings();
+        let timings = host::timings(received.number());
         Timings {
             blocked: Duration::from_nanos(timings.blocked),
             looking_up: Duration::from_nanos(timings.looking_up),

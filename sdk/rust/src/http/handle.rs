@@ -1,0 +1,91 @@
+//! What the host holds for this VU, by number.
+
+use super::Body;
+use crate::bindings::throng::script::http as host;
+use std::cell::Cell;
+
+thread_local! {
+    /// The response dropped last, which the host doesn't know of yet; 0 for none. The next send tells it, which saves
+    /// a call.
+    static DONE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A request that the host has checked and encoded.
+#[derive(Debug)]
+pub(super) struct RequestHandle(u32);
+
+impl RequestHandle {
+    pub(super) fn new(options: &host::RequestOptions) -> Self {
+        Self(host::prepare(options))
+    }
+
+    pub(super) fn send(&self) -> Result<host::Reply, host::Failure> {
+        host::send(self.0, DONE.take())
+    }
+
+    pub(super) fn send_body(&self, body: &Body<'_>) -> Result<host::Reply, host::Failure> {
+        host::send_body(self.0, DONE.take(), &body.bytes)
+    }
+}
+
+impl Drop for RequestHandle {
+    fn drop(&mut self) {
+        host::forget(self.0);
+    }
+}
+
+/// A response whose headers and body are with the host.
+#[derive(Debug)]
+pub(super) struct ResponseHandle(u32);
+
+impl ResponseHandle {
+    pub(super) fn of(reply: &host::Reply) -> Self {
+        Self(reply.response)
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.0
+    }
+}
+
+impl Drop for ResponseHandle {
+    fn drop(&mut self) {
+        let before = DONE.replace(self.0);
+        if before != 0 {
+            host::release(before);
+        }
+    }
+}
+
+/// Lets the host know what is done with, before a wait in which it would hold it for nothing.
+pub(crate) fn release_done() {
+    let done = DONE.take();
+    if done != 0 {
+        host::release(done);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::catch_unwind;
+
+    // Outside of a component each call to the host panics.
+
+    #[test]
+    fn one_dropped_response_costs_no_call_until_the_next_send() {
+        release_done();
+        drop(ResponseHandle(7));
+        assert_eq!(DONE.take(), 7);
+        release_done();
+    }
+
+    #[test]
+    fn of_two_dropped_responses_the_host_is_told_of_the_first() {
+        drop(ResponseHandle(7));
+        assert!(catch_unwind(|| drop(ResponseHandle(8))).is_err());
+        assert_eq!(DONE.get(), 8);
+        assert!(catch_unwind(release_done).is_err());
+        assert_eq!(DONE.get(), 0);
+    }
+}

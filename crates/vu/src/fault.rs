@@ -7,6 +7,9 @@ use crate::{arena::WASM_STACK_BYTES, engine::Limits, memory_limit::Refusal};
 
 /// Longest message that is taken from a guest, in bytes.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 10;
+/// How often a function stands in the innermost frames if its recursion is what used up the stack. Large frames fill it
+/// in few calls.
+const RECURSION_FRAMES_MIN: usize = 4;
 /// How many frames of a trap's backtrace a message shows.
 const FRAMES_SHOWN: usize = 4;
 
@@ -69,6 +72,11 @@ impl Fault {
             let text = format!("stack overflow: more than {} KiB of stack, endless recursion?", WASM_STACK_BYTES >> 10);
             return Fault::new(FaultKind::StackOverflow, text + &frames(error));
         }
+        if trap == Some(Trap::MemoryOutOfBounds) && is_in_recursion(error) {
+            // What compilers keep of a stack in memory lies below all data, and overflows to where no memory is.
+            let text = "stack overflow: out of bounds memory access in a recursion; does it end?".to_owned();
+            return Fault::new(FaultKind::StackOverflow, text + &frames(error));
+        }
         if let Some(message) = panic_message {
             return Fault::new(FaultKind::Panic, message);
         }
@@ -92,6 +100,16 @@ impl Fault {
 
 fn out_of_memory(limits: Limits) -> String {
     format!("out of memory: the memory limit is {} MiB a VU (option throng.memoryLimit)", limits.memory_bytes >> 20)
+}
+
+fn is_in_recursion(error: &wasmtime::Error) -> bool {
+    let functions = |trace: &WasmBacktrace| trace.frames().iter().map(|frame| frame.func_index()).collect::<Vec<_>>();
+    error.downcast_ref::<WasmBacktrace>().is_some_and(|trace| repeats(&functions(trace)))
+}
+
+/// Whether one function stands for a good part of the innermost frames.
+fn repeats(functions: &[u32]) -> bool {
+    functions.iter().any(|one| functions.iter().filter(|other| *other == one).count() >= RECURSION_FRAMES_MIN)
 }
 
 /// The innermost functions of a backtrace, as text to append.
@@ -155,6 +173,16 @@ impl Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recursion_is_told_by_a_function_that_comes_again_and_again() {
+        assert!(repeats(&[7; 16]));
+        assert!(repeats(&[1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1]), "of several functions");
+        assert!(repeats(&[9, 5, 5, 5, 5, 0]), "with large frames");
+        assert!(!repeats(&(0..16).collect::<Vec<_>>()));
+        assert!(!repeats(&[4, 4, 4, 0]));
+        assert!(!repeats(&[]));
+    }
 
     #[test]
     fn long_messages_are_cut_at_a_characters_end() {

@@ -26,7 +26,7 @@ impl Guest for Script {
             panic!("the script has no function of number {function}")
         };
         let mut outcome = Ok(());
-        while next_iteration(outcome.as_ref().map(|()| ()).map_err(String::as_str)) {
+        while next_iteration(outcome.as_ref().copied().map_err(String::as_str)) {
             outcome = (scenario.call)();
         }
         crate::http::release_done();

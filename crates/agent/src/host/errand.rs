@@ -16,12 +16,12 @@ use throng_transport::http1::Exchanged;
 #[derive(Default)]
 pub(crate) struct Errand {
     under_way: RefCell<Option<Pin<Box<dyn Future<Output = Exchanged>>>>>,
-    done: Cell<Option<Box<Exchanged>>>,
+    done: Cell<Option<Exchanged>>,
 }
 
 impl Errand {
     /// Leaves an exchange to be run by [`Errands`], and waits for its result.
-    pub(super) async fn run(&self, exchange: impl Future<Output = Exchanged> + 'static) -> Box<Exchanged> {
+    pub(super) async fn run(&self, exchange: impl Future<Output = Exchanged> + 'static) -> Exchanged {
         self.under_way.replace(Some(Box::pin(exchange)));
         poll_fn(|_| self.done.take().map_or(Poll::Pending, Poll::Ready)).await
     }
@@ -33,7 +33,7 @@ impl Errand {
         match exchange.as_mut().poll(context) {
             Poll::Ready(exchanged) => {
                 *under_way = None;
-                self.done.set(Some(Box::new(exchanged)));
+                self.done.set(Some(exchanged));
                 Poll::Ready(())
             }
             Poll::Pending => Poll::Pending,

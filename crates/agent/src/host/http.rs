@@ -182,7 +182,7 @@ impl VuHost {
             ExchangeOptions { timeout: request.timeout, keep_body: request.keep_body, limits: Limits::default() };
         let (shard, pool) = (self.shard.shard.clone(), std::mem::take(&mut self.pool));
         let exchanged = self.errand.run(exchange(shard, pool, Rc::clone(encoded), body, options)).await;
-        let Exchanged { result, numbers, pool } = *exchanged;
+        let Exchanged { result, numbers, pool } = exchanged;
         self.pool = pool;
         self.sent_bytes += numbers.bytes_sent;
         self.received_bytes += numbers.bytes_received;

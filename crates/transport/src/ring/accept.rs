@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures_lite::future::poll_fn;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::connection::{Connection, set_waker};
+use super::connection::Connection;
 use super::sockets::Phase;
 use crate::shard::Shard;
 
@@ -67,7 +67,7 @@ impl Listener {
             if socket.phase == Phase::Open {
                 return Poll::Ready(Ok(()));
             }
-            set_waker(&mut socket.waker, context);
+            socket.wait(context);
             Poll::Pending
         })
         .await?;

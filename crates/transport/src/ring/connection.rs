@@ -79,12 +79,12 @@ impl Connection {
             if socket.error != 0 {
                 return Poll::Ready(Err(io::Error::from_raw_os_error(socket.error)));
             }
-            if socket.sends.is_empty() {
+            if !socket.is_sending() {
                 socket.flushing = false;
                 return Poll::Ready(Ok(()));
             }
             socket.flushing = true;
-            set_waker(&mut socket.waker, context);
+            socket.wait(context);
             Poll::Pending
         })
         .await
@@ -127,7 +127,7 @@ impl Connection {
         if socket.ended {
             return Poll::Ready(Ok(None));
         }
-        set_waker(&mut socket.waker, context);
+        socket.wait(context);
         Poll::Pending
     }
 
@@ -148,7 +148,7 @@ impl Connection {
     /// Has the task woken at the socket's next event: bytes, its end, an error, the instant of
     /// [`wake_at`](Self::wake_at), or [`Shard::wake_owners`]. For a task that waits for something other than bytes.
     pub fn watch(&self, context: &Context<'_>) {
-        set_waker(&mut self.shard.driver().sockets.get(self.slot).waker, context);
+        self.shard.driver().sockets.get(self.slot).wait(context);
     }
 
     /// Whether a request can be sent: nothing unread, not ended, no error seen so far.
@@ -203,14 +203,6 @@ impl Chunk<'_> {
 impl Drop for Chunk<'_> {
     fn drop(&mut self) {
         self.connection.shard.driver().buffers.give(self.received.buffer);
-    }
-}
-
-/// Keeps the waker that is there when it wakes the same task: cloning it isn't free.
-pub(crate) fn set_waker(place: &mut Option<std::task::Waker>, context: &Context<'_>) {
-    match place {
-        Some(waker) if waker.will_wake(context.waker()) => {}
-        _ => *place = Some(context.waker().clone()),
     }
 }
 

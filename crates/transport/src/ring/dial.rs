@@ -9,7 +9,7 @@ use futures_lite::future::poll_fn;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Driver;
-use super::connection::{Connection, set_waker};
+use super::connection::Connection;
 use super::sockets::Phase;
 use crate::shard::Shard;
 use crate::source::{SourceError, SourceTicket};
@@ -128,7 +128,7 @@ impl Shard {
             if socket.phase == Phase::Open {
                 return Poll::Ready(Ok(()));
             }
-            set_waker(&mut socket.waker, context);
+            socket.wait(context);
             Poll::Pending
         })
         .await?;

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::task::Waker;
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
@@ -101,7 +100,6 @@ pub(crate) struct Driver {
     queued: bool,
     /// Sockets with a new send since the last turn: its time begins when it is submitted.
     just_sent: Vec<u32>,
-    pub(crate) wakers: Vec<Waker>,
     pub(crate) released: Vec<SourceTicket>,
     pub(crate) stale_alarms: Vec<TimerKey>,
     pub(crate) woken: bool,
@@ -125,7 +123,6 @@ impl Driver {
             starved: Vec::new(),
             queued: false,
             just_sent: Vec::new(),
-            wakers: Vec::new(),
             released: Vec::new(),
             stale_alarms: Vec::new(),
             woken: false,
@@ -195,14 +192,16 @@ impl Driver {
     /// Queues bytes behind what the socket sends already: one send is in flight at a time, since two interleave.
     pub(crate) fn send(&mut self, slot: u32, sending: Sending) {
         let socket = self.sockets.get(slot);
-        socket.sends.push_back(sending);
-        if socket.sends.len() == 1 {
+        if socket.sending.is_some() {
+            socket.queued.push_back(sending);
+        } else {
+            socket.sending = Some(sending);
             self.push_send(slot);
         }
     }
 
     fn push_send(&mut self, slot: u32) {
-        let Some(sending) = self.sockets.get(slot).sends.front() else { return };
+        let Some(sending) = &self.sockets.get(slot).sending else { return };
         let rest = &sending.bytes.as_slice()[sending.done..];
         let len = u32::try_from(rest.len()).unwrap_or(u32::MAX);
         let entry =
@@ -420,20 +419,20 @@ impl Driver {
     fn sent(&mut self, slot: u32, result: i32) {
         let now = self.now;
         let socket = self.sockets.get(slot);
-        let Some(sending) = socket.sends.front_mut() else { return };
+        let Some(sending) = &mut socket.sending else { return };
         if result < 0 {
             // What waits behind it can't be sent either.
             socket.fail(-result);
-            socket.sends.clear();
+            socket.drop_sends();
         } else {
             sending.done += result as usize;
             if sending.done == sending.bytes.as_slice().len() {
-                socket.sends.pop_front();
+                socket.sending = socket.queued.pop_front();
                 socket.sent_at = now;
             }
             if socket.phase == Phase::Closing {
-                socket.sends.clear();
-            } else if !socket.sends.is_empty() {
+                socket.drop_sends();
+            } else if socket.is_sending() {
                 self.push_send(slot);
                 return;
             } else if !socket.flushing {
@@ -445,8 +444,13 @@ impl Driver {
     }
 
     fn wake(&mut self, slot: u32) {
-        self.wakers.extend(self.sockets.get(slot).waker.take());
+        self.sockets.get(slot).wake();
     }
+}
+
+/// Fails with the reason if this process can't have a ring such as the driver's.
+pub(crate) fn probe_ring() -> Result<(), RingError> {
+    build_ring().map(drop)
 }
 
 fn build_ring() -> Result<IoUring, RingError> {

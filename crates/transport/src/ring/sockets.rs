@@ -1,7 +1,7 @@
 //! The table of sockets: what the driver knows of each slot of the ring's file table.
 
 use std::collections::VecDeque;
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use super::connection::SendBytes;
 use crate::source::SourceTicket;
@@ -54,12 +54,17 @@ pub(crate) struct Socket {
     pub(crate) error: i32,
     pub(crate) first: Option<Received>,
     pub(crate) more: VecDeque<Received>,
-    pub(crate) sends: VecDeque<Sending>,
+    /// The send in the kernel's hands, and those that wait behind it.
+    pub(crate) sending: Option<Sending>,
+    pub(crate) queued: VecDeque<Sending>,
     /// When the last queued bytes were first offered to the kernel.
     pub(crate) sent_from: Nanos,
     /// When it had taken the last of them.
     pub(crate) sent_at: Nanos,
+    /// The owner's waker; it stays when it has been used, since most owners wait again.
     pub(crate) waker: Option<Waker>,
+    /// Whether the owner waits for the next event.
+    pub(crate) waiting: bool,
     /// When the owner wants to be woken at the latest.
     pub(crate) deadline: Option<Nanos>,
     /// The timer behind it: at most one a socket, moved on lazily, since most deadlines never come.
@@ -84,10 +89,12 @@ impl Socket {
             error: 0,
             first: None,
             more: VecDeque::new(),
-            sends: VecDeque::new(),
+            sending: None,
+            queued: VecDeque::new(),
             sent_from: Nanos::default(),
             sent_at: Nanos::default(),
             waker: None,
+            waiting: false,
             deadline: None,
             alarm: None,
             accepting: false,
@@ -110,6 +117,35 @@ impl Socket {
 
     pub(crate) fn has_received(&self) -> bool {
         self.first.is_some() || !self.more.is_empty()
+    }
+
+    /// Has the owner woken at the next event.
+    pub(crate) fn wait(&mut self, context: &Context<'_>) {
+        self.waiting = true;
+        match &self.waker {
+            Some(waker) if waker.will_wake(context.waker()) => {}
+            _ => self.waker = Some(context.waker().clone()),
+        }
+    }
+
+    /// Wakes the owner, if it waits. That only puts its task into the run queue, so it may happen while the driver is
+    /// borrowed.
+    pub(crate) fn wake(&mut self) {
+        if std::mem::take(&mut self.waiting)
+            && let Some(waker) = &self.waker
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Whether bytes wait to be taken by the kernel.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.sending.is_some()
+    }
+
+    pub(crate) fn drop_sends(&mut self) {
+        self.sending = None;
+        self.queued.clear();
     }
 
     pub(crate) fn fail(&mut self, errno: i32) {
@@ -163,9 +199,9 @@ impl Sockets {
         &mut self.slots[slot as usize]
     }
 
-    /// Takes the wakers of all owners that wait.
-    pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
-        self.slots.iter_mut().filter_map(|socket| socket.waker.take()).collect()
+    /// Wakes all owners that wait.
+    pub(crate) fn wake_all(&mut self) {
+        self.slots.iter_mut().for_each(Socket::wake);
     }
 
     pub(crate) fn open(&self) -> u32 {

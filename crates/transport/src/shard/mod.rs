@@ -119,10 +119,7 @@ impl Shard {
     /// Wakes every task that waits for a socket, be it to receive, to flush or to accept: for telling all of them
     /// something. Those that aren't concerned wait on.
     pub fn wake_owners(&self) {
-        let wakers = self.driver().sockets.take_wakers();
-        for waker in wakers {
-            waker.wake();
-        }
+        self.driver().sockets.wake_all();
     }
 
     /// Memory for a response.
@@ -195,7 +192,6 @@ impl Shard {
         let mut driver = self.driver();
         let until = (idle && !driver.has_queued()).then(|| self.timers().nearest().unwrap_or(Nanos(u64::MAX)));
         driver.turn(until);
-        wakers.append(&mut driver.wakers);
         self.expire_timers(&mut driver, wakers);
         if !driver.released.is_empty() {
             let mut sources = self.sources();
@@ -221,7 +217,7 @@ impl Shard {
                     socket.alarm = match socket.deadline {
                         Some(deadline) if deadline > now => Some(timers.arm(deadline, Alarm::Socket(slot))),
                         Some(_) => {
-                            wakers.extend(socket.waker.take());
+                            socket.wake();
                             None
                         }
                         None => None,

@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::Pid;
 
 use super::{Remote, Shard};
-use crate::ring::{Driver, RingError};
+use crate::ring::{Driver, RingError, probe_ring};
 use crate::source::{PortShare, Sources};
 
 /// Locked memory that glommio's rings of one shard ask for.
@@ -70,6 +70,8 @@ impl ShardThread {
         if limit_bytes < LOCKED_BYTES_MIN {
             return Err(ShardError::LockedMemory { limit_bytes });
         }
+        // glommio panics in its thread where there is no io_uring.
+        probe_ring()?;
         let (ready, started) = mpsc::channel();
         // The executor never parks (the driver waits in its own ring) and has one task queue, so its preemption timer
         // has nothing to do: an hour keeps it out of the way.

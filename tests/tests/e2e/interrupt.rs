@@ -1,0 +1,73 @@
+//! Ctrl-C, once and twice.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use throng_tests::{Process, Throng, get};
+
+use crate::SCRIPTS;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A run of ten minutes whose iterations sleep for one.
+fn start(teardown: &str) -> Result<Process> {
+    let options = json!({ "vus": 2, "duration": "10m" });
+    let throng = Throng::run(&SCRIPTS.component("hooks")?)?.options(&options);
+    let mut process = throng.variable("ITERATION", "sleep").variable("TEARDOWN", teardown).start()?;
+    process.stderr_line("asleep", PATIENCE)?;
+    Ok(process)
+}
+
+#[test]
+fn one_signal_cuts_iterations_runs_teardown_and_prints_the_summary() -> Result<()> {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let process = start("")?;
+        process.signal(signal)?;
+        let finished = process.wait(PATIENCE)?.expect_code(105)?;
+        assert_eq!(finished.stderr_lines("teardown begins").count(), 1, "{}", finished.stderr);
+        assert!(finished.stderr.contains("ERRO the run was interrupted"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("0 complete and 2 interrupted iterations"), "{}", finished.stderr);
+        assert!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);
+        assert_eq!(finished.summary()?.rate_counts("checks"), (2, 0));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() -> Result<()> {
+    let mut process = start("sleep")?;
+    process.signal(Signal::SIGINT)?;
+    process.stderr_line("teardown begins", PATIENCE)?;
+    process.signal(Signal::SIGINT)?;
+    let finished = process.wait(PATIENCE)?.expect_code(105)?;
+    // teardown would have slept for a minute.
+    assert!(finished.took < Duration::from_secs(10), "{:?}", finished.took);
+    assert_eq!(finished.stdout, "", "there was no time for a summary");
+    Ok(())
+}
+
+#[test]
+fn a_signal_during_setup_ends_the_run_without_load() -> Result<()> {
+    let throng = Throng::run(&SCRIPTS.component("hooks")?)?.options(&json!({ "vus": 2, "duration": "10m" }));
+    let mut process = throng.variable("SETUP", "sleep").start()?;
+    process.stderr_line("asleep", PATIENCE)?;
+    process.signal(Signal::SIGINT)?;
+    let finished = process.wait(PATIENCE)?.expect_code(105)?;
+    assert_eq!(finished.summary()?.count("iterations"), 0);
+    Ok(())
+}
+
+#[test]
+fn the_target_ends_with_its_counts() -> Result<()> {
+    let mut process = Throng::command(["target", "--listen", "127.0.0.1:0"])?.start()?;
+    let line = process.stdout_line("listening on http://", PATIENCE)?;
+    get(line.trim_start_matches("listening on http://").parse()?, "/bytes/10")?;
+    process.signal(Signal::SIGTERM)?;
+    let finished = process.wait(PATIENCE)?.expect_code(0)?;
+    let (_, counts) = finished.stdout.split_once('\n').context("nothing after the first line")?;
+    let counts: Value = serde_json::from_str(counts)?;
+    assert_eq!(counts["requests"]["by_route"]["/bytes"], json!(1));
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! Claims about the program as its users have it: the binary, as a process, against servers on this machine.
+//!
+//! `THRONG_TEST_REQUESTS=1000000` raises the number of requests that are counted on both sides.
+
+mod counts;
+mod faults;
+mod hooks;
+mod interrupt;
+mod latency;
+mod loading;
+mod machine;
+mod options;
+mod scaffold;
+mod scenarios;
+mod summary;
+mod thresholds;
+
+use throng_tests::Scripts;
+
+/// The scripts of the tests.
+static SCRIPTS: Scripts = Scripts::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts"), env!("CARGO_TARGET_TMPDIR"));

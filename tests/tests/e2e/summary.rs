@@ -1,0 +1,95 @@
+//! What a run leaves behind: the text, the JSON, and the script's own.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use throng_tests::{Target, Throng};
+
+use crate::SCRIPTS;
+
+fn run(target: &Target) -> Result<Throng> {
+    let throng = Throng::run(&SCRIPTS.component("plain")?)?.variable("TARGET", target.url("/"));
+    Ok(throng.options(&json!({ "vus": 2, "iterations": 20, "thresholds": { "http_req_duration": ["p(95)<60000"] } })))
+}
+
+#[test]
+fn the_exported_summary_has_the_shape_of_k6s() -> Result<()> {
+    let target = Target::start()?;
+    let summary = run(&target)?.finish()?.expect_code(0)?.summary()?;
+    let json = summary.json();
+    let keys = |value: &Value| value.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>());
+    let duration = &json["metrics"]["http_req_duration"];
+    assert_eq!(duration["type"], "trend");
+    assert_eq!(duration["contains"], "time");
+    let statistics = ["avg", "min", "med", "max", "p(90)", "p(95)"].map(String::from);
+    assert_eq!(keys(&duration["values"]).context("no values")?, statistics);
+    assert_eq!(duration["thresholds"]["p(95)<60000"], json!({ "ok": true }));
+    assert_eq!(json["metrics"]["iterations"]["values"]["count"], json!(20));
+    assert!(json["metrics"]["iterations"]["values"]["rate"].as_f64().is_some_and(|rate| rate > 0.0));
+    assert!(json["state"]["testRunDurationMs"].as_f64().is_some_and(|duration| duration > 0.0));
+    assert_eq!(json["state"]["isStdOutTTY"], json!(false));
+    let check = &json["root_group"]["checks"][0];
+    assert_eq!((&check["name"], &check["passes"], &check["fails"]), (&json!("status is 200"), &json!(20), &json!(0)));
+    assert_eq!(check["path"], "::status is 200");
+    assert!(json["throng"]["version"].as_str().is_some_and(|version| version.contains('.')));
+    let shards = json["throng"]["generator"]["shards"].as_array().context("no shards")?;
+    assert!(!shards.is_empty() && shards.iter().all(|shard| shard["cpu"].is_number()), "{shards:?}");
+    assert_eq!(json["throng"]["generator"]["socketsPeak"], json!(2));
+    Ok(())
+}
+
+#[test]
+fn standard_output_holds_the_summary_alone_and_quiet_silences_the_rest() -> Result<()> {
+    let target = Target::start()?;
+    let loud = run(&target)?.finish()?.expect_code(0)?;
+    assert!(loud.stderr.contains("execution: local") && loud.stderr.contains("20/20 iters"), "{}", loud.stderr);
+    let quiet = run(&target)?.arg("--quiet").finish()?.expect_code(0)?;
+    assert_eq!(quiet.stderr, "");
+    for stdout in [&loud.stdout, &quiet.stdout] {
+        for part in ["█ THRESHOLDS", "█ TOTAL RESULTS", "checks_total", "✓ status is 200", "http_reqs", "iterations"]
+        {
+            assert!(stdout.contains(part), "no {part:?} in {stdout}");
+        }
+        assert!(!stdout.contains("running (") && !stdout.contains('\x1b'), "{stdout}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_summary_can_be_left_out() -> Result<()> {
+    let target = Target::start()?;
+    let finished = run(&target)?.args(["--quiet", "--summary-mode", "disabled"]).finish()?.expect_code(0)?;
+    assert_eq!(finished.stdout, "");
+    assert_eq!(finished.summary()?.count("iterations"), 20);
+    Ok(())
+}
+
+#[test]
+fn statistics_and_unit_are_those_asked_for() -> Result<()> {
+    let target = Target::start()?;
+    let throng = run(&target)?.args(["--summary-trend-stats", "max,p(99.9),count", "--summary-time-unit", "us"]);
+    let finished = throng.finish()?.expect_code(0)?;
+    let line = finished.stdout.lines().find(|line| line.contains("http_req_duration..")).unwrap_or_default();
+    assert!(line.contains("max=") && line.contains("p(99.9)=") && line.contains("count=20"), "{line}");
+    assert!(line.contains("µs") && !line.contains("avg="), "{line}");
+    assert_eq!(finished.summary()?.value("http_req_duration", "count")?, 20.0);
+    Ok(())
+}
+
+#[test]
+fn a_script_makes_its_own_summary_for_both_streams_and_a_file() -> Result<()> {
+    let finished = Throng::run(&SCRIPTS.component("summary")?)?.arg("--quiet").finish()?.expect_code(0)?;
+    assert_eq!(finished.stdout, "10 iterations\n");
+    assert_eq!(finished.stderr, "to the error stream\n");
+    let own: Value = serde_json::from_str(&finished.file("own.json")?)?;
+    assert_eq!(own["metrics"]["iterations"]["values"]["count"], json!(10));
+    Ok(())
+}
+
+#[test]
+fn a_summary_of_the_script_that_fails_leaves_the_usual_one() -> Result<()> {
+    let throng = Throng::run(&SCRIPTS.component("summary")?)?.variable("SUMMARY", "err");
+    let finished = throng.finish()?.expect_code(0)?;
+    assert!(finished.stderr.contains("summarize failed, so the usual summary is shown: no paper left"));
+    assert!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);
+    Ok(())
+}

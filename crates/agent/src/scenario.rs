@@ -149,7 +149,12 @@ impl ScenarioShare {
             let result = listener.unless_stopped(Errands::of(errand, vu.run(self.function))).await;
             let within = vu.host_mut().iteration.take();
             match (result, within) {
-                (Some(Ok(())), _) => break,
+                (Some(Ok(())), None) => break,
+                (Some(Ok(())), Some(iteration)) => {
+                    let outcome = Err("the script returned from run within an iteration, and ends its VU".into());
+                    self.end_iteration(vu.host_mut(), iteration, Clock::now(), outcome);
+                    break;
+                }
                 (Some(Err(fault)), Some(iteration)) if !vu.host().aborted => {
                     self.end_iteration(vu.host_mut(), iteration, Clock::now(), Err(fault.to_string()));
                     // After a trap the instance can't be called again.

@@ -10,6 +10,7 @@ use crate::scenario::Scenario;
 use crate::system_tags::SystemTags;
 
 pub use error::{OptionError, OptionErrors};
+pub(crate) use reader::suggestion;
 
 mod error;
 mod fields;

@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use throng_stats::Registry;
+use throng_stats::{Registry, ValidationError};
 
-use crate::options::{OptionError, OptionErrors, Options};
+use crate::options::{OptionError, OptionErrors, Options, suggestion};
 use crate::scenario::Scenario;
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ impl Plan {
         errors.extend(misfits.map(|misfit| OptionError {
             path: "thresholds".to_owned(),
             origin: options.thresholds_origin.clone(),
-            message: misfit.to_string(),
+            message: format!("{misfit}{}", nearest_metric(&misfit, registry)),
         }));
         if !errors.is_empty() {
             return Err(OptionErrors(errors));
@@ -198,4 +198,11 @@ fn unknown_function(scenario: &Scenario, functions: &[String], origin: &str) -> 
         origin: origin.to_owned(),
         message: format!("the script has no function `{}`; {there_are}", scenario.exec),
     }
+}
+
+/// The metric that may have been meant, as text to append.
+fn nearest_metric(misfit: &ValidationError, registry: &Registry) -> String {
+    let ValidationError::UnknownMetric { metric } = misfit else { return String::new() };
+    let known = registry.iter().map(|(_, definition)| definition.name.as_str());
+    suggestion(metric, known).unwrap_or_default()
 }

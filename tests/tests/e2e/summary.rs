@@ -33,7 +33,8 @@ fn the_exported_summary_has_the_shape_of_k6s() -> Result<()> {
     assert!(json["throng"]["version"].as_str().is_some_and(|version| version.contains('.')));
     let shards = json["throng"]["generator"]["shards"].as_array().context("no shards")?;
     assert!(!shards.is_empty() && shards.iter().all(|shard| shard["cpu"].is_number()), "{shards:?}");
-    assert_eq!(json["throng"]["generator"]["socketsPeak"], json!(2));
+    // One VU may have taken all iterations before the other came to it.
+    assert!(json["throng"]["generator"]["socketsPeak"].as_u64().is_some_and(|peak| (1..=2).contains(&peak)));
     Ok(())
 }
 

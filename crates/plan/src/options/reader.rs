@@ -195,7 +195,7 @@ impl Reader<'_> {
 }
 
 /// `; did you mean ...?` for the nearest of the names, if one is near.
-pub(super) fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+pub(crate) fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     let lower = name.to_lowercase();
     let (distance, nearest) = known
         .map(|known| {

@@ -66,7 +66,7 @@ fn numbers_that_became_free_are_used_first() {
 fn every_fault_is_reported_with_its_remedy() {
     let options = options(json!({
         "scenarios": {"a": {"executor": "shared-iterations", "exec": "nope"}, "b": constant(1, 0, 1, 0)},
-        "thresholds": {"my_trend": ["avg<1"], "http_reqs": ["p(95)<1", "count>1"], "own": ["count<1"]},
+        "thresholds": {"my_trend": ["avg<1"], "http_req_duratoin{a:b}": ["avg<1"], "http_reqs": ["p(95)<1", "count>1"], "own": ["count<1"]},
     }));
     let mut registry = Registry::new();
     let own = Definition::new("own", Kind::Trend, Contains::Default);
@@ -79,6 +79,8 @@ fn every_fault_is_reported_with_its_remedy() {
             "scenarios.a.exec (from script): the script has no function `nope`; it has one",
             "scenarios.b.exec (from script): the script has no function `default`; it has one",
             "thresholds (from script): there is no metric `my_trend`; declare it in the script or correct the name",
+            "thresholds (from script): there is no metric `http_req_duratoin`; declare it in the script or correct the \
+             name; did you mean `http_req_duration`?",
             "thresholds (from script): `p(95)<1`: http_reqs is a counter, which has no `p(95)`; use count or rate",
             "thresholds (from script): `count<1`: own is a trend, which has no `count`; use avg, min, med, max or p(N)",
         ]

@@ -12,4 +12,4 @@ pub use connection::{Chunk, Connection, SendBytes};
 pub use dial::DialError;
 pub use driver::RingError;
 
-pub(crate) use driver::Driver;
+pub(crate) use driver::{Driver, probe_ring};

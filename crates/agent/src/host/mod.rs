@@ -15,8 +15,8 @@ use throng_transport::{Clock, Nanos};
 use throng_vu::{Failure, Host, InstanceInfo, LogLevel, Reply, RequestSpec, ScenarioInfo, Timings, VuInfo};
 
 pub(crate) use errand::{Errand, Errands};
-pub(crate) use http::{Prepared, PreparedRequests};
 use http::Received;
+pub(crate) use http::{Prepared, PreparedRequests};
 pub(crate) use names::Names;
 
 use crate::scenario::ScenarioShare;

@@ -266,11 +266,7 @@ struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
-    fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-        exchange: &mut Exchange,
-    ) -> Poll<Result<(), Failure>> {
+    fn poll(&mut self, context: &mut Context<'_>, exchange: &mut Exchange) -> Poll<Result<(), Failure>> {
         let connection = self.connection;
         loop {
             let chunk = match connection.poll_receive(context) {

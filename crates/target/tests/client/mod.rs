@@ -44,7 +44,13 @@ impl Client {
 
     fn fill(&mut self) -> usize {
         let mut bytes = [0; 65_536];
-        let count = self.stream.read(&mut bytes).unwrap();
+        // A read with a time limit may be interrupted; it isn't repeated by itself.
+        let count = loop {
+            match self.stream.read(&mut bytes) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                result => break result.unwrap(),
+            }
+        };
         self.held.extend_from_slice(&bytes[..count]);
         self.received += count as u64;
         count

@@ -36,6 +36,7 @@ struct Inner {
     stopping: Cell<bool>,
     panics: RefCell<Vec<String>>,
     /// Memory for responses, the one used last first.
+    #[expect(clippy::vec_box, reason = "they are lent as boxes, which move by pointer")]
     buffers: RefCell<Vec<Box<ResponseBuffer>>>,
 }
 

@@ -51,6 +51,7 @@ thread_local! {
 }
 
 async fn look_up(shard: &Shard, host: String, port: u16) -> Answer {
+    shard.count_look_up();
     let pending = Rc::new(Pending::default());
     let number = QUESTIONS.with_borrow_mut(|questions| questions.insert(Rc::clone(&pending)));
     let remote = shard.remote();

@@ -212,15 +212,16 @@ fn a_silent_server_ends_in_a_timeout_and_the_port_comes_back() {
         read_head(&mut stream);
         std::mem::forget(stream);
     });
-    let (code, open) = on_shard(config(16), move |shard| async move {
+    let (code, open, waited) = on_shard(config(16), move |shard| async move {
         let options = ExchangeOptions { timeout: Duration::from_millis(80), ..OPTIONS };
-        let (error, _) = get(&shard, &mut Pool::default(), &request(address), options).await.unwrap_err();
+        let (error, numbers) = get(&shard, &mut Pool::default(), &request(address), options).await.unwrap_err();
         while shard.counts().sockets > 0 {
             shard.sleep(Duration::from_millis(1)).await;
         }
-        (error.code(), shard.counts().sockets)
+        (error.code(), shard.counts().sockets, numbers.timings.duration_ns())
     });
     assert_eq!((code, open), (1050, 0));
+    assert!(waited > 70_000_000, "the time that nothing came counts: {waited} ns");
 }
 
 #[test]
@@ -279,6 +280,39 @@ fn names_are_looked_up_and_unknown_ones_fail() {
         (codes[0] == 0 || codes[0] == 1212, codes[1])
     });
     assert_eq!((ok, code), (true, 1101));
+}
+
+#[test]
+fn a_name_that_many_want_at_once_is_looked_up_once() {
+    let (codes, look_ups) = on_shard(config(16), move |shard| async move {
+        let origin = Rc::new(Origin::new("no-such-host.invalid", 80));
+        let codes = Rc::new(RefCell::new(Vec::new()));
+        for number in 0..200 {
+            let (shard, origin, codes) = (shard.clone(), Rc::clone(&origin), Rc::clone(&codes));
+            shard.clone().spawn(async move {
+                let head =
+                    RequestHead { method: "GET", target: "/", host: "x", user_agent: "", headers: &[], close: true };
+                let request = Request::encode(origin, &head, None).unwrap();
+                let mut pool = Pool::default();
+                let exchange = get(&shard, &mut pool, &request, OPTIONS);
+                // The one that looks up may be cut: another takes its turn.
+                let patience = if number == 0 { Duration::ZERO } else { Duration::from_secs(30) };
+                let cut = async {
+                    shard.sleep(patience).await;
+                    futures_lite::future::yield_now().await;
+                    None
+                };
+                let code = futures_lite::future::or(async { exchange.await.err() }, cut).await;
+                codes.borrow_mut().push(code.map_or(0, |(error, _)| error.code()));
+            });
+        }
+        while codes.borrow().len() < 200 {
+            shard.sleep(Duration::from_millis(1)).await;
+        }
+        (codes.take(), shard.counts().look_ups)
+    });
+    assert_eq!(codes.iter().filter(|code| **code == 1101).count(), 199);
+    assert!(look_ups <= 2, "{look_ups} look-ups");
 }
 
 #[test]

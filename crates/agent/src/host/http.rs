@@ -186,19 +186,19 @@ impl VuHost {
         self.pool = pool;
         self.sent_bytes += numbers.bytes_sent;
         self.received_bytes += numbers.bytes_received;
-        let duration_ns = numbers.timings.duration_ns();
         match result {
             Ok(buffer) => {
                 let status = buffer.status();
                 let code = if status >= 400 { 1000 + status } else { 0 };
                 self.record_http(request, status, code, "", &numbers);
                 let (body_size, timings) = (buffer.body_bytes(), timings_of(&numbers));
+                let duration_ns = numbers.timings.duration_ns();
                 Ok(Reply { status, body_size, duration_ns, response: Received { buffer, timings } })
             }
             Err(error) => {
                 let (code, message) = (error.code(), error.to_string());
                 self.record_http(request, 0, code, &message, &numbers);
-                Err(Failure { code, message, duration_ns })
+                Err(Failure { code, message, duration_ns: numbers.elapsed_ns })
             }
         }
     }

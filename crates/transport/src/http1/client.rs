@@ -1,9 +1,7 @@
 //! One exchange: a connection from the pool or a new one, the request, the response.
 
-use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,55 +9,15 @@ use std::time::Duration;
 use futures_lite::future::or;
 
 use super::error::ExchangeError;
+use super::origin::Origin;
 use super::parser::{Limits, ParseError, ResponseBuffer, ResponseParser};
 use super::request::Request;
-use crate::resolve::resolve;
 use crate::ring::Connection;
 use crate::shard::Shard;
 use crate::time::{Clock, Nanos};
 
-/// How long a name's addresses are used before they are looked up again; k6's default `ttl`.
-const ADDRESSES_TTL: Duration = Duration::from_secs(300);
 /// Idle connections that a pool keeps, over all origins; the oldest go first.
 const IDLE_MAX: usize = 16;
-
-/// A host and port, and the addresses behind it; shared by all requests that go there.
-#[derive(Debug)]
-pub struct Origin {
-    host: String,
-    port: u16,
-    addresses: RefCell<Vec<SocketAddr>>,
-    looked_up_at: Cell<Option<Nanos>>,
-    next: Cell<usize>,
-}
-
-impl Origin {
-    /// An origin that hasn't been looked up yet.
-    #[must_use]
-    pub fn new(host: &str, port: u16) -> Self {
-        Self {
-            host: host.to_owned(),
-            port,
-            addresses: RefCell::default(),
-            looked_up_at: Cell::new(None),
-            next: Cell::new(0),
-        }
-    }
-
-    /// The next of its addresses, in turn.
-    async fn address(&self, shard: &Shard) -> Result<SocketAddr, ExchangeError> {
-        let fresh = |at: Nanos| Clock::now() < at.after(ADDRESSES_TTL);
-        if !self.looked_up_at.get().is_some_and(fresh) {
-            let addresses = resolve(shard, &self.host, self.port).await?;
-            self.addresses.replace(addresses);
-            self.looked_up_at.set(Some(Clock::now()));
-        }
-        let addresses = self.addresses.borrow();
-        let next = self.next.get();
-        self.next.set(next.wrapping_add(1));
-        Ok(addresses[next % addresses.len()])
-    }
-}
 
 /// The parts of an exchange in nanoseconds, as k6 defines them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +55,8 @@ pub struct Exchange {
     pub bytes_received: u64,
     /// Whether the connection had carried a request before.
     pub reused: bool,
+    /// From the beginning to the end, whatever that was, in nanoseconds.
+    pub elapsed_ns: u64,
 }
 
 /// Idle connections of one owner.
@@ -109,7 +69,7 @@ impl Pool {
     /// Takes an idle connection to `origin` that nothing speaks against.
     fn take(&mut self, origin: &Rc<Origin>) -> Option<Connection> {
         while let Some(index) = self.idle.iter().rposition(|(known, _)| Rc::ptr_eq(known, origin)) {
-            let (_, connection) = self.idle.swap_remove(index);
+            let (_, connection) = self.idle.remove(index);
             // A peer that has closed meanwhile, or has sent what nobody asked for, can't be used.
             if connection.is_quiet() {
                 return Some(connection);
@@ -156,7 +116,9 @@ pub async fn exchange(
     options: ExchangeOptions,
 ) -> Exchanged {
     let mut numbers = Exchange::default();
-    let result = converse(&shard, &mut pool, &request, body.as_deref(), options, &mut numbers).await;
+    let wanted = Clock::now();
+    let result = converse(&shard, &mut pool, &request, body.as_deref(), options, wanted, &mut numbers).await;
+    numbers.elapsed_ns = shard.turn_time().since(wanted);
     Exchanged { result, numbers, pool }
 }
 
@@ -166,9 +128,9 @@ async fn converse(
     request: &Request,
     body: Option<&[u8]>,
     options: ExchangeOptions,
+    wanted: Nanos,
     exchange: &mut Exchange,
 ) -> Result<Box<ResponseBuffer>, ExchangeError> {
-    let wanted = Clock::now();
     let deadline = wanted.after(options.timeout);
     let mut pooled = pool.take(&request.origin);
     loop {
@@ -191,6 +153,9 @@ async fn converse(
         connection.send(bytes);
         connection.wake_at(Some(deadline));
         let result = poll_fn(|context| conversation.poll(context, exchange)).await;
+        if result.is_err() {
+            conversation.time_until_failure(exchange);
+        }
         let (buffer, keep_alive) = (conversation.into.take(), conversation.parser.keep_alive());
         let leftover = conversation.leftover;
         match result {
@@ -303,6 +268,12 @@ impl Conversation<'_> {
     fn broken(&self, error: io::Error) -> Failure {
         let error = ExchangeError::Broken(error);
         if self.first_at.is_none() { Failure::Stale(error) } else { Failure::Final(error) }
+    }
+
+    /// A request that was never answered has waited until now: leaving that out would make a stalled server look quick.
+    fn time_until_failure(&self, exchange: &mut Exchange) {
+        let now = self.connection.shard().turn_time();
+        self.time(self.first_at.unwrap_or(now), now, exchange);
     }
 
     fn time(&self, first_at: Nanos, last_at: Nanos, exchange: &mut Exchange) {

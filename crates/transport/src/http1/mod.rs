@@ -7,11 +7,13 @@
 mod client;
 mod error;
 mod framing;
+mod origin;
 mod parser;
 mod request;
 
-pub use client::{Exchange, ExchangeOptions, Exchanged, Origin, Pool, Timings, exchange};
+pub use client::{Exchange, ExchangeOptions, Exchanged, Pool, Timings, exchange};
 pub use error::ExchangeError;
 pub use framing::FramingError;
+pub use origin::Origin;
 pub use parser::{Fed, Limits, ParseError, ResponseBuffer, ResponseParser};
 pub use request::{Request, RequestError, RequestHead};

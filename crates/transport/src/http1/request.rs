@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::client::Origin;
+use super::origin::Origin;
 use crate::ring::SendBytes;
 
 /// Why a request can't be encoded.

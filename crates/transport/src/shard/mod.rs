@@ -34,6 +34,7 @@ struct Inner {
     polls: Cell<u64>,
     tasks: Cell<u64>,
     stopping: Cell<bool>,
+    look_ups: Cell<u64>,
     panics: RefCell<Vec<String>>,
     /// Memory for responses, the one used last first.
     #[expect(clippy::vec_box, reason = "they are lent as boxes, which move by pointer")]
@@ -63,6 +64,8 @@ pub struct ShardCounts {
     pub gap_max_ns: u64,
     /// Times that receive buffers ran out.
     pub starved: u64,
+    /// Names looked up.
+    pub look_ups: u64,
     /// Sockets in use.
     pub sockets: u32,
     /// Sockets that fit.
@@ -79,6 +82,7 @@ impl Shard {
             polls: Cell::new(0),
             tasks: Cell::new(0),
             stopping: Cell::new(false),
+            look_ups: Cell::new(0),
             panics: RefCell::default(),
             buffers: RefCell::default(),
         }))
@@ -121,6 +125,10 @@ impl Shard {
     /// something. Those that aren't concerned wait on.
     pub fn wake_owners(&self) {
         self.driver().sockets.wake_all();
+    }
+
+    pub(crate) fn count_look_up(&self) {
+        self.0.look_ups.set(self.0.look_ups.get() + 1);
     }
 
     /// Memory for a response.
@@ -166,6 +174,7 @@ impl Shard {
             completions: counts.completions,
             gap_max_ns: counts.gap_max_ns,
             starved: counts.starved,
+            look_ups: self.0.look_ups.get(),
             sockets,
             sockets_max,
         }

@@ -46,8 +46,8 @@ pub(crate) struct Preparation {
 /// From a shard to the conductor.
 pub(crate) enum Event {
     Described(Result<Box<Description>, Fault>),
-    /// The shard's VUs are made, or not.
-    Ready(Result<u64, String>),
+    /// The shard's VUs are made, and what that took; or not.
+    Ready(Result<(u64, ShardUsage), String>),
     SetupDone(Result<Option<String>, Stumble>),
     Window(Box<ShardReport>),
     /// Every scenario has ended here, and the last window is sent.
@@ -59,6 +59,8 @@ pub(crate) enum Event {
     /// The script marked the run as failed.
     Fail(String),
     Log(LogRecord),
+    /// The shard has ended without being told: its main task panicked.
+    Gone,
     /// Messages that were over the limit and aren't shown.
     LogsDropped(u64),
 }

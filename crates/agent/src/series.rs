@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+use throng_plan::{SystemTag, SystemTags};
 use throng_stats::{MetricId, Recorder, Selector, SeriesId, TagSet, builtin};
 
 /// The tags that samples of a VU carry by where it stands: run, scenario, the VU's own, the group.
@@ -20,12 +21,13 @@ pub(crate) struct Place {
 pub(crate) struct KeptTags(BTreeSet<String>);
 
 impl KeptTags {
-    /// `detail`: the summary is to have scenarios apart.
-    pub(crate) fn new(selectors: &[Selector], detail: bool) -> Self {
+    /// `detail`: the summary is to have scenarios apart. Tags of throng's own count only where `enabled` has them.
+    pub(crate) fn new(selectors: &[Selector], detail: bool, enabled: SystemTags) -> Self {
         let of_summary = ["check", "expected_response", "group"].map(String::from);
         let of_selectors = selectors.iter().flat_map(|selector| selector.tags().iter().map(|(key, _)| key.clone()));
         let of_detail = detail.then(|| "scenario".to_owned());
-        Self(of_summary.into_iter().chain(of_selectors).chain(of_detail).collect())
+        let is_on = |key: &String| SystemTag::parse(key).is_none_or(|tag| enabled.contains(tag));
+        Self(of_summary.into_iter().chain(of_selectors).chain(of_detail).filter(is_on).collect())
     }
 
     fn project(&self, tags: &TagSet) -> TagSet {

@@ -11,8 +11,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_lite::future::or;
-use throng_plan::{Plan, PlannedScenario, Shard as ShardPlace};
-use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet};
+use throng_plan::{Plan, PlannedScenario, Shard as ShardPlace, SystemTags};
+use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
 use throng_transport::http1::Origin;
 use throng_transport::{Clock, Nanos, Shard};
 use throng_vu::{Fault, InstanceInfo, Script, Vu};
@@ -234,7 +234,20 @@ impl ShardContext {
         }
     }
 
+    /// Samples `vus` as k6 does, once a second while the scenarios run; merging sums it over the shards.
+    fn sample_vus(&self) {
+        let active: u64 = self.scenarios.borrow().iter().map(|scenario| scenario.counts().vus).sum();
+        self.set_gauge(builtin::VUS, active);
+    }
+
+    fn set_gauge(&self, metric: MetricId, value: u64) {
+        let mut recorder = self.series.recorder.borrow_mut();
+        let series = recorder.series(metric, &TagSet::empty());
+        recorder.set(series, value as f64);
+    }
+
     fn send_window(&self) {
+        self.set_gauge(builtin::VUS_MAX, self.made.get());
         let at = Duration::from_nanos(Clock::now().since(self.began.get()));
         let window = self.series.recorder.borrow_mut().take(at);
         let scenarios = self.scenarios.borrow().iter().map(|scenario| scenario.counts()).collect();
@@ -256,6 +269,7 @@ fn shares(context: &Rc<ShardContext>, plan: &Plan, taken: &Arc<[AtomicU64]>) -> 
 
 /// Obeys the conductor until it says to finish.
 pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, reporting: Reporting) {
+    let mut presence = Presence { reporting: reporting.clone(), index, finished: false };
     let mut prepared: Option<(Rc<ShardContext>, Arc<Plan>)> = None;
     loop {
         match (inbox.receive().await, &prepared) {
@@ -267,7 +281,7 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 let Preparation { script, plan, settings, taken } = *preparation;
                 let context = ShardContext::new(&shard, script, settings, reporting.clone());
                 context.scenarios.replace(shares(&context, &plan, &taken));
-                let made = make_vus(&context, &plan).await;
+                let made = make_vus(&context, &plan).await.map(|vus| (vus, context.usage()));
                 context.send(Event::Ready(made));
                 prepared = Some((context, plan));
             }
@@ -297,11 +311,27 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 if let Some((context, _)) = prepared {
                     drop(context.idle.take());
                 }
+                presence.finished = true;
                 return;
             }
             // Nothing runs that could be stopped, or nothing is prepared.
             (Command::Stop | Command::Setup | Command::Start { .. } | Command::Teardown | Command::Summarize(_), _) => {
             }
+        }
+    }
+}
+
+/// Tells the conductor if the shard's main task ends by a panic: nobody else would, and it would wait for ever.
+struct Presence {
+    reporting: Reporting,
+    index: usize,
+    finished: bool,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = self.reporting.events.send((self.index, Event::Gone));
         }
     }
 }
@@ -346,11 +376,17 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
     }
     context.shard.reset_gap();
     let mut ended = crate::stop::Listener::new(&all_ended);
+    let ends = plan.scenarios().iter().map(|planned| planned.scenario().regular_end());
+    let last_end = at.after(ends.max().unwrap_or_default());
     let windows = async {
         let mut next = at;
         loop {
             next = next.after(WINDOW);
             context.shard.sleep_until(next).await;
+            // At the end VUs leave one by one, which says nothing of the run.
+            if next < last_end {
+                context.sample_vus();
+            }
             if context.reporting.waiting.load(Ordering::Relaxed) < WINDOWS_WAITING_MAX {
                 context.send_window();
             }
@@ -428,7 +464,7 @@ impl Settings {
             metrics: Arc::from(Vec::new()),
             env,
             tags: TagSet::empty(),
-            kept_tags: KeptTags::new(&[], false),
+            kept_tags: KeptTags::new(&[], false, SystemTags::NONE),
             user_agent: String::new(),
             discard_bodies: false,
             close_connections: false,

@@ -44,7 +44,7 @@ pub enum TargetError {
     #[error("this machine doesn't have the address {0}: use one that `ip address` shows, 127.0.0.1 or 0.0.0.0")]
     AddressNotAvailable(SocketAddr),
     /// Anything else that the kernel said.
-    #[error("can't listen on {address}: {source}")]
+    #[error("can't listen on {address}")]
     Listen {
         /// Where.
         address: SocketAddr,

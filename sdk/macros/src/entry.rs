@@ -39,7 +39,7 @@ pub(crate) fn no_arguments(attribute: TokenStream, name: &str) -> Result<()> {
 
 pub(crate) fn scenario(name: &LitStr, signature: &Signature) -> TokenStream {
     let call = call_with_setup_data(signature);
-    let symbol = format!("#[scenario] \"{}\": a name belongs to one function", name.value());
+    let symbol = format!("scenario \"{}\" (each name once)", name.value());
     register(
         signature,
         &symbol,
@@ -53,7 +53,7 @@ pub(crate) fn options(signature: &Signature) -> TokenStream {
     let function = &signature.name;
     register(
         signature,
-        "#[options]: a script has at most one",
+        "options (at most one)",
         quote!(() -> ::throng::options::Options),
         quote!(::core::convert::Into::into(#function())),
         quote!(OptionsHook { call: __throng_entry }),
@@ -77,7 +77,7 @@ pub(crate) fn setup(signature: &Signature) -> TokenStream {
     };
     register(
         signature,
-        "#[setup]: a script has at most one",
+        "setup (at most one)",
         quote!(() -> ::core::result::Result<::core::option::Option<::std::string::String>, ::std::string::String>),
         body,
         quote!(SetupHook { call: __throng_entry }),
@@ -88,7 +88,7 @@ pub(crate) fn teardown(signature: &Signature) -> TokenStream {
     let call = call_with_setup_data(signature);
     register(
         signature,
-        "#[teardown]: a script has at most one",
+        "teardown (at most one)",
         quote!(() -> ::core::result::Result<(), ::std::string::String>),
         quote!(::throng::registry::outcome(#call)),
         quote!(TeardownHook { call: __throng_entry }),
@@ -108,7 +108,7 @@ pub(crate) fn summary(signature: &Signature) -> TokenStream {
     };
     register(
         signature,
-        "#[summary]: a script has at most one",
+        "summary (at most one)",
         quote!((data: &str) -> ::core::result::Result<
             ::std::vec::Vec<(::std::string::String, ::std::string::String)>,
             ::std::string::String,

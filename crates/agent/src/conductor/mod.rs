@@ -44,7 +44,7 @@ pub enum RunError {
     #[error("the script failed in its init: {0}")]
     Init(Fault),
     /// The script's options aren't a JSON object.
-    #[error("the script's options aren't valid JSON: {0}")]
+    #[error("the script's options aren't valid JSON")]
     OptionsJson(#[source] serde_json::Error),
     /// The script's metrics, or the options of all layers, are wrong.
     #[error(transparent)]
@@ -59,7 +59,7 @@ pub enum RunError {
     #[error("not all VUs could be made: {0}")]
     Vus(String),
     /// A thread could not be made.
-    #[error("no thread could be started: {0}")]
+    #[error("no thread could be started")]
     Thread(#[source] std::io::Error),
     /// A shard's thread has ended without being told.
     #[error("a shard has ended by itself; this is a fault of throng")]

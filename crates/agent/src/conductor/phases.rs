@@ -125,7 +125,7 @@ impl<'a> Conductor<'a> {
         loop {
             match self.events.recv().map_err(|_| RunError::ShardLost)?.1 {
                 Event::Described(result) => return result.map(|description| *description).map_err(RunError::Init),
-                event => self.minor(0, event),
+                event => self.minor(0, event)?,
             }
         }
     }
@@ -194,7 +194,7 @@ impl<'a> Conductor<'a> {
             metrics: Arc::clone(metrics),
             env,
             tags: TagSet::from_pairs(pairs),
-            kept_tags: KeptTags::new(&options.thresholds.selectors(), self.config.detail),
+            kept_tags: KeptTags::new(&options.thresholds.selectors(), self.config.detail, options.system_tags),
             user_agent: options.user_agent.clone().unwrap_or_else(|| format!("throng/{}", self.config.version)),
             discard_bodies: options.discard_response_bodies,
             close_connections: options.no_connection_reuse,
@@ -217,12 +217,13 @@ impl<'a> Conductor<'a> {
         while ready < self.shards.len() {
             let (shard, event) = self.events.recv().map_err(|_| RunError::ShardLost)?;
             match event {
-                Event::Ready(Ok(vus)) => {
+                Event::Ready(Ok((vus, usage))) => {
                     state.shards[shard].vus_initialized = vus;
+                    state.shards[shard].usage = (usage, usage);
                     ready += 1;
                 }
                 Event::Ready(Err(message)) => return Err(RunError::Vus(message)),
-                event => self.minor(shard, event),
+                event => self.minor(shard, event)?,
             }
         }
         Ok(())
@@ -304,7 +305,6 @@ impl<'a> Conductor<'a> {
                 state.add_dropped(&scenario.name, &scenario.tags, left);
             }
         }
-        state.sample_vus();
         self.observer.progress(&state.progress(plan));
         Ok(())
     }
@@ -327,7 +327,7 @@ impl<'a> Conductor<'a> {
                         self.shards[shard].waiting.fetch_sub(1, Ordering::Relaxed);
                         state.merge(shard, *report);
                     }
-                    Err(event) => self.minor(shard, event),
+                    Err(event) => self.minor(shard, event)?,
                 },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(RunError::ShardLost),
@@ -342,9 +342,6 @@ impl<'a> Conductor<'a> {
             }
             if now >= next_second {
                 next_second += Duration::from_secs(1);
-                if state.load_began.is_some() {
-                    state.sample_vus();
-                }
                 if state.judge(false) {
                     self.abort(Ending::ThresholdAbort);
                 }
@@ -363,11 +360,12 @@ impl<'a> Conductor<'a> {
     }
 
     /// Events that may come at any time.
-    fn minor(&mut self, shard: usize, event: Event) {
+    fn minor(&mut self, shard: usize, event: Event) -> Result<(), RunError> {
         match event {
             Event::Log(record) => self.observer.log(record),
             Event::LogsDropped(count) => self
                 .log(LogLevel::Warn, format!("{count} messages of the script were left out: more than 1,000 a second")),
+            Event::Gone => return Err(RunError::ShardLost),
             Event::Abort(message) => self.abort(Ending::ScriptAbort(message)),
             Event::Fail(message) => {
                 self.marked_failed.get_or_insert(message);
@@ -382,6 +380,7 @@ impl<'a> Conductor<'a> {
                 self.log(LogLevel::Debug, format!("shard {shard} spoke out of turn"));
             }
         }
+        Ok(())
     }
 
     fn conclude(
@@ -398,8 +397,7 @@ impl<'a> Conductor<'a> {
             (Some(began), Some(ended)) => ended.saturating_duration_since(began),
             _ => Duration::ZERO,
         };
-        let usages: Vec<_> =
-            state.shards.iter().map(|shard| (shard.usage.0.unwrap_or_default(), shard.usage.1)).collect();
+        let usages: Vec<_> = state.shards.iter().map(|shard| shard.usage).collect();
         let settings = SummarySettings {
             run_duration,
             setup_data: setup_data.and_then(|text| serde_json::from_str(&text).ok()),

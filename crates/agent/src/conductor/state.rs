@@ -17,14 +17,14 @@ pub(super) struct ShardState {
     pub(super) scenarios: Vec<ScenarioCounts>,
     pub(super) vus_initialized: u64,
     /// When the load began, and last.
-    pub(super) usage: (Option<ShardUsage>, ShardUsage),
+    pub(super) usage: (ShardUsage, ShardUsage),
 }
 
 /// The merged run so far.
 pub(super) struct RunState {
     pub(super) totals: Totals,
     thresholds: Thresholds,
-    /// For the samples that belong to no shard: `vus`, `vus_max`, iterations that nobody took.
+    /// For the samples that belong to no shard: iterations that nobody took.
     recorder: Recorder,
     pub(super) shards: Vec<ShardState>,
     pub(super) outcomes: Vec<Outcome>,
@@ -65,7 +65,6 @@ impl RunState {
         let state = &mut self.shards[shard];
         state.scenarios = report.scenarios;
         state.vus_initialized = report.vus_initialized;
-        state.usage.0.get_or_insert(report.usage);
         state.usage.1 = report.usage;
         let sockets = self.shards.iter().map(|shard| shard.usage.1.sockets).sum();
         self.peak_sockets = self.peak_sockets.max(sockets);
@@ -75,29 +74,11 @@ impl RunState {
         self.peak_sockets
     }
 
-    /// Once a second: samples `vus` and `vus_max` as k6 does.
-    pub(super) fn sample_vus(&mut self) {
-        let (active, initialized) = self.vus();
-        let ended = self.shards.iter().flat_map(|shard| &shard.scenarios).all(|counts| counts.ended);
-        // k6 samples `vus` only while the scenarios run: its last value isn't the 0 after the end.
-        for (metric, value) in [(builtin::VUS, (!ended).then_some(active)), (builtin::VUS_MAX, Some(initialized))] {
-            if let Some(value) = value {
-                let series = self.recorder.series(metric, &TagSet::empty());
-                self.recorder.set(series, value as f64);
-            }
-        }
-        self.merge_own();
-    }
-
     /// Iterations of a shared counter that nobody took.
     pub(super) fn add_dropped(&mut self, scenario: &str, tags: &BTreeMap<String, String>, count: u64) {
         let tags = TagSet::from_pairs(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         let series = self.recorder.series(builtin::DROPPED_ITERATIONS, &tags.with("scenario", scenario));
         self.recorder.increment(series, count);
-        self.merge_own();
-    }
-
-    fn merge_own(&mut self) {
         let window = self.recorder.take(self.began.elapsed());
         self.totals.merge(&window);
         self.recorder.recycle(window);

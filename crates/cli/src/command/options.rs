@@ -65,7 +65,7 @@ pub(crate) fn flags_layer(args: &RunArgs) -> Result<Layer, Failure> {
         set(key, given.then(|| json!(true)));
     }
     if !args.tags.is_empty() {
-        set("tags", Some(json!(pairs(&args.tags, "--tag")?)));
+        set("tags", Some(json!(pairs(&args.tags, "--tag", |name| !name.is_empty(), "not empty")?)));
     }
     Ok(Layer { origin: "command line".into(), value: Value::Object(options) })
 }
@@ -78,27 +78,32 @@ pub(crate) fn environment(args: &RunArgs) -> Result<BTreeMap<String, String>, Fa
         variables
             .extend(system.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))));
     }
-    let given = pairs(&args.env, "-e")?;
-    for name in given.keys() {
-        let valid = |(index, char): (usize, char)| {
-            char == '_' || char.is_ascii_alphabetic() || index > 0 && char.is_ascii_digit()
-        };
-        if name.is_empty() || !name.char_indices().all(valid) {
-            let error = anyhow!("-e {name}: a variable's name is a letter or _, then letters, digits or _");
-            return Err(Failure::new(Exit::InvalidConfig, error));
-        }
-    }
+    let given = pairs(&args.env, "-e", is_variable_name, "a letter or _, then letters, digits or _")?;
     variables.extend(given);
     Ok(variables)
 }
 
-fn pairs(given: &[String], flag: &str) -> Result<BTreeMap<String, String>, Failure> {
-    let wrong: Vec<_> =
-        given.iter().filter(|pair| pair.split_once('=').is_none_or(|(name, _)| name.is_empty())).collect();
+fn is_variable_name(name: &str) -> bool {
+    let fits =
+        |(index, char): (usize, char)| char == '_' || char.is_ascii_alphabetic() || index > 0 && char.is_ascii_digit();
+    !name.is_empty() && name.char_indices().all(fits)
+}
+
+/// Reads `NAME=VALUE`s; all that are wrong are named at once.
+fn pairs(
+    given: &[String],
+    flag: &str,
+    is_name: fn(&str) -> bool,
+    name_rule: &str,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let read = |pair: &String| {
+        pair.split_once('=').filter(|(name, _)| is_name(name)).map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    let wrong: Vec<String> =
+        given.iter().filter(|pair| read(pair).is_none()).map(|pair| format!("{flag} {pair}")).collect();
     if !wrong.is_empty() {
-        let list = wrong.iter().map(|pair| format!("{flag} {pair}")).collect::<Vec<_>>().join(", ");
-        let error = anyhow!("{list}: write it as NAME=VALUE");
+        let error = anyhow!("{}: write it as NAME=VALUE, where NAME is {name_rule}", wrong.join(", "));
         return Err(Failure::new(Exit::InvalidConfig, error));
     }
-    Ok(given.iter().filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect())
+    Ok(given.iter().filter_map(read).collect())
 }

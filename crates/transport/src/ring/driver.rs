@@ -23,18 +23,18 @@ const UNREAD_BUFFERS_MAX: usize = 64;
 pub enum RingError {
     /// The kernel has no io_uring, or forbids it.
     #[error(
-        "io_uring isn't available ({0}): throng needs Linux 6.1 or newer with io_uring allowed \
+        "io_uring isn't available: throng needs Linux 6.1 or newer with io_uring allowed \
          (sysctl kernel.io_uring_disabled=0, and a seccomp profile that permits io_uring_setup)"
     )]
     Unavailable(#[source] io::Error),
     /// Too little lockable memory.
     #[error(
-        "the limit of locked memory is too small for a ring ({0}): raise it with `ulimit -l 8192` \
+        "the limit of locked memory is too small for a ring, a shard needs about 900 KiB: raise it with `ulimit -l 8192` \
          (LimitMEMLOCK=8M in a systemd unit), or run fewer shards"
     )]
     LockedMemory(#[source] io::Error),
     /// The kernel's io_uring lacks what throng uses.
-    #[error("this kernel's io_uring lacks {what} ({source}): throng needs Linux 6.1 or newer")]
+    #[error("this kernel's io_uring lacks {what}: throng needs Linux 6.1 or newer")]
     Unsupported {
         /// The missing part.
         what: &'static str,

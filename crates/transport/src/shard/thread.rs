@@ -14,7 +14,7 @@ use super::{Remote, Shard};
 use crate::ring::{Driver, RingError, probe_ring};
 use crate::source::{PortShare, Sources};
 
-/// Locked memory that glommio's rings of one shard ask for.
+/// Locked memory below which glommio refuses to make a shard; its rings and ours together take about 900 KiB.
 const LOCKED_BYTES_MIN: u64 = 512 * 1024;
 
 /// What a shard is made with.
@@ -38,7 +38,7 @@ pub enum ShardError {
     Ring(#[from] RingError),
     /// Too little lockable memory for glommio.
     #[error(
-        "the limit of locked memory is {limit_bytes} bytes, and a shard needs {LOCKED_BYTES_MIN}: \
+        "the limit of locked memory is {limit_bytes} bytes, and a shard needs about 900 KiB: \
          raise it with `ulimit -l 8192` (LimitMEMLOCK=8M in a systemd unit)"
     )]
     LockedMemory {

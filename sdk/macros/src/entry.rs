@@ -39,7 +39,7 @@ pub(crate) fn no_arguments(attribute: TokenStream, name: &str) -> Result<()> {
 
 pub(crate) fn scenario(name: &LitStr, signature: &Signature) -> TokenStream {
     let call = call_with_setup_data(signature);
-    let symbol = format!("scenario \"{}\" (each name once)", name.value());
+    let symbol = format!("scenario_{}_each_name_once", identifier(&name.value()));
     register(
         signature,
         &symbol,
@@ -53,7 +53,7 @@ pub(crate) fn options(signature: &Signature) -> TokenStream {
     let function = &signature.name;
     register(
         signature,
-        "options (at most one)",
+        "options_at_most_one",
         quote!(() -> ::throng::options::Options),
         quote!(::core::convert::Into::into(#function())),
         quote!(OptionsHook { call: __throng_entry }),
@@ -77,7 +77,7 @@ pub(crate) fn setup(signature: &Signature) -> TokenStream {
     };
     register(
         signature,
-        "setup (at most one)",
+        "setup_at_most_one",
         quote!(() -> ::core::result::Result<::core::option::Option<::std::string::String>, ::std::string::String>),
         body,
         quote!(SetupHook { call: __throng_entry }),
@@ -88,7 +88,7 @@ pub(crate) fn teardown(signature: &Signature) -> TokenStream {
     let call = call_with_setup_data(signature);
     register(
         signature,
-        "teardown (at most one)",
+        "teardown_at_most_one",
         quote!(() -> ::core::result::Result<(), ::std::string::String>),
         quote!(::throng::registry::outcome(#call)),
         quote!(TeardownHook { call: __throng_entry }),
@@ -108,7 +108,7 @@ pub(crate) fn summary(signature: &Signature) -> TokenStream {
     };
     register(
         signature,
-        "summary (at most one)",
+        "summary_at_most_one",
         quote!((data: &str) -> ::core::result::Result<
             ::std::vec::Vec<(::std::string::String, ::std::string::String)>,
             ::std::string::String,
@@ -124,6 +124,19 @@ fn call_with_setup_data(signature: &Signature) -> TokenStream {
         Some(data) => quote!(#function(::throng::registry::setup_data::<#data>()?)),
         None => quote!(#function()),
     }
+}
+
+/// `name` as linkers take it unquoted: every character but letters, digits and underscores is replaced by its code in
+/// hexadecimal between two underscores.
+fn identifier(name: &str) -> String {
+    name.chars().fold(String::new(), |mut text, c| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            text.push(c);
+        } else {
+            text.push_str(&format!("_{:x}_", u32::from(c)));
+        }
+        text
+    })
 }
 
 /// An anonymous constant that holds the entry function and submits it to the registry.

@@ -88,3 +88,17 @@ fn chatters() {
 fn shouts() {
     log::info!("shout {}", "é".repeat(1 << 19));
 }
+
+/// More checks than the SDK gathers, in a group and after it, and then a panic.
+#[scenario]
+fn checks_and_panics() {
+    group("inner", || {
+        for _ in 0..40 {
+            check!("within the group" => true);
+        }
+    });
+    for number in 0..40 {
+        check!("after the group" => number % 4 != 0);
+    }
+    panic!("after the checks");
+}

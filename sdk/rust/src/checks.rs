@@ -26,6 +26,9 @@ impl Check {
     }
 
     /// Counts an outcome in the group that is entered now, and returns it.
+    ///
+    /// The host is told before the VU next waits, or at the iteration's end. A panic loses nothing; an endless loop or
+    /// an overflow of the stack loses the outcomes since the last wait.
     pub fn record(&self, passed: bool) -> bool {
         let number = match self.number_plus_one.load(Ordering::Relaxed) {
             0 => {
@@ -35,9 +38,48 @@ impl Check {
             }
             number => number - 1,
         };
-        checks::record(number, passed);
+        gather(number, passed);
         passed
     }
+}
+
+/// As many outcomes as are gathered at most.
+const GATHERED_MAX: usize = 32;
+
+struct Gathered {
+    outcomes: [u32; GATHERED_MAX],
+    count: usize,
+}
+
+thread_local! {
+    /// Outcomes that the host doesn't know of yet: a call for each would cost more than all else about a check.
+    static GATHERED: RefCell<Gathered> = const { RefCell::new(Gathered { outcomes: [0; GATHERED_MAX], count: 0 }) };
+}
+
+fn gather(number: u32, passed: bool) {
+    let is_full = GATHERED.with_borrow_mut(|gathered| {
+        gathered.outcomes[gathered.count] = number << 1 | u32::from(passed);
+        gathered.count += 1;
+        gathered.count == GATHERED_MAX
+    });
+    if is_full {
+        flush();
+    }
+}
+
+/// Tells the host what was gathered: before a wait, and before what outcomes are counted under changes.
+pub(crate) fn flush() {
+    if GATHERED.with_borrow(|gathered| gathered.count > 0) {
+        hand_over(checks::record);
+    }
+}
+
+/// Gives what was gathered to a function that tells the host.
+pub(crate) fn hand_over<T>(tell: impl FnOnce(&[u32]) -> T) -> T {
+    GATHERED.with_borrow_mut(|gathered| {
+        let count = std::mem::take(&mut gathered.count);
+        tell(&gathered.outcomes[..count])
+    })
 }
 
 const fn contains_separator(name: &str) -> bool {
@@ -99,7 +141,7 @@ pub fn check_tagged(name: &str, tags: Tags, passed: bool) -> bool {
         numbers.entry(name.into()).or_default().push((tags, number));
         number
     });
-    checks::record(number, passed);
+    gather(number, passed);
     passed
 }
 
@@ -148,7 +190,18 @@ pub fn holds<T: ?Sized>(subject: &T, predicate: impl FnOnce(&T) -> bool) -> bool
 
 #[cfg(test)]
 mod tests {
-    use super::contains_separator;
+    use super::{GATHERED_MAX, contains_separator, gather, hand_over};
+
+    #[test]
+    fn outcomes_are_gathered_in_order_and_handed_over_once() {
+        for number in 0..GATHERED_MAX as u32 - 1 {
+            gather(number, number % 3 == 0);
+        }
+        let told = hand_over(<[u32]>::to_vec);
+        assert_eq!(told.len(), GATHERED_MAX - 1);
+        assert_eq!(told[..4], [1, 2, 4, 7]);
+        assert!(hand_over(<[u32]>::is_empty));
+    }
 
     #[test]
     fn two_colons_in_a_row_are_refused_wherever_they_stand() {

@@ -2,7 +2,7 @@
 
 use crate::bindings::throng::script::execution::next_iteration;
 use crate::bindings::{Description, Guest};
-use crate::{metrics, panic_hook, registry};
+use crate::{checks, metrics, panic_hook, registry};
 
 /// Implements the world `script`; its exports are in [`crate::bindings`].
 pub(crate) struct Script;
@@ -26,7 +26,7 @@ impl Guest for Script {
             panic!("the script has no function of number {function}")
         };
         let mut outcome = Ok(());
-        while next_iteration(outcome.as_ref().copied().map_err(String::as_str)) {
+        while checks::hand_over(|checks| next_iteration(outcome.as_ref().copied().map_err(String::as_str), checks)) {
             outcome = (scenario.call)();
         }
         crate::http::release_done();
@@ -34,12 +34,16 @@ impl Guest for Script {
 
     fn setup() -> Result<Option<String>, String> {
         panic_hook::install();
-        registry::setup_hook().map_or(Ok(None), |hook| (hook.call)())
+        let data = registry::setup_hook().map_or(Ok(None), |hook| (hook.call)());
+        checks::flush();
+        data
     }
 
     fn teardown() -> Result<(), String> {
         panic_hook::install();
-        registry::teardown_hook().map_or(Ok(()), |hook| (hook.call)())
+        let outcome = registry::teardown_hook().map_or(Ok(()), |hook| (hook.call)());
+        checks::flush();
+        outcome
     }
 
     fn summarize(data: String) -> Result<Vec<(String, String)>, String> {

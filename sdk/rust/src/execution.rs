@@ -1,6 +1,7 @@
 //! Where the running code stands in the run, and ways to end it.
 
 use crate::bindings::throng::script::execution as host;
+use crate::checks;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A virtual user. Numbers begin at 1; setup and teardown run as 0.
@@ -87,21 +88,25 @@ pub fn instance() -> Instance {
 
 /// Sets a tag that all later samples of this VU carry.
 pub fn set_tag(key: &str, value: &str) {
+    checks::flush();
     host::set_tag(key, Some(value));
 }
 
 /// Takes back what [`set_tag`] did.
 pub fn remove_tag(key: &str) {
+    checks::flush();
     host::set_tag(key, None);
 }
 
 /// Ends the whole run: iterations are cut, teardown still runs, the exit code is 108.
 pub fn abort(reason: &str) -> ! {
+    checks::flush();
     host::abort(reason);
     unreachable!("the host ends the call to `abort` with a trap");
 }
 
 /// Lets the run go on and marks it failed: the exit code is 110.
 pub fn fail(reason: &str) {
+    checks::flush();
     host::fail(reason);
 }

@@ -11,7 +11,10 @@ thread_local! {
 /// Installs the hook, once per instance; every export begins with it.
 pub(crate) fn install() {
     if !INSTALLED.replace(true) {
-        std::panic::set_hook(Box::new(|info| log::panic(&describe(info))));
+        std::panic::set_hook(Box::new(|info| {
+            crate::checks::flush();
+            log::panic(&describe(info));
+        }));
     }
 }
 

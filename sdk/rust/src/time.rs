@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// sleep(Duration::from_millis(1500));
 /// ```
 pub fn sleep(duration: impl IntoDuration) {
+    crate::checks::flush();
     crate::http::release_done();
     host::sleep(nanoseconds(duration.into_duration()));
 }

@@ -57,6 +57,20 @@ fn a_panic_is_told_with_its_message_and_place() -> Result<()> {
 }
 
 #[test]
+fn checks_before_a_panic_count_in_the_group_they_were_made_in() -> Result<()> {
+    let iterations = 5;
+    let options = json!({
+        "thresholds": { "checks{group:::inner}": ["rate==1"] },
+        "scenarios": { "bad": { "executor": "shared-iterations", "iterations": iterations, "exec": "checks_and_panics" } },
+    });
+    let throng = Throng::run(&SCRIPTS.component("faults")?)?.arg("--quiet").options(&options);
+    let summary = throng.finish()?.expect_code(0)?.summary()?;
+    assert_eq!(summary.rate_counts("checks{group:::inner}"), (40 * iterations, 0));
+    assert_eq!(summary.rate_counts("checks"), (70 * iterations, 10 * iterations));
+    Ok(())
+}
+
+#[test]
 fn an_index_out_of_bounds_is_told_as_rust_says_it() -> Result<()> {
     assert_told(&run("indexes")?, "ERRO index out of bounds: the len is 3 but the index is 7");
     Ok(())

@@ -8,10 +8,10 @@ use std::{
 
 use wasmtime::{
     StoreContextMut,
-    component::{ComponentType, Linker, LinkerInstance, Lower},
+    component::{ComponentType, Linker, LinkerInstance, Lower, WasmList},
 };
 
-use super::{Data, interface};
+use super::{Data, interface, run::record_checks};
 use crate::{
     budget::SLICE_TICKS,
     fault::cut,
@@ -40,11 +40,12 @@ pub(super) fn link<H: Host>(linker: &mut Linker<Data<H>>) -> wasmtime::Result<()
     linker.instance(&interface("time"))?.func_wrap_async("sleep", |store, (duration_ns,): (u64,)| {
         Box::new(ThreadBound(sleep::<H>(store, duration_ns)))
     })?;
-    linker
-        .instance(&interface("execution"))?
-        .func_wrap_async("next-iteration", |store, (outcome,): (Result<(), String>,)| {
-            Box::new(ThreadBound(next_iteration::<H>(store, outcome)))
-        })
+    linker.instance(&interface("execution"))?.func_wrap_async(
+        "next-iteration",
+        |store, (outcome, checks): (Result<(), String>, WasmList<u32>)| {
+            Box::new(ThreadBound(next_iteration::<H>(store, outcome, checks)))
+        },
+    )
 }
 
 fn link_requests<H: Host>(http: &mut LinkerInstance<'_, Data<H>>) -> wasmtime::Result<()> {
@@ -128,7 +129,12 @@ async fn sleep<H: Host>(mut store: Store<'_, H>, duration_ns: u64) -> wasmtime::
 
 /// An iteration's time begins anew whether it was waited for or not: the limit is for a guest that comes to no end, not
 /// for one with many short iterations. The slice goes on, so that a guest that never waits gives others a turn.
-async fn next_iteration<H: Host>(mut store: Store<'_, H>, outcome: Result<(), String>) -> wasmtime::Result<(bool,)> {
+async fn next_iteration<H: Host>(
+    mut store: Store<'_, H>,
+    outcome: Result<(), String>,
+    checks: WasmList<u32>,
+) -> wasmtime::Result<(bool,)> {
+    record_checks(&mut store, &checks)?;
     let state = &mut store.data_mut().0;
     let (goes_on, waited) = watch(state.host.next_iteration(outcome.map_err(cut))).await;
     state.begin();

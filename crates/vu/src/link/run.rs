@@ -1,4 +1,7 @@
-use wasmtime::{StoreContextMut, component::Linker};
+use wasmtime::{
+    StoreContextMut,
+    component::{Linker, WasmList},
+};
 
 use super::{Data, interface};
 use crate::{
@@ -30,16 +33,8 @@ fn link_samples<H: Host>(linker: &mut Linker<Data<H>>) -> wasmtime::Result<()> {
     checks.func_wrap("register", |mut store: Store<'_, H>, (name, tags): (String, u32)| {
         Ok((store.data_mut().0.host.register_check(name, tags),))
     })?;
-    checks.func_wrap("record", |mut store: Store<'_, H>, (check, passed): (u32, bool)| {
-        let host = &mut store.data_mut().0.host;
-        Ok(host.record_check(check, passed).map_err(Stop::Host)?)
-    })?;
-    checks.func_wrap("record-all", |mut store: Store<'_, H>, (outcomes,): (Vec<(u32, bool)>,)| {
-        let host = &mut store.data_mut().0.host;
-        for (check, passed) in outcomes {
-            host.record_check(check, passed).map_err(Stop::Host)?;
-        }
-        Ok(())
+    checks.func_wrap("record", |mut store: Store<'_, H>, (outcomes,): (WasmList<u32>,)| {
+        record_checks(&mut store, &outcomes)
     })?;
 
     let mut groups = linker.instance(&interface("groups"))?;
@@ -58,6 +53,19 @@ fn link_samples<H: Host>(linker: &mut Linker<Data<H>>) -> wasmtime::Result<()> {
             Ok(host.add_metric(metric, value, tags).map_err(Stop::Host)?)
         },
     )
+}
+
+/// Counts outcomes of checks; each is twice the check's number, and one more when it passed.
+///
+/// The list is looked up again for each, since it lies in the store that the host is in: mostly there is one.
+pub(super) fn record_checks<H: Host>(store: &mut Store<'_, H>, outcomes: &WasmList<u32>) -> wasmtime::Result<()> {
+    let mut index = 0;
+    while let Some(outcome) = outcomes.as_le_slice(&*store).get(index).copied().map(u32::from_le) {
+        let host = &mut store.data_mut().0.host;
+        host.record_check(outcome >> 1, outcome & 1 == 1).map_err(Stop::Host)?;
+        index += 1;
+    }
+    Ok(())
 }
 
 /// The part of `execution` that tells.

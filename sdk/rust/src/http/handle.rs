@@ -2,6 +2,7 @@
 
 use super::Body;
 use crate::bindings::throng::script::http as host;
+use crate::checks;
 use std::cell::Cell;
 
 thread_local! {
@@ -20,10 +21,12 @@ impl RequestHandle {
     }
 
     pub(super) fn send(&self) -> Result<host::Reply, host::Failure> {
+        checks::flush();
         host::send(self.0, DONE.take())
     }
 
     pub(super) fn send_body(&self, body: &Body<'_>) -> Result<host::Reply, host::Failure> {
+        checks::flush();
         host::send_body(self.0, DONE.take(), &body.bytes)
     }
 }

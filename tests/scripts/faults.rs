@@ -102,3 +102,10 @@ fn checks_and_panics() {
     }
     panic!("after the checks");
 }
+
+/// A check, and then a wait that only the run's end cuts.
+#[scenario]
+fn checks_and_waits() {
+    check!("counted before the wait" => true);
+    sleep(600);
+}

@@ -127,13 +127,13 @@ fn call_with_setup_data(signature: &Signature) -> TokenStream {
 }
 
 /// `name` as linkers take it unquoted: every character but letters, digits and underscores is replaced by its code in
-/// hexadecimal between two underscores.
+/// hexadecimal between two dots. Different names stay different.
 fn identifier(name: &str) -> String {
     name.chars().fold(String::new(), |mut text, c| {
         if c.is_ascii_alphanumeric() || c == '_' {
             text.push(c);
         } else {
-            text.push_str(&format!("_{:x}_", u32::from(c)));
+            text.push_str(&format!(".{:x}.", u32::from(c)));
         }
         text
     })
@@ -157,5 +157,19 @@ fn register(
             #function
             ::throng::registry::inventory::submit! { ::throng::registry::#registered }
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::identifier;
+
+    #[test]
+    fn different_names_are_different_symbols_that_a_linker_takes() {
+        let names = ["a b", "a_20_b", "a.20.b", "a(b)", "ä", "a", ""];
+        let symbols: std::collections::BTreeSet<_> = names.into_iter().map(identifier).collect();
+        assert_eq!(symbols.len(), names.len());
+        let is_taken = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        assert!(symbols.iter().all(|symbol| symbol.chars().all(is_taken)), "{symbols:?}");
     }
 }

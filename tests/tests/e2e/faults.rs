@@ -71,6 +71,17 @@ fn checks_before_a_panic_count_in_the_group_they_were_made_in() -> Result<()> {
 }
 
 #[test]
+fn checks_of_an_iteration_that_is_cut_in_a_wait_count() -> Result<()> {
+    let options = json!({ "scenarios": { "cut": {
+        "executor": "constant-vus", "vus": 3, "duration": "1s", "gracefulStop": "0s", "exec": "checks_and_waits",
+    } } });
+    let throng = Throng::run(&SCRIPTS.component("faults")?)?.arg("--quiet").options(&options);
+    let summary = throng.finish()?.expect_code(0)?.summary()?;
+    assert_eq!(summary.rate_counts("checks"), (3, 0));
+    Ok(())
+}
+
+#[test]
 fn an_index_out_of_bounds_is_told_as_rust_says_it() -> Result<()> {
     assert_told(&run("indexes")?, "ERRO index out of bounds: the len is 3 but the index is 7");
     Ok(())

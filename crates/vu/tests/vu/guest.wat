@@ -60,9 +60,9 @@
   (data (i32.const 1248) "\c0\04\00\00\09\00\00\00\03\01\00\00")
   ;; two outcomes: check 0 passed, check 0 failed
   (data (i32.const 1264) "\01\00\00\00\00\00\00\00")
-  ;; at 1328 the outcomes gathered for the iteration's end, at 1332 a single one
   ;; headers of the request: one pair, ("x-kind", "TARGET")
   (data (i32.const 1280) "\70\04\00\00\06\00\00\00\80\04\00\00\06\00\00\00")
+  ;; written at run time: at 1328 the outcome gathered for the iteration's end, at 1332 another
 
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)

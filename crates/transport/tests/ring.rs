@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use throng_transport::http1::{
-    Exchange, ExchangeError, ExchangeOptions, Limits, Origin, Pool, Request, RequestHead, exchange,
+    Exchange, ExchangeError, ExchangeOptions, Limits, Origin, Payload, Pool, Request, RequestHead, exchange,
 };
 use throng_transport::source::PortShare;
 use throng_transport::{DialError, Listener, SendBytes, Shard, ShardConfig, ShardThread};
@@ -74,13 +74,11 @@ const LIMITS: Limits =
 
 async fn get(
     shard: &Shard,
-    pool: &mut Pool,
+    pool: &RefCell<Pool>,
     request: &Request,
     options: ExchangeOptions,
 ) -> Result<(Vec<u8>, Exchange), (ExchangeError, Exchange)> {
-    let lent = std::mem::take(pool);
-    let exchanged = exchange(shard.clone(), lent, Rc::new(request.clone()), None, options).await;
-    *pool = exchanged.pool;
+    let exchanged = exchange(shard, pool, request, &Payload::default(), options).await;
     match exchanged.result {
         Ok(buffer) => Ok((buffer.body().to_vec(), exchanged.numbers)),
         Err(error) => Err((error, exchanged.numbers)),
@@ -150,7 +148,7 @@ fn a_large_transfer_outgrows_the_buffers_and_arrives_whole() {
         }
     });
     let body = on_shard(config(16), move |shard| async move {
-        get(&shard, &mut Pool::default(), &request(address), OPTIONS).await.map_err(|(error, _)| error).unwrap().0
+        get(&shard, &RefCell::default(), &request(address), OPTIONS).await.map_err(|(error, _)| error).unwrap().0
     });
     assert_eq!(body.len(), BYTES);
     assert!(body.iter().zip((0..=255u8).cycle()).all(|(got, sent)| *got == sent));
@@ -193,11 +191,11 @@ fn connections_are_reused_until_the_server_says_close() {
         }
     });
     let bodies = on_shard(config(16), move |shard| async move {
-        let mut pool = Pool::default();
+        let pool = RefCell::<Pool>::default();
         let request = request(address);
         let mut seen = Vec::new();
         for _ in 0..3 {
-            let (body, numbers) = get(&shard, &mut pool, &request, OPTIONS).await.map_err(|(error, _)| error).unwrap();
+            let (body, numbers) = get(&shard, &pool, &request, OPTIONS).await.map_err(|(error, _)| error).unwrap();
             seen.push((String::from_utf8(body).unwrap(), numbers.reused));
         }
         seen
@@ -214,7 +212,7 @@ fn a_silent_server_ends_in_a_timeout_and_the_port_comes_back() {
     });
     let (code, open, waited) = on_shard(config(16), move |shard| async move {
         let options = ExchangeOptions { timeout: Duration::from_millis(80), ..OPTIONS };
-        let (error, numbers) = get(&shard, &mut Pool::default(), &request(address), options).await.unwrap_err();
+        let (error, numbers) = get(&shard, &RefCell::default(), &request(address), options).await.unwrap_err();
         while shard.counts().sockets > 0 {
             shard.sleep(Duration::from_millis(1)).await;
         }
@@ -228,7 +226,7 @@ fn a_silent_server_ends_in_a_timeout_and_the_port_comes_back() {
 fn a_closed_port_is_refused_with_its_own_code() {
     let closed = TcpListener::bind(loopback()).unwrap().local_addr().unwrap();
     let (code, text) = on_shard(config(16), move |shard| async move {
-        let (error, _) = get(&shard, &mut Pool::default(), &request(closed), OPTIONS).await.unwrap_err();
+        let (error, _) = get(&shard, &RefCell::default(), &request(closed), OPTIONS).await.unwrap_err();
         (error.code(), error.to_string())
     });
     assert_eq!((code, text.as_str()), (1212, "connection refused"));
@@ -273,7 +271,7 @@ fn names_are_looked_up_and_unknown_ones_fail() {
             let origin = Rc::new(Origin::new(host, address.port()));
             let head = RequestHead { method: "GET", target: "/", host, user_agent: "", headers: &[], close: true };
             let request = Request::encode(origin, &head, None).unwrap();
-            let result = get(&shard, &mut Pool::default(), &request, OPTIONS).await;
+            let result = get(&shard, &RefCell::default(), &request, OPTIONS).await;
             codes.push(result.err().map_or(0, |(error, _)| error.code()));
         }
         // ::1 comes first in some machines' files, and this server listens on 127.0.0.1 alone.
@@ -293,8 +291,8 @@ fn a_name_that_many_want_at_once_is_looked_up_once() {
                 let head =
                     RequestHead { method: "GET", target: "/", host: "x", user_agent: "", headers: &[], close: true };
                 let request = Request::encode(origin, &head, None).unwrap();
-                let mut pool = Pool::default();
-                let exchange = get(&shard, &mut pool, &request, OPTIONS);
+                let pool = RefCell::<Pool>::default();
+                let exchange = get(&shard, &pool, &request, OPTIONS);
                 // The one that looks up may be cut: another takes its turn.
                 let patience = if number == 0 { Duration::ZERO } else { Duration::from_secs(30) };
                 let cut = async {

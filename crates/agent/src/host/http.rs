@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use throng_stats::TagSet;
 use throng_transport::http1::{
-    Exchange, ExchangeOptions, Exchanged, Limits, Origin, Request, RequestHead, ResponseBuffer, exchange,
+    Exchange, ExchangeOptions, Exchanged, Limits, Origin, Payload, Request, RequestHead, ResponseBuffer, exchange,
 };
 use throng_vu::{Failure, Reply, RequestSpec, Timings};
 use url::Url;
@@ -180,10 +180,10 @@ impl VuHost {
         };
         let options =
             ExchangeOptions { timeout: request.timeout, keep_body: request.keep_body, limits: Limits::default() };
-        let (shard, pool) = (self.shard.shard.clone(), std::mem::take(&mut self.pool));
-        let exchanged = self.errand.run(exchange(shard, pool, Rc::clone(encoded), body, options)).await;
-        let Exchanged { result, numbers, pool } = exchanged;
-        self.pool = pool;
+        let (shard, pool, encoded) = (self.shard.shard.clone(), Rc::clone(&self.pool), Rc::clone(encoded));
+        let payload = Payload { body, ..Payload::default() };
+        let errand = async move { exchange(&shard, &pool, &encoded, &payload, options).await };
+        let Exchanged { result, numbers } = self.errand.run(errand).await;
         self.sent_bytes += numbers.bytes_sent;
         self.received_bytes += numbers.bytes_received;
         match result {

@@ -4,6 +4,7 @@ mod errand;
 mod http;
 mod names;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
@@ -35,7 +36,7 @@ pub(crate) struct VuHost {
     pub(super) vu_tags: TagSet,
     groups: Vec<OpenGroup>,
     tag_sets: Vec<TagSet>,
-    pub(super) pool: Pool,
+    pub(super) pool: Rc<RefCell<Pool>>,
     pub(super) errand: Rc<Errand>,
     /// The iteration that the script is in.
     pub(crate) iteration: Option<Iteration>,
@@ -94,7 +95,7 @@ impl VuHost {
             vu_tags: TagSet::empty(),
             groups: Vec::new(),
             tag_sets: vec![TagSet::empty()],
-            pool: Pool::default(),
+            pool: Rc::default(),
             errand: Rc::default(),
             iteration: None,
             sent_bytes: 0,
@@ -128,7 +129,7 @@ impl VuHost {
             self.settle();
         }
         if self.shard.settings.close_after_iteration {
-            self.pool.clear();
+            self.pool.borrow_mut().clear();
         }
     }
 

@@ -1,5 +1,6 @@
 //! One exchange: a connection from the pool or a new one, the request, the response.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -91,48 +92,56 @@ impl Pool {
     }
 }
 
-/// What an exchange came to, and what it was lent.
+/// What an exchange came to.
 #[derive(Debug)]
 pub struct Exchanged {
     /// The response, or why there is none. A buffer that isn't needed any more belongs back to [`Shard::give_buffer`].
     pub result: Result<Box<ResponseBuffer>, ExchangeError>,
     /// The numbers, also of a failed exchange.
     pub numbers: Exchange,
-    /// The pool that was lent.
-    pub pool: Pool,
 }
 
-/// Sends `request` (with `body` in place of its own, if given) and reads the whole response.
+/// What one send adds to a prepared request.
+#[derive(Debug, Default)]
+pub struct Payload {
+    /// Further header lines, each ended by CR LF; the caller answers for their syntax.
+    pub header_lines: Vec<u8>,
+    /// A body in place of the prepared one.
+    pub body: Option<Vec<u8>>,
+}
+
+/// Sends `request` with what `payload` adds, and reads the whole response.
 ///
-/// The future owns all it needs, so that it can be polled from wherever its owner likes.
+/// The pool is borrowed only for the moments of taking and giving back, so that several exchanges of one owner can be
+/// under way.
 ///
 /// A re-used connection that breaks before any byte of the response is replaced by a new one, once, if the method is
 /// idempotent (RFC 9110 section 9.2.2) or nothing was sent.
 pub async fn exchange(
-    shard: Shard,
-    mut pool: Pool,
-    request: Rc<Request>,
-    body: Option<Vec<u8>>,
+    shard: &Shard,
+    pool: &RefCell<Pool>,
+    request: &Request,
+    payload: &Payload,
     options: ExchangeOptions,
 ) -> Exchanged {
     let mut numbers = Exchange::default();
     let wanted = Clock::now();
-    let result = converse(&shard, &mut pool, &request, body.as_deref(), options, wanted, &mut numbers).await;
+    let result = converse(shard, pool, request, payload, options, wanted, &mut numbers).await;
     numbers.elapsed_ns = shard.turn_time().since(wanted);
-    Exchanged { result, numbers, pool }
+    Exchanged { result, numbers }
 }
 
 async fn converse(
     shard: &Shard,
-    pool: &mut Pool,
+    pool: &RefCell<Pool>,
     request: &Request,
-    body: Option<&[u8]>,
+    payload: &Payload,
     options: ExchangeOptions,
     wanted: Nanos,
     exchange: &mut Exchange,
 ) -> Result<Box<ResponseBuffer>, ExchangeError> {
     let deadline = wanted.after(options.timeout);
-    let mut pooled = pool.take(&request.origin);
+    let mut pooled = pool.borrow_mut().take(&request.origin);
     loop {
         exchange.reused = pooled.is_some();
         let connection = match pooled.take() {
@@ -148,7 +157,7 @@ async fn converse(
             leftover: false,
             into: None,
         };
-        let bytes = request.bytes(body);
+        let bytes = request.bytes(payload);
         exchange.bytes_sent += bytes.len() as u64;
         connection.send(bytes);
         connection.wake_at(Some(deadline));
@@ -161,7 +170,7 @@ async fn converse(
         match result {
             Ok(()) => {
                 if keep_alive && !leftover && !request.close {
-                    pool.put(&request.origin, connection);
+                    pool.borrow_mut().put(&request.origin, connection);
                 }
                 return Ok(buffer.unwrap_or_default());
             }

@@ -12,6 +12,20 @@ pub(super) enum Body {
 pub(super) struct Framing {
     pub(super) body: Body,
     pub(super) keep_alive: bool,
+    pub(super) notable: Notable,
+}
+
+/// Header fields that a user agent acts upon: known without another look at the head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notable {
+    /// `Set-Cookie`.
+    pub set_cookie: bool,
+    /// `Location`.
+    pub location: bool,
+    /// `Content-Encoding`.
+    pub content_encoding: bool,
+    /// `WWW-Authenticate`.
+    pub authenticate: bool,
 }
 
 /// A body whose end can't be told.
@@ -33,6 +47,7 @@ pub(super) fn framing(response: &httparse::Response<'_, '_>, to_head_request: bo
     let mut transfer_encoding: Option<&[u8]> = None;
     let mut close = false;
     let mut keep_alive = false;
+    let mut notable = Notable::default();
     for field in &*response.headers {
         // By length first: most fields are none of these.
         match field.name.len() {
@@ -42,6 +57,10 @@ pub(super) fn framing(response: &httparse::Response<'_, '_>, to_head_request: bo
                 close |= has_token(field.value, "close");
                 keep_alive |= has_token(field.value, "keep-alive");
             }
+            10 if field.name.eq_ignore_ascii_case("set-cookie") => notable.set_cookie = true,
+            8 if field.name.eq_ignore_ascii_case("location") => notable.location = true,
+            16 if field.name.eq_ignore_ascii_case("content-encoding") => notable.content_encoding = true,
+            16 if field.name.eq_ignore_ascii_case("www-authenticate") => notable.authenticate = true,
             _ => {}
         }
     }
@@ -58,7 +77,7 @@ pub(super) fn framing(response: &httparse::Response<'_, '_>, to_head_request: bo
         (None, Some(length)) => (Body::Length(length), persistent),
         (None, None) => (Body::UntilClose, false),
     };
-    Ok(Framing { body, keep_alive: persistent })
+    Ok(Framing { body, keep_alive: persistent, notable })
 }
 
 /// RFC 9110 section 8.6: a repeated value, by list or by field, is fine if it is the same.

@@ -11,9 +11,9 @@ mod origin;
 mod parser;
 mod request;
 
-pub use client::{Exchange, ExchangeOptions, Exchanged, Pool, Timings, exchange};
+pub use client::{Exchange, ExchangeOptions, Exchanged, Payload, Pool, Timings, exchange};
 pub use error::ExchangeError;
-pub use framing::FramingError;
+pub use framing::{FramingError, Notable};
 pub use origin::Origin;
 pub use parser::{Fed, Limits, ParseError, ResponseBuffer, ResponseParser};
 pub use request::{Request, RequestError, RequestHead};

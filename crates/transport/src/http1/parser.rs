@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::framing::{Body, Framing, FramingError, framing};
+use super::framing::{Body, Framing, FramingError, Notable, framing};
 
 /// Most header fields of a response.
 const FIELDS_MAX: usize = 128;
@@ -64,6 +64,7 @@ pub struct ResponseBuffer {
     head: Vec<u8>,
     body: Vec<u8>,
     status: u16,
+    notable: Notable,
     body_bytes: u64,
 }
 
@@ -72,6 +73,17 @@ impl ResponseBuffer {
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// Which of the fields that matter to a user agent there are.
+    #[must_use]
+    pub fn notable(&self) -> Notable {
+        self.notable
+    }
+
+    /// Puts another body in place, such as the decompressed one. The count of bytes stays what was received.
+    pub fn replace_body(&mut self, body: Vec<u8>) {
+        self.body = body;
     }
 
     /// The body after transfer decoding; empty when it was only counted.
@@ -107,6 +119,7 @@ impl ResponseBuffer {
             part.shrink_to(KEPT_BYTES);
         }
         self.status = 0;
+        self.notable = Notable::default();
         self.body_bytes = 0;
     }
 }
@@ -235,6 +248,7 @@ impl ResponseParser {
             return Ok(());
         }
         into.status = status;
+        into.notable = framing.notable;
         self.keep_alive = framing.keep_alive;
         self.state = match framing.body {
             Body::Length(0) => State::Complete,

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::client::Payload;
 use super::origin::Origin;
 use crate::ring::SendBytes;
 
@@ -44,6 +45,10 @@ pub struct Request {
     /// Head and prepared body, without a copy per send.
     whole: Rc<[u8]>,
     has_length: bool,
+    /// Whether there is a prepared body, an empty one perhaps, and its bytes at the end of `whole`.
+    body: bool,
+    body_bytes: usize,
+    expects_body: bool,
     pub(super) to_head: bool,
     pub(super) idempotent: bool,
     pub(super) close: bool,
@@ -88,18 +93,29 @@ impl Request {
             head: bytes.into(),
             whole: whole.into(),
             has_length,
+            body: body.is_some(),
+            body_bytes: body.map_or(0, <[u8]>::len),
+            expects_body: expects_body(head.method),
             to_head: head.method == "HEAD",
             idempotent: matches!(head.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
             close: head.close,
         })
     }
 
-    /// Bytes to send, with `body` in place of the prepared one if it is given.
-    pub(super) fn bytes(&self, body: Option<&[u8]>) -> SendBytes {
-        match body {
-            None => SendBytes::Shared(Rc::clone(&self.whole)),
-            Some(body) => SendBytes::Owned(finish(&self.head, self.has_length, Some(body), true)),
+    /// Bytes to send, with what one send adds to them.
+    pub(super) fn bytes(&self, payload: &Payload) -> SendBytes {
+        let Payload { header_lines, body } = payload;
+        if header_lines.is_empty() && body.is_none() {
+            return SendBytes::Shared(Rc::clone(&self.whole));
         }
+        let (body, expects_body) = match body {
+            Some(body) => (Some(&**body), true),
+            None => (self.body.then(|| &self.whole[self.whole.len() - self.body_bytes..]), self.expects_body),
+        };
+        let mut head = Vec::with_capacity(self.head.len() + header_lines.len());
+        head.extend_from_slice(&self.head);
+        head.extend_from_slice(header_lines);
+        SendBytes::Owned(finish(&head, self.has_length, body, expects_body))
     }
 
     /// Where it goes.
@@ -147,7 +163,7 @@ mod tests {
         let head =
             RequestHead { method, target: "/a?b", host: "host", user_agent: "throng", headers: &headers, close: false };
         let request = Request::encode(origin, &head, body)?;
-        Ok(String::from_utf8_lossy(&request.bytes(None)).into_owned())
+        Ok(String::from_utf8_lossy(&request.bytes(&Payload::default())).into_owned())
     }
 
     #[test]
@@ -167,6 +183,20 @@ mod tests {
         assert!(encode("POST", &[], None).unwrap().ends_with("Content-Length: 0\r\n\r\n"));
         assert!(encode("POST", &[], Some(b"abc")).unwrap().ends_with("Content-Length: 3\r\n\r\nabc"));
         assert!(!encode("DELETE", &[], None).unwrap().contains("Content-Length"));
+    }
+
+    #[test]
+    fn a_send_adds_header_lines_and_replaces_the_body() {
+        let head = RequestHead { method: "POST", target: "/", host: "h", user_agent: "", headers: &[], close: false };
+        let request = Request::encode(Rc::new(Origin::new("h", 80)), &head, Some(b"old")).unwrap();
+        let text = |header_lines: &[u8], body: Option<&[u8]>| {
+            let payload = Payload { header_lines: header_lines.to_vec(), body: body.map(<[u8]>::to_vec) };
+            String::from_utf8(request.bytes(&payload).to_vec()).unwrap()
+        };
+        let cookie = b"Cookie: a=b\r\n";
+        let start = "POST / HTTP/1.1\r\nHost: h\r\n";
+        assert_eq!(text(cookie, None), format!("{start}Cookie: a=b\r\nContent-Length: 3\r\n\r\nold"));
+        assert_eq!(text(b"", Some(b"newer")), format!("{start}Content-Length: 5\r\n\r\nnewer"));
     }
 
     #[test]

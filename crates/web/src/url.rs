@@ -1,0 +1,194 @@
+//! URLs as scripts write them, and what a request takes from them.
+
+use ::url::{ParseError, Position, Url, form_urlencoded};
+
+use crate::auth::Credentials;
+
+/// A URL that can't be requested.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It is empty.
+    #[error("the URL is empty; write http://host/path")]
+    Empty,
+    /// Such as `/path`, or `host/path`.
+    #[error("it has no scheme; write http://{0}")]
+    NoScheme(String),
+    /// `localhost:8080/path`, where the name is taken for a scheme.
+    #[error("{0:?} stands where the scheme belongs; write http://{1}")]
+    HostAsScheme(String, String),
+    /// Neither `http` nor `https`.
+    #[error("the scheme {0:?} isn't supported; use http or https")]
+    Scheme(String),
+    /// `http:///path`, or `http://:80/`.
+    #[error("it has no host; write http://host/path")]
+    NoHost,
+    /// Not a number up to 65,535, or 0.
+    #[error("the port {0:?} is no number from 1 to 65535")]
+    Port(String),
+    /// A space before or after it, or in its host.
+    #[error("it has a space {0}; remove it")]
+    Space(&'static str),
+    /// A tab, a line break or another control character.
+    #[error("it has the control character {0:?}; remove it or write it as %{code:02X}", code = u32::from(*.0))]
+    Control(char),
+    /// The host isn't a name or an address.
+    #[error("the host {host:?} is invalid: {message}")]
+    Host {
+        /// What stands in the URL.
+        host: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// A URL of the scheme `http` or `https` with a host, and the credentials that were in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HttpUrl {
+    /// Without user and password.
+    url: Url,
+    credentials: Option<Credentials>,
+}
+
+impl HttpUrl {
+    /// From what a script passed. Spaces and other characters that a path or query can't have are percent-encoded.
+    ///
+    /// # Errors
+    /// When it can't be requested; the text names the remedy.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        check_characters(text)?;
+        let url = Url::parse(text).map_err(|error| diagnose(text, error))?;
+        Self::try_from(url).map_err(|error| match error {
+            UrlError::Scheme(scheme) if is_port(&text[scheme.len()..]) => {
+                UrlError::HostAsScheme(scheme, text.to_owned())
+            }
+            error => error,
+        })
+    }
+
+    /// The URL, without user and password.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// User and password that the URL was written with.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// The host in lower case and ASCII; an IPv6 address is in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// The port, 80 or 443 if the URL has none.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
+    }
+
+    /// The value of the header `Host`: the port is there if it isn't the scheme's own.
+    #[must_use]
+    pub fn host_header(&self) -> &str {
+        &self.url[Position::BeforeHost..Position::AfterPort]
+    }
+
+    /// What a request line names: path and query.
+    #[must_use]
+    pub fn request_target(&self) -> &str {
+        &self.url[Position::BeforePath..Position::AfterQuery]
+    }
+
+    /// The URL as reports may show it: user and password are `****`, as in k6.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.credentials {
+            None => self.url.as_str().to_owned(),
+            Some(credentials) => {
+                let hidden = if credentials.password.is_empty() { "****@" } else { "****:****@" };
+                let (scheme, rest) = self.url.as_str().split_at(self.url[..Position::BeforeHost].len());
+                format!("{scheme}{hidden}{rest}")
+            }
+        }
+    }
+}
+
+impl TryFrom<Url> for HttpUrl {
+    type Error = UrlError;
+
+    fn try_from(mut url: Url) -> Result<Self, UrlError> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(UrlError::Scheme(url.scheme().to_owned()));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(UrlError::NoHost);
+        }
+        if url.port() == Some(0) {
+            return Err(UrlError::Port("0".to_owned()));
+        }
+        let credentials = Credentials::from_url(&url);
+        // Both fail for URLs without a host only.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        Ok(Self { url, credentials })
+    }
+}
+
+/// Names and values as the part of a URL after `?`, in the form of HTML's forms.
+pub fn query<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> String {
+    let mut serializer = form_urlencoded::Serializer::new(String::new());
+    serializer.extend_pairs(pairs);
+    serializer.finish()
+}
+
+/// The URL standard drops some of these silently; a script's author is better told.
+fn check_characters(text: &str) -> Result<(), UrlError> {
+    if text.trim().is_empty() {
+        return Err(UrlError::Empty);
+    }
+    if let Some(control) = text.chars().find(|character| character.is_ascii_control()) {
+        return Err(UrlError::Control(control));
+    }
+    if text.starts_with(' ') {
+        return Err(UrlError::Space("at its beginning"));
+    }
+    if text.ends_with(' ') {
+        return Err(UrlError::Space("at its end"));
+    }
+    if authority(text).contains(' ') {
+        return Err(UrlError::Space("in its host"));
+    }
+    Ok(())
+}
+
+/// What stands between `//` and the path.
+fn authority(text: &str) -> &str {
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    rest.split(['/', '\\', '?', '#']).next().unwrap_or_default()
+}
+
+/// Whether the text begins as a port does: `:` and digits.
+fn is_port(rest: &str) -> bool {
+    rest.strip_prefix(':').is_some_and(|port| port.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+fn diagnose(text: &str, error: ParseError) -> UrlError {
+    let authority = authority(text);
+    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match error {
+        ParseError::RelativeUrlWithoutBase => UrlError::NoScheme(text.trim_start_matches('/').to_owned()),
+        ParseError::EmptyHost => UrlError::NoHost,
+        ParseError::InvalidPort => {
+            UrlError::Port(host_and_port.rsplit_once(':').map_or(host_and_port, |(_, port)| port).to_owned())
+        }
+        error => UrlError::Host { host: host_and_port.to_owned(), message: error.to_string() },
+    }
+}

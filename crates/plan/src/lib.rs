@@ -19,14 +19,22 @@
 pub mod duration;
 pub mod size;
 
+mod cipher_suite;
+mod host_pattern;
 mod load_model;
 mod options;
 mod plan;
 mod scenario;
 mod system_tags;
 
+pub use cipher_suite::{CipherSuite, TlsVersion};
+pub use host_pattern::{HostPattern, HostPatternError};
+pub use ipnet::IpNet;
 pub use load_model::LoadModel;
-pub use options::{Layer, OptionError, OptionErrors, Options, Resolved, ThrongOptions, resolve};
+pub use options::{
+    ClientCertificate, DnsOptions, DnsPolicy, DnsSelect, HostMapping, HttpDebug, HttpOptions, Layer, OptionError,
+    OptionErrors, Options, Resolved, Rules, Secret, ThrongOptions, TlsOptions, resolve,
+};
 pub use plan::{Plan, PlannedScenario, Shard};
 pub use scenario::Scenario;
 pub use system_tags::{SystemTag, SystemTags};

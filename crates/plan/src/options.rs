@@ -9,19 +9,27 @@ use throng_stats::{Thresholds, TimeUnit, TrendStat};
 use crate::scenario::Scenario;
 use crate::system_tags::SystemTags;
 
+pub use dns::{DnsOptions, DnsPolicy, DnsSelect};
 pub use error::{OptionError, OptionErrors};
+pub use http::{HttpDebug, HttpOptions};
 pub(crate) use reader::suggestion;
+pub use rules::{HostMapping, Rules};
+pub use tls::{ClientCertificate, Secret, TlsOptions};
 
+mod dns;
 mod error;
 mod fields;
+mod http;
 mod members;
 mod partial;
 mod reader;
+mod rules;
 mod scenarios;
 mod shortcuts;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod tls;
 
 /// Options from one place, in k6's shape.
 #[derive(Debug, Clone)]
@@ -48,14 +56,14 @@ pub struct Options {
     pub thresholds: Thresholds,
     /// Tags of all samples.
     pub tags: BTreeMap<String, String>,
-    /// Header `user-agent` of requests that don't set it; throng's own without.
-    pub user_agent: Option<String>,
-    /// Whether bodies of responses are counted and dropped.
-    pub discard_response_bodies: bool,
-    /// Whether every request has a connection of its own.
-    pub no_connection_reuse: bool,
-    /// Whether connections are closed after each iteration.
-    pub no_vu_connection_reuse: bool,
+    /// How requests are made.
+    pub http: HttpOptions,
+    /// How TLS is spoken.
+    pub tls: TlsOptions,
+    /// How names are looked up.
+    pub dns: DnsOptions,
+    /// Where a script may connect to, and where a name leads.
+    pub rules: Rules,
     /// The least time from one start of an iteration to the VU's next.
     pub min_iteration_duration: Duration,
     /// How long setup may take.

@@ -1,7 +1,7 @@
 //! The names of options.
 
 /// Options that are read.
-pub(super) const TOP: [&str; 18] = [
+pub(super) const TOP: [&str; 33] = [
     "vus",
     "duration",
     "iterations",
@@ -12,6 +12,21 @@ pub(super) const TOP: [&str; 18] = [
     "discardResponseBodies",
     "noConnectionReuse",
     "noVUConnectionReuse",
+    "maxRedirects",
+    "batch",
+    "batchPerHost",
+    "rps",
+    "httpDebug",
+    "throw",
+    "noCookiesReset",
+    "insecureSkipTLSVerify",
+    "tlsCipherSuites",
+    "tlsVersion",
+    "tlsAuth",
+    "hosts",
+    "blacklistIPs",
+    "blockHostnames",
+    "dns",
     "minIterationDuration",
     "setupTimeout",
     "teardownTimeout",
@@ -26,27 +41,12 @@ pub(super) const TOP: [&str; 18] = [
 pub(super) const OWN: &str = "throng";
 
 /// Options of k6 that aren't supported yet.
-pub(super) const TOP_NOT_YET: [&str; 29] = [
+pub(super) const TOP_NOT_YET: [&str; 14] = [
     "stages",
     "executionSegment",
     "executionSegmentSequence",
     "paused",
     "handleSummaryTimeout",
-    "rps",
-    "dns",
-    "maxRedirects",
-    "batch",
-    "batchPerHost",
-    "httpDebug",
-    "insecureSkipTLSVerify",
-    "tlsCipherSuites",
-    "tlsVersion",
-    "tlsAuth",
-    "throw",
-    "blacklistIPs",
-    "blockHostnames",
-    "hosts",
-    "noCookiesReset",
     "metricSamplesBufferSize",
     "cloud",
     "consoleOutput",
@@ -59,7 +59,16 @@ pub(super) const TOP_NOT_YET: [&str; 29] = [
 ];
 
 /// Options under `throng`.
-pub(super) const THRONG: [&str; 3] = ["memoryLimit", "guestTimeLimit", "seed"];
+pub(super) const THRONG: [&str; 4] = ["memoryLimit", "guestTimeLimit", "seed", "tlsCaCertificates"];
+
+/// Fields of `dns`.
+pub(super) const DNS: [&str; 3] = ["ttl", "select", "policy"];
+
+/// Fields of `tlsVersion`.
+pub(super) const TLS_VERSION: [&str; 2] = ["min", "max"];
+
+/// Fields of `tlsAuth`'s elements.
+pub(super) const TLS_AUTH: [&str; 4] = ["cert", "key", "password", "domains"];
 
 /// Fields of every scenario.
 pub(super) const SCENARIO: [&str; 6] = ["executor", "startTime", "gracefulStop", "exec", "env", "tags"];

@@ -6,10 +6,14 @@ use std::time::Duration;
 use serde_json::Value;
 use throng_stats::{Thresholds, TimeUnit, TrendStat};
 
+use super::dns::PartialDns;
 use super::error::OptionError;
+use super::http::PartialHttp;
 use super::members::Members;
 use super::reader::{Place, Reader, suggestion};
+use super::rules::PartialRules;
 use super::shortcuts::Shortcuts;
+use super::tls::PartialTls;
 use super::{Layer, Options, ThrongOptions, fields, scenarios, thresholds};
 use crate::scenario::Scenario;
 use crate::size;
@@ -38,10 +42,10 @@ pub(super) struct Partial {
     pub(super) scenarios: Option<Given<Vec<Scenario>>>,
     thresholds: Option<Given<Thresholds>>,
     tags: Option<BTreeMap<String, String>>,
-    user_agent: Option<String>,
-    discard_response_bodies: Option<bool>,
-    no_connection_reuse: Option<bool>,
-    no_vu_connection_reuse: Option<bool>,
+    http: PartialHttp,
+    tls: PartialTls,
+    dns: PartialDns,
+    rules: PartialRules,
     min_iteration_duration: Option<Duration>,
     setup_timeout: Option<Duration>,
     teardown_timeout: Option<Duration>,
@@ -71,6 +75,10 @@ impl Partial {
         let mut partial = Self::default();
         partial.read_load(&members, &mut reader);
         partial.read_behaviour(&members, &mut reader);
+        partial.http = PartialHttp::read(&members, &mut reader);
+        partial.tls = PartialTls::read(&members, &mut reader);
+        partial.dns = PartialDns::read(&members, &mut reader);
+        partial.rules = PartialRules::read(&members, &mut reader);
         partial.read_own(&members, &mut reader);
         partial
     }
@@ -94,10 +102,6 @@ impl Partial {
 
     fn read_behaviour(&mut self, members: &Members<'_>, reader: &mut Reader<'_>) {
         self.tags = members.read(reader, "tags", |r, at| r.strings(at, false));
-        self.user_agent = members.read(reader, "userAgent", user_agent);
-        self.discard_response_bodies = members.bool(reader, "discardResponseBodies");
-        self.no_connection_reuse = members.bool(reader, "noConnectionReuse");
-        self.no_vu_connection_reuse = members.bool(reader, "noVUConnectionReuse");
         self.no_setup = members.bool(reader, "noSetup");
         self.no_teardown = members.bool(reader, "noTeardown");
         self.min_iteration_duration = members.duration(reader, "minIterationDuration", Duration::ZERO);
@@ -118,6 +122,7 @@ impl Partial {
         };
         reader.check_keys((fields::OWN, "`throng`"), &object, &fields::THRONG, &[]);
         let members = Members { object: &object, path: fields::OWN };
+        self.tls.read_own(&members, reader);
         self.memory_limit_bytes = members.read(reader, "memoryLimit", memory_limit);
         self.guest_time_limit = members.duration(reader, "guestTimeLimit", Duration::from_millis(1));
         self.seed = members.read(reader, "seed", |r, at| r.whole(at, 0, u64::MAX));
@@ -147,10 +152,10 @@ impl Partial {
             scenarios: upper.scenarios.or(lower_load.and(self.scenarios)),
             thresholds: upper.thresholds.or(self.thresholds),
             tags: upper.tags.or(self.tags),
-            user_agent: upper.user_agent.or(self.user_agent),
-            discard_response_bodies: upper.discard_response_bodies.or(self.discard_response_bodies),
-            no_connection_reuse: upper.no_connection_reuse.or(self.no_connection_reuse),
-            no_vu_connection_reuse: upper.no_vu_connection_reuse.or(self.no_vu_connection_reuse),
+            http: self.http.overlaid(upper.http),
+            tls: self.tls.overlaid(upper.tls),
+            dns: self.dns.overlaid(upper.dns),
+            rules: self.rules.overlaid(upper.rules),
             min_iteration_duration: upper.min_iteration_duration.or(self.min_iteration_duration),
             setup_timeout: upper.setup_timeout.or(self.setup_timeout),
             teardown_timeout: upper.teardown_timeout.or(self.teardown_timeout),
@@ -183,10 +188,10 @@ impl Partial {
             scenarios: scenarios.value,
             thresholds: thresholds.value,
             tags: self.tags.unwrap_or_default(),
-            user_agent: self.user_agent,
-            discard_response_bodies: self.discard_response_bodies.unwrap_or(false),
-            no_connection_reuse: self.no_connection_reuse.unwrap_or(false),
-            no_vu_connection_reuse: self.no_vu_connection_reuse.unwrap_or(false),
+            http: self.http.into_options(),
+            tls: self.tls.into_options(errors),
+            dns: self.dns.into_options(),
+            rules: self.rules.into_options(),
             min_iteration_duration: self.min_iteration_duration.unwrap_or_default(),
             setup_timeout: self.setup_timeout.unwrap_or(DEFAULT_TIMEOUT),
             teardown_timeout: self.teardown_timeout.unwrap_or(DEFAULT_TIMEOUT),
@@ -204,16 +209,6 @@ impl Partial {
             thresholds_origin: thresholds.origin,
         }
     }
-}
-
-/// A header's value can't hold control characters.
-fn user_agent(reader: &mut Reader<'_>, place: Place<'_>) -> Option<String> {
-    let text = reader.string(place)?;
-    if text.chars().any(|c| c.is_control() && c != '\t') {
-        reader.fault(place.path(), "may not contain control characters");
-        return None;
-    }
-    Some(text)
 }
 
 fn trend_stat(reader: &mut Reader<'_>, place: Place<'_>) -> Option<TrendStat> {

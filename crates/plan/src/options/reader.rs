@@ -107,6 +107,19 @@ impl Reader<'_> {
         }
     }
 
+    /// The value of one of some words.
+    pub(super) fn word<T: Copy>(&mut self, place: Place<'_>, words: &[(&str, T)]) -> Option<T> {
+        let text = self.string(place)?;
+        let known = words.iter().find(|(word, _)| *word == text);
+        if known.is_none() {
+            let names: Vec<_> = words.iter().map(|(word, _)| *word).filter(|word| !word.is_empty()).collect();
+            let hint =
+                suggestion(&text, names.iter().copied()).unwrap_or_else(|| format!("; there are {}", names.join(", ")));
+            self.fault(place.path, format!("`{text}` isn't one of its values{hint}"));
+        }
+        known.map(|(_, value)| *value)
+    }
+
     /// A whole number within limits. `10.0` is one: JavaScript has no other.
     pub(super) fn whole(&mut self, place: Place<'_>, min: u64, max: u64) -> Option<u64> {
         let Some(number) = place.value.as_number() else {

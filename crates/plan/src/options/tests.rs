@@ -5,6 +5,7 @@ use crate::load_model::LoadModel;
 use crate::system_tags::SystemTag;
 
 mod faults;
+mod network;
 mod precedence;
 
 fn resolved(value: Value) -> Resolved {
@@ -75,9 +76,9 @@ fn every_option_is_read() {
     assert_eq!(list[1], expected.abort_on_fail(Some(Duration::from_secs(10))));
     assert_eq!(thresholds.next().unwrap().0.to_string(), "http_reqs{status:200}");
     assert_eq!(options.tags["env"], "test");
-    assert_eq!(options.user_agent.as_deref(), Some("ua/1"));
-    assert!(options.discard_response_bodies && options.no_connection_reuse);
-    assert!(options.no_vu_connection_reuse && options.no_setup && options.no_teardown);
+    assert_eq!(options.http.user_agent.as_deref(), Some("ua/1"));
+    assert!(options.http.discard_response_bodies && options.http.no_connection_reuse);
+    assert!(options.http.no_vu_connection_reuse && options.no_setup && options.no_teardown);
     assert_eq!(options.min_iteration_duration, Duration::from_secs(2));
     assert_eq!(options.setup_timeout, Duration::from_secs(5));
     assert_eq!(options.teardown_timeout, Duration::from_secs(60));

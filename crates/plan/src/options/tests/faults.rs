@@ -39,11 +39,7 @@ fn of_the_top() -> Vec<(Value, &'static str, &'static str)> {
         (json!({"quux": 1}), "quux", "there is no `quux` in the options"),
         (json!({"a b": 1}), "[\"a b\"]", "there is no `a b`"),
         (json!({"stages": []}), "stages", "isn't supported yet"),
-        (json!({"dns": {}}), "dns", "`dns` isn't supported yet"),
-        (json!({"rps": 5}), "rps", "isn't supported yet"),
-        (json!({"insecureSkipTLSVerify": true}), "insecureSkipTLSVerify", "isn't supported yet"),
         (json!({"executionSegment": "0:1"}), "executionSegment", "isn't supported yet"),
-        (json!({"hosts": {}}), "hosts", "isn't supported yet"),
         (json!({"insecureSkipTlsVerifi": true}), "insecureSkipTlsVerifi", "did you mean `insecureSkipTLSVerify`?"),
         (json!({"vus": 0}), "vus", "must be 1 to 100000000, not 0"),
         (json!({"vus": -1}), "vus", "at least 1, not -1"),
@@ -176,7 +172,7 @@ fn of_thresholds_and_ours() -> Vec<(Value, &'static str, &'static str)> {
 
 #[test]
 fn each_fault_is_found_with_its_path_origin_and_remedy() {
-    let cases = [of_the_top(), of_scenarios(), of_thresholds_and_ours()].concat();
+    let cases = [of_the_top(), of_scenarios(), of_thresholds_and_ours(), network::faults()].concat();
     assert!(cases.len() >= 100, "{} cases", cases.len());
     for (value, path, remedy) in cases {
         let layer = Layer::new("-c load.json", value.clone());
@@ -192,7 +188,7 @@ fn each_fault_is_found_with_its_path_origin_and_remedy() {
 fn all_faults_of_all_layers_are_reported_at_once() {
     let layers = [
         Layer::new("script", json!({"vuss": 1, "scenarios": {"a": {"executor": "constant-vus", "vus": 0}}})),
-        Layer::new("flags", json!({"duration": "5x", "dns": "x"})),
+        Layer::new("flags", json!({"duration": "5x", "paused": true})),
     ];
     let errors = resolve(&layers).unwrap_err();
     let found: Vec<_> = errors.0.iter().map(|e| (e.origin.as_str(), e.path.as_str())).collect();
@@ -202,7 +198,7 @@ fn all_faults_of_all_layers_are_reported_at_once() {
             ("script", "vuss"),
             ("script", "scenarios.a.vus"),
             ("script", "scenarios.a.duration"),
-            ("flags", "dns"),
+            ("flags", "paused"),
             ("flags", "duration"),
         ]
     );

@@ -40,7 +40,7 @@ fn the_highest_layer_wins_key_by_key() {
         ("script", json!({"userAgent": "script", "duration": "5s"})),
         ("flags", json!({"vus": 9})),
     ]);
-    assert_eq!(resolved.options.user_agent.as_deref(), Some("script"));
+    assert_eq!(resolved.options.http.user_agent.as_deref(), Some("script"));
     assert!(resolved.options.no_setup);
     assert_eq!(*only_model(&resolved.options), constant(9, 5));
     assert_eq!(resolved.warnings, [""; 0]);
@@ -49,7 +49,7 @@ fn the_highest_layer_wins_key_by_key() {
 #[test]
 fn a_null_leaves_the_lower_layer_in_force() {
     let resolved = layered(&[("script", json!({"userAgent": "script"})), ("flags", json!({"userAgent": null}))]);
-    assert_eq!(resolved.options.user_agent.as_deref(), Some("script"));
+    assert_eq!(resolved.options.http.user_agent.as_deref(), Some("script"));
 }
 
 #[test]

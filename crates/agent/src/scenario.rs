@@ -183,7 +183,7 @@ impl ScenarioShare {
 
     /// Counts and records an iteration that came to its end, in one way or the other.
     fn end_iteration(&self, host: &mut VuHost, iteration: Iteration, now: Nanos, outcome: Result<(), String>) {
-        let (sent, received) = (std::mem::take(&mut host.sent_bytes), std::mem::take(&mut host.received_bytes));
+        let (sent, received) = host.take_bytes();
         {
             let mut recorder = host.shard.series.recorder.borrow_mut();
             if sent > 0 {

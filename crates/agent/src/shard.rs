@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_lite::future::or;
-use throng_plan::{Plan, PlannedScenario, Shard as ShardPlace, SystemTags};
+use throng_plan::{HttpOptions, Plan, PlannedScenario, Shard as ShardPlace, SystemTags};
 use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
 use throng_transport::http1::Origin;
 use throng_transport::{Clock, Nanos, Shard};
@@ -21,8 +21,10 @@ pub(crate) use logs::Logs;
 
 use crate::command::{Command, Event, Preparation, ShardReport, Stumble};
 use crate::health::{ShardUsage, thread_cpu};
-use crate::host::{Environment, Errands, Identity, Names, PreparedRequests, VuHost};
+use crate::host::{Environment, Errands, Identity, Names, Random, VuHost};
+use crate::http::PreparedRequests;
 use crate::inbox::Inbox;
+use crate::pace::Pace;
 use crate::scenario::ScenarioShare;
 use crate::series::{KeptTags, Series};
 
@@ -44,11 +46,7 @@ pub(crate) struct Settings {
     pub(crate) tags: TagSet,
     pub(crate) kept_tags: KeptTags,
     pub(crate) user_agent: String,
-    pub(crate) discard_bodies: bool,
-    /// `noConnectionReuse`.
-    pub(crate) close_connections: bool,
-    /// `noVUConnectionReuse`.
-    pub(crate) close_after_iteration: bool,
+    pub(crate) http: HttpOptions,
     pub(crate) min_iteration_duration: Duration,
     pub(crate) setup_timeout: Duration,
     pub(crate) teardown_timeout: Duration,
@@ -63,6 +61,10 @@ pub(crate) struct ShardContext {
     pub(crate) checks: RefCell<Names>,
     pub(crate) origins: RefCell<HashMap<(String, u16), Rc<Origin>>>,
     pub(crate) prepared_requests: PreparedRequests,
+    /// None without a limit of requests per second.
+    pub(crate) pace: Option<Pace>,
+    /// For what a client makes up.
+    nonces: RefCell<Random>,
     pub(crate) setup_data: RefCell<Option<Arc<str>>>,
     pub(crate) logs: Logs,
     script: Script<VuHost>,
@@ -155,6 +157,8 @@ impl ShardContext {
             checks: RefCell::default(),
             origins: RefCell::default(),
             prepared_requests: PreparedRequests::default(),
+            pace: settings.http.requests_per_second.map(|limit| Pace::new(limit, settings.shards)),
+            nonces: RefCell::new(Random::new(settings.seed.wrapping_add(settings.shard))),
             setup_data: RefCell::default(),
             logs: Logs::new(reporting.events.clone(), settings.shard as usize, settings.shards),
             settings,
@@ -165,6 +169,11 @@ impl ShardContext {
             began: Cell::default(),
             reporting,
         })
+    }
+
+    /// A number that hasn't been used before, as far as chance allows.
+    pub(crate) fn nonce(&self) -> u64 {
+        self.nonces.borrow_mut().next()
     }
 
     fn send(&self, event: Event) {
@@ -466,9 +475,7 @@ impl Settings {
             tags: TagSet::empty(),
             kept_tags: KeptTags::new(&[], false, SystemTags::NONE),
             user_agent: String::new(),
-            discard_bodies: false,
-            close_connections: false,
-            close_after_iteration: false,
+            http: HttpOptions::default(),
             min_iteration_duration: Duration::ZERO,
             setup_timeout: Duration::ZERO,
             teardown_timeout: Duration::ZERO,

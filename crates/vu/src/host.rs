@@ -1,24 +1,25 @@
 use std::{future::Future, time::Duration};
 
-use crate::types::{Failure, InstanceInfo, LogLevel, Reply, RequestSpec, ScenarioInfo, Timings, VuInfo};
+use crate::types::{Failure, InstanceInfo, LogLevel, RequestSpec, ScenarioInfo, Timings, VuInfo};
 
 /// What a script can reach: one value a VU, given to [`Vu::new`](crate::Vu::new).
 ///
 /// The methods are called on the VU's thread, on the guest's own stack, of
 /// which at least 120 KiB are free for the host. Only [`send`](Host::send),
+/// [`wait_any`](Host::wait_any), [`finish`](Host::finish),
 /// [`next_iteration`](Host::next_iteration) and [`sleep`](Host::sleep) may wait;
 /// their futures needn't be `Send`. Each is boxed for its call; below about
 /// 1,000 bytes the allocator serves it from the thread's own cache. When the
 /// future of a call is dropped, the one that it waits for is dropped too.
 ///
 /// Of the two kinds of `Result<_, String>`, those of `intern_tags`,
-/// `register_check` and `enter_group` are handed to the guest; an `Err` of
-/// `record_check` and `add_metric` traps with that text, as
+/// `register_check`, `enter_group`, `cookies`, `set_cookie` and `delete_cookies`
+/// are handed to the guest; an `Err` of the others traps with that text, as
 /// [`FaultKind::Host`](crate::FaultKind::Host).
 pub trait Host: 'static {
     /// A prepared request: what a guest's `request` stands for.
     type Request: 'static;
-    /// A received response: what a guest's `response` stands for.
+    /// A response, or why there is none: what a guest's `response` stands for.
     type Response: 'static;
 
     /// Checks and encodes a request. What is invalid is reported by `send`.
@@ -26,11 +27,66 @@ pub trait Host: 'static {
 
     /// Sends a prepared request, with `body` instead of its own where given, and
     /// waits for the whole response.
+    ///
+    /// # Errors
+    ///
+    /// Traps: the request failed, and failures are to end the iteration.
     fn send(
         &mut self,
         request: &Self::Request,
         body: Option<Vec<u8>>,
-    ) -> impl Future<Output = Result<Reply<Self::Response>, Failure>>;
+    ) -> impl Future<Output = Result<Self::Response, String>>;
+
+    /// Begins an exchange that goes on by itself, and returns its number.
+    ///
+    /// # Errors
+    ///
+    /// Traps: too many are under way.
+    fn start(&mut self, request: &Self::Request, body: Option<Vec<u8>>) -> Result<u32, String>;
+
+    /// Waits until one of these exchanges has ended, at most for as long as `limit`;
+    /// its place in the list.
+    ///
+    /// # Errors
+    ///
+    /// Traps: a number that isn't held.
+    fn wait_any(
+        &mut self,
+        exchanges: Vec<u32>,
+        limit: Option<Duration>,
+    ) -> impl Future<Output = Result<Option<u32>, String>>;
+
+    /// Waits for the end of an exchange and takes what it came to.
+    ///
+    /// # Errors
+    ///
+    /// Traps: a number that isn't held; and as `send`.
+    fn finish(&mut self, exchange: u32) -> impl Future<Output = Result<Self::Response, String>>;
+
+    /// Cuts an exchange.
+    ///
+    /// # Errors
+    ///
+    /// Traps: a number that isn't held.
+    fn cancel(&mut self, exchange: u32) -> Result<(), String>;
+
+    /// The status, 100 to 999; 0 when no response came.
+    fn status(&self, response: &Self::Response) -> u16;
+
+    /// What went wrong, if anything did.
+    fn failure(&self, response: &Self::Response) -> Option<Failure>;
+
+    /// Where the response comes from.
+    fn url(&self, response: &Self::Response) -> String;
+
+    /// Redirects that were followed.
+    fn redirects(&self, response: &Self::Response) -> u32;
+
+    /// Bytes of the body as received, after transfer decoding.
+    fn body_size(&self, response: &Self::Response) -> u64;
+
+    /// Sending, waiting and receiving; or the time until there was a failure.
+    fn duration_ns(&self, response: &Self::Response) -> u64;
 
     /// The body; empty when it was discarded.
     fn body<'a>(&'a mut self, response: &'a Self::Response) -> &'a [u8];
@@ -48,6 +104,42 @@ pub trait Host: 'static {
     /// Takes a response back that the guest released, or that was left when the
     /// VU ended: its buffers can be used again.
     fn release(&mut self, response: Self::Response);
+
+    /// Makes an empty jar of cookies.
+    ///
+    /// # Errors
+    ///
+    /// Traps: too many jars.
+    fn new_jar(&mut self) -> Result<u32, String>;
+
+    /// Gives a jar up, or empties the VU's own.
+    ///
+    /// # Errors
+    ///
+    /// Traps: a number that isn't held.
+    fn drop_jar(&mut self, jar: u32) -> Result<(), String>;
+
+    /// The cookies that a request to this URL would carry.
+    ///
+    /// # Errors
+    ///
+    /// For the guest: no such jar, an invalid URL.
+    fn cookies(&mut self, jar: u32, url: &str) -> Result<Vec<(String, String)>, String>;
+
+    /// Puts a cookie in the syntax of `Set-Cookie` into a jar.
+    ///
+    /// # Errors
+    ///
+    /// For the guest: no such jar, an invalid URL or cookie.
+    fn set_cookie(&mut self, jar: u32, url: &str, cookie: &str) -> Result<(), String>;
+
+    /// Removes the cookie of this name, or all, that a request to this URL would
+    /// carry.
+    ///
+    /// # Errors
+    ///
+    /// For the guest: no such jar, an invalid URL.
+    fn delete_cookies(&mut self, jar: u32, url: &str, name: Option<&str>) -> Result<(), String>;
 
     /// The guest ended its iteration with this outcome, and waits for the next one.
     /// False when there is none. An error's text has at most 16 KiB.

@@ -6,7 +6,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 ///
 /// Nothing is checked yet. An invalid URL, method or header is reported by
 /// [`Host::send`](crate::Host::send).
-#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, ComponentType, Lift)]
 #[component(record)]
 pub struct RequestSpec {
     /// The method, for example `GET`.
@@ -25,22 +25,51 @@ pub struct RequestSpec {
     /// Whether the body is counted and dropped; `None` follows the options.
     #[component(name = "discard-body")]
     pub discard_body: Option<bool>,
+    /// How many redirects are followed; `None` follows the options.
+    #[component(name = "redirects-max")]
+    pub redirects_max: Option<u32>,
+    /// What the body is compressed with, in this order.
+    pub compression: Vec<Coding>,
+    /// For digest authentication.
+    pub digest: Option<Credentials>,
+    /// Ranges of statuses, ends included, that are no failures; empty is 200 to 399.
+    pub expected: Vec<(u16, u16)>,
+    /// The jar; 0 is the VU's own.
+    pub jar: u32,
+    /// Cookies of this request alone, by name and value.
+    pub cookies: Vec<(String, String)>,
 }
 
-/// A whole response, as [`Host::send`](crate::Host::send) returns it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply<R> {
-    /// The status code, 100 to 999.
-    pub status: u16,
-    /// Bytes of the body, after transfer decoding.
-    pub body_size: u64,
-    /// Sending, waiting and receiving together, in nanoseconds.
-    pub duration_ns: u64,
-    /// What the guest's `response` stands for until it is released.
-    pub response: R,
+/// How a body is compressed: `http.coding`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub enum Coding {
+    /// RFC 1952.
+    #[component(name = "gzip")]
+    Gzip,
+    /// RFC 1950.
+    #[component(name = "deflate")]
+    Deflate,
+    /// RFC 7932.
+    #[component(name = "br")]
+    Br,
+    /// RFC 8878.
+    #[component(name = "zstd")]
+    Zstd,
 }
 
-/// A request without a response: `http.failure`.
+/// A name and its password: `http.credentials`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, ComponentType, Lift)]
+#[component(record)]
+pub struct Credentials {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+/// Why a request has no response, or one that can't be used: `http.failure`.
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lower)]
 #[component(record)]
 pub struct Failure {
@@ -48,9 +77,6 @@ pub struct Failure {
     pub code: u16,
     /// What happened, for a person.
     pub message: String,
-    /// Nanoseconds until it failed.
-    #[component(name = "duration")]
-    pub duration_ns: u64,
 }
 
 /// The parts of one exchange in nanoseconds: `http.exchange-timings`.

@@ -1,8 +1,9 @@
-//! Running a VU's exchange on the shard's own stack.
+//! Running a VU's requests on the shard's own stack.
 //!
 //! A script's call is polled on the stack of its VU, which is cold by the time an answer arrives when there are hundreds
-//! of VUs. So the call only leaves the exchange here and waits; whoever polls the VU polls the exchange first, on the
-//! one stack that all VUs of the shard share, and wakes the VU's own stack only when the result is there.
+//! of VUs. So the call only leaves the request here and waits; whoever polls the VU polls the request first, on the
+//! one stack that all VUs of the shard share, and wakes the VU's own stack only when the result is there. Requests that
+//! a script has started and not waited for are polled here too.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -10,38 +11,130 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use throng_transport::http1::Exchanged;
+use slab::Slab;
 
-/// The exchange that one VU waits for: none, one under way, or one that is done.
+use crate::http::Received;
+
+/// Exchanges that a VU may have started and not finished.
+const STARTED_MAX: usize = 4096;
+
+type Request = Pin<Box<dyn Future<Output = Received>>>;
+
+/// The requests of one VU: the one that it waits for, and those that it has started.
 #[derive(Default)]
 pub(crate) struct Errand {
-    under_way: RefCell<Option<Pin<Box<dyn Future<Output = Exchanged>>>>>,
-    done: Cell<Option<Exchanged>>,
+    under_way: RefCell<Option<Request>>,
+    done: Cell<Option<Received>>,
+    started: RefCell<Slab<Started>>,
+    /// Whether the call left a request that hasn't been polled yet.
+    has_new: Cell<bool>,
+}
+
+enum Started {
+    UnderWay(Request),
+    Done(Received),
 }
 
 impl Errand {
-    /// Leaves an exchange to be run by [`Errands`], and waits for its result.
-    pub(super) async fn run(&self, exchange: impl Future<Output = Exchanged> + 'static) -> Exchanged {
-        self.under_way.replace(Some(Box::pin(exchange)));
+    /// Leaves a request to be run by [`Errands`], and waits for its result.
+    pub(super) async fn run(&self, request: impl Future<Output = Received> + 'static) -> Received {
+        self.under_way.replace(Some(Box::pin(request)));
+        self.has_new.set(true);
         poll_fn(|_| self.done.take().map_or(Poll::Pending, Poll::Ready)).await
+    }
+
+    /// Leaves a request to be run by [`Errands`] while the VU goes on, and returns its number.
+    pub(super) fn start(&self, request: impl Future<Output = Received> + 'static) -> Result<u32, String> {
+        let mut started = self.started.borrow_mut();
+        if started.len() >= STARTED_MAX {
+            return Err(format!("{STARTED_MAX} exchanges are under way, which is the limit: finish some"));
+        }
+        self.has_new.set(true);
+        Ok(started.insert(Started::UnderWay(Box::pin(request))) as u32 + 1)
+    }
+
+    /// Waits until one of these has ended; its place.
+    pub(super) async fn wait_any(&self, numbers: &[u32]) -> Result<u32, String> {
+        poll_fn(|_| {
+            let started = self.started.borrow();
+            for (place, number) in numbers.iter().enumerate() {
+                match started.get(index(*number)) {
+                    None => return Poll::Ready(Err(not_started(*number))),
+                    Some(Started::Done(_)) => return Poll::Ready(Ok(place as u32)),
+                    Some(Started::UnderWay(_)) => {}
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits for the end of one and takes its result.
+    pub(super) async fn finish(&self, number: u32) -> Result<Received, String> {
+        self.wait_any(&[number]).await?;
+        match self.started.borrow_mut().try_remove(index(number)) {
+            Some(Started::Done(received)) => Ok(received),
+            _ => Err(not_started(number)),
+        }
+    }
+
+    /// Cuts one.
+    pub(super) fn cancel(&self, number: u32) -> Result<(), String> {
+        let cut = self.started.borrow_mut().try_remove(index(number));
+        cut.map(drop).ok_or_else(|| not_started(number))
+    }
+
+    /// Cuts all that were started.
+    pub(super) fn cancel_all(&self) {
+        let cut = std::mem::take(&mut *self.started.borrow_mut());
+        drop(cut);
     }
 
     /// Polls what is under way. Ready when the VU may go on.
     fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.has_new.set(false);
+        self.poll_started(context);
         let mut under_way = self.under_way.borrow_mut();
-        let Some(exchange) = under_way.as_mut() else { return Poll::Ready(()) };
-        match exchange.as_mut().poll(context) {
-            Poll::Ready(exchanged) => {
+        let Some(request) = under_way.as_mut() else { return Poll::Ready(()) };
+        match request.as_mut().poll(context) {
+            Poll::Ready(received) => {
                 *under_way = None;
-                self.done.set(Some(exchanged));
+                self.done.set(Some(received));
                 Poll::Ready(())
             }
             Poll::Pending => Poll::Pending,
         }
     }
+
+    /// Polls what was started, again after one has ended since others wait for its place.
+    fn poll_started(&self, context: &mut Context<'_>) {
+        let mut started = self.started.borrow_mut();
+        loop {
+            let mut one_ended = false;
+            for (_, entry) in &mut *started {
+                if let Started::UnderWay(request) = entry
+                    && let Poll::Ready(received) = request.as_mut().poll(context)
+                {
+                    *entry = Started::Done(received);
+                    one_ended = true;
+                }
+            }
+            if !one_ended {
+                return;
+            }
+        }
+    }
 }
 
-/// A call into a VU, together with the exchanges that it leaves.
+fn index(number: u32) -> usize {
+    (number as usize).wrapping_sub(1)
+}
+
+fn not_started(number: u32) -> String {
+    format!("the script holds no exchange of the number {number}")
+}
+
+/// A call into a VU, together with the requests that it leaves.
 pub(crate) struct Errands<F> {
     errand: Rc<Errand>,
     call: F,
@@ -71,7 +164,7 @@ impl<F: Future> Future for Errands<F> {
             if let Poll::Ready(output) = call.as_mut().poll(context) {
                 return Poll::Ready(output);
             }
-            if errand.under_way.borrow().is_none() {
+            if !errand.has_new.get() {
                 return Poll::Pending;
             }
         }

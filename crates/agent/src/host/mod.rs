@@ -1,25 +1,23 @@
 //! What a script's calls do: the host of one virtual user.
 
 mod errand;
-mod http;
 mod names;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_lite::future::or;
 use throng_stats::{MetricId, TagSet, builtin};
-use throng_transport::http1::Pool;
 use throng_transport::{Clock, Nanos};
-use throng_vu::{Failure, Host, InstanceInfo, LogLevel, Reply, RequestSpec, ScenarioInfo, Timings, VuInfo};
+use throng_vu::{Failure, Host, InstanceInfo, LogLevel, RequestSpec, ScenarioInfo, Timings, VuInfo};
+use throng_web::url::HttpUrl;
 
 pub(crate) use errand::{Errand, Errands};
-use http::Received;
-pub(crate) use http::{Prepared, PreparedRequests};
 pub(crate) use names::Names;
 
+use crate::http::{Journey, Prepared, Received, Session};
 use crate::scenario::ScenarioShare;
 use crate::series::Place;
 use crate::shard::ShardContext;
@@ -36,12 +34,10 @@ pub(crate) struct VuHost {
     pub(super) vu_tags: TagSet,
     groups: Vec<OpenGroup>,
     tag_sets: Vec<TagSet>,
-    pub(super) pool: Rc<RefCell<Pool>>,
+    pub(super) session: Rc<Session>,
     pub(super) errand: Rc<Errand>,
     /// The iteration that the script is in.
     pub(crate) iteration: Option<Iteration>,
-    pub(crate) sent_bytes: u64,
-    pub(crate) received_bytes: u64,
     random: Random,
     pub(crate) aborted: bool,
 }
@@ -95,12 +91,10 @@ impl VuHost {
             vu_tags: TagSet::empty(),
             groups: Vec::new(),
             tag_sets: vec![TagSet::empty()],
-            pool: Rc::default(),
+            session: Rc::default(),
             errand: Rc::default(),
             iteration: None,
-            sent_bytes: 0,
-            received_bytes: 0,
-            random: Random(seed),
+            random: Random::new(seed),
             aborted: false,
         }
     }
@@ -128,8 +122,13 @@ impl VuHost {
             self.groups.clear();
             self.settle();
         }
-        if self.shard.settings.close_after_iteration {
-            self.pool.borrow_mut().clear();
+        self.errand.cancel_all();
+        let http = &self.shard.settings.http;
+        if !http.no_cookies_reset {
+            self.session.forget_cookies();
+        }
+        if http.no_vu_connection_reuse {
+            self.session.pool.borrow_mut().clear();
         }
     }
 
@@ -147,16 +146,40 @@ impl VuHost {
         self.tag_sets.get(number as usize).ok_or_else(|| format!("there is no tag set {number}"))
     }
 
+    /// Takes the bytes that this VU's connections carried since the last call: sent, received.
+    pub(crate) fn take_bytes(&self) -> (u64, u64) {
+        self.session.take_bytes()
+    }
+
     /// Adds the bytes of this VU's connections to the metrics, as k6 does at the end of an iteration.
     pub(crate) fn record_bytes(&mut self) {
-        for (metric, bytes) in [
-            (builtin::DATA_SENT, std::mem::take(&mut self.sent_bytes)),
-            (builtin::DATA_RECEIVED, std::mem::take(&mut self.received_bytes)),
-        ] {
+        let (sent, received) = self.session.take_bytes();
+        for (metric, bytes) in [(builtin::DATA_SENT, sent), (builtin::DATA_RECEIVED, received)] {
             if bytes > 0 {
                 let series = self.shard.series.of(metric, &self.place, &TagSet::empty());
                 self.shard.series.recorder.borrow_mut().increment(series, bytes);
             }
+        }
+    }
+
+    fn journey(&self, request: &Rc<Prepared>, body: Option<Vec<u8>>) -> Journey {
+        Journey {
+            shard: Rc::clone(&self.shard),
+            session: Rc::clone(&self.session),
+            request: Rc::clone(request),
+            body,
+            place: Rc::clone(&self.place),
+            source: self.identity.id_in_test,
+        }
+    }
+
+    /// With the option `throw` a failure ends the iteration.
+    fn checked(&self, received: Received) -> Result<Received, String> {
+        match &received.failure {
+            Some(failed) if self.shard.settings.http.throw => {
+                Err(format!("{} failed: {} ({})", received.request.url(), failed.message, failed.code))
+            }
+            _ => Ok(received),
         }
     }
 
@@ -177,16 +200,68 @@ impl Host for VuHost {
         self.shard.prepared_requests.prepare(&self.shard, spec, tags)
     }
 
-    fn send(
-        &mut self,
-        request: &Rc<Prepared>,
-        body: Option<Vec<u8>>,
-    ) -> impl Future<Output = Result<Reply<Received>, Failure>> {
-        self.exchange(request, body)
+    async fn send(&mut self, request: &Rc<Prepared>, body: Option<Vec<u8>>) -> Result<Received, String> {
+        let received = self.errand.run(self.journey(request, body).run()).await;
+        self.checked(received)
+    }
+
+    fn start(&mut self, request: &Rc<Prepared>, body: Option<Vec<u8>>) -> Result<u32, String> {
+        self.errand.start(self.journey(request, body).run_among_others())
+    }
+
+    async fn wait_any(&mut self, exchanges: Vec<u32>, limit: Option<Duration>) -> Result<Option<u32>, String> {
+        if exchanges.is_empty() {
+            return Ok(None);
+        }
+        let ended = async { self.errand.wait_any(&exchanges).await.map(Some) };
+        match limit {
+            None => ended.await,
+            Some(limit) => {
+                let expire = async {
+                    self.shard.shard.sleep(limit).await;
+                    Ok(None)
+                };
+                or(ended, expire).await
+            }
+        }
+    }
+
+    async fn finish(&mut self, exchange: u32) -> Result<Received, String> {
+        let received = self.errand.finish(exchange).await?;
+        self.checked(received)
+    }
+
+    fn cancel(&mut self, exchange: u32) -> Result<(), String> {
+        self.errand.cancel(exchange)
+    }
+
+    fn status(&self, response: &Received) -> u16 {
+        response.status()
+    }
+
+    fn failure(&self, response: &Received) -> Option<Failure> {
+        let failed = response.failure.as_ref()?;
+        Some(Failure { code: failed.code, message: failed.message.clone() })
+    }
+
+    fn url(&self, response: &Received) -> String {
+        response.request.url().to_owned()
+    }
+
+    fn redirects(&self, response: &Received) -> u32 {
+        response.redirects
+    }
+
+    fn body_size(&self, response: &Received) -> u64 {
+        response.body_bytes()
+    }
+
+    fn duration_ns(&self, response: &Received) -> u64 {
+        response.duration_ns()
     }
 
     fn body<'a>(&'a mut self, response: &'a Received) -> &'a [u8] {
-        response.buffer.body()
+        response.body()
     }
 
     fn header(&mut self, response: &Received, name: &str) -> Option<String> {
@@ -198,11 +273,52 @@ impl Host for VuHost {
     }
 
     fn timings(&mut self, response: &Received) -> Timings {
-        response.timings
+        let timings = &response.timings;
+        Timings {
+            blocked_ns: timings.blocked_ns,
+            looking_up_ns: timings.looking_up_ns,
+            connecting_ns: timings.connecting_ns,
+            tls_handshaking_ns: 0,
+            sending_ns: timings.sending_ns,
+            waiting_ns: timings.waiting_ns,
+            receiving_ns: timings.receiving_ns,
+        }
     }
 
     fn release(&mut self, response: Received) {
-        self.shard.shard.give_buffer(response.buffer);
+        if let Some(buffer) = response.buffer {
+            self.shard.shard.give_buffer(buffer);
+        }
+    }
+
+    fn new_jar(&mut self) -> Result<u32, String> {
+        self.session.new_jar()
+    }
+
+    fn drop_jar(&mut self, jar: u32) -> Result<(), String> {
+        self.session.drop_jar(jar)
+    }
+
+    fn cookies(&mut self, jar: u32, url: &str) -> Result<Vec<(String, String)>, String> {
+        let url = parse_url(url)?;
+        self.session.with_jar(jar, |jar| {
+            let matching = jar.matching(url.url(), unix_ms());
+            matching.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        })
+    }
+
+    fn set_cookie(&mut self, jar: u32, url: &str, cookie: &str) -> Result<(), String> {
+        let url = parse_url(url)?;
+        let stored = self.session.with_jar(jar, |jar| jar.store(url.url(), cookie, unix_ms()))?;
+        stored.map_err(|error| format!("invalid cookie {cookie:?}: {error}"))
+    }
+
+    fn delete_cookies(&mut self, jar: u32, url: &str, name: Option<&str>) -> Result<(), String> {
+        let url = parse_url(url)?;
+        self.session.with_jar(jar, |jar| match name {
+            Some(name) => jar.delete(url.url(), name),
+            None => jar.clear(url.url()),
+        })
     }
 
     fn next_iteration(&mut self, outcome: Result<(), String>) -> impl Future<Output = bool> {
@@ -339,7 +455,7 @@ impl Host for VuHost {
     }
 
     fn random_seed(&mut self, seed: u64) {
-        self.random = Random(seed);
+        self.random = Random::new(seed);
     }
 
     fn log(&mut self, level: LogLevel, message: &str) {
@@ -349,6 +465,10 @@ impl Host for VuHost {
     }
 }
 
+fn parse_url(text: &str) -> Result<HttpUrl, String> {
+    HttpUrl::parse(text).map_err(|error| format!("invalid URL {text:?}: {error}"))
+}
+
 /// Milliseconds since 1970.
 pub(crate) fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -356,10 +476,14 @@ pub(crate) fn unix_ms() -> u64 {
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and any seed is a good one.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -28,6 +28,14 @@ pub struct Notable {
     pub authenticate: bool,
 }
 
+impl Notable {
+    /// Whether there is any of them.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
+}
+
 /// A body whose end can't be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingError {

@@ -110,12 +110,18 @@ impl Request {
         }
         let (body, expects_body) = match body {
             Some(body) => (Some(&**body), true),
-            None => (self.body.then(|| &self.whole[self.whole.len() - self.body_bytes..]), self.expects_body),
+            None => (self.body(), self.expects_body),
         };
         let mut head = Vec::with_capacity(self.head.len() + header_lines.len());
         head.extend_from_slice(&self.head);
         head.extend_from_slice(header_lines);
         SendBytes::Owned(finish(&head, self.has_length, body, expects_body))
+    }
+
+    /// The prepared body.
+    #[must_use]
+    pub fn body(&self) -> Option<&[u8]> {
+        self.body.then(|| &self.whole[self.whole.len() - self.body_bytes..])
     }
 
     /// Where it goes.

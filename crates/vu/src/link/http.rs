@@ -14,29 +14,21 @@ use wasmtime::{
 use super::{Data, interface, run::record_checks};
 use crate::{
     budget::SLICE_TICKS,
-    fault::cut,
+    fault::{Stop, cut},
     host::Host,
-    state::{ThreadBound, held},
-    types::{Failure, RequestSpec},
+    state::{State, ThreadBound, held},
+    types::RequestSpec,
 };
 
 type Store<'a, H> = StoreContextMut<'a, Data<H>>;
-
-#[derive(ComponentType, Lower)]
-#[component(record)]
-struct WireReply {
-    status: u16,
-    #[component(name = "body-size")]
-    body_size: u64,
-    duration: u64,
-    response: u32,
-}
 
 /// Provides `http`, `time.sleep` and `execution.next-iteration`.
 pub(super) fn link<H: Host>(linker: &mut Linker<Data<H>>) -> wasmtime::Result<()> {
     let mut http = linker.instance(&interface("http"))?;
     link_requests(&mut http)?;
+    link_exchanges(&mut http)?;
     link_responses(&mut http)?;
+    link_jars(&mut http)?;
     linker.instance(&interface("time"))?.func_wrap_async("sleep", |store, (duration_ns,): (u64,)| {
         Box::new(ThreadBound(sleep::<H>(store, duration_ns)))
     })?;
@@ -65,30 +57,76 @@ fn link_requests<H: Host>(http: &mut LinkerInstance<'_, Data<H>>) -> wasmtime::R
     })
 }
 
+fn link_exchanges<H: Host>(http: &mut LinkerInstance<'_, Data<H>>) -> wasmtime::Result<()> {
+    http.func_wrap("start", |mut store: Store<'_, H>, (request, body): (u32, Option<Vec<u8>>)| {
+        let state = &mut store.data_mut().0;
+        let request = held(&state.requests, request)?;
+        Ok((state.host.start(request, body).map_err(Stop::Host)?,))
+    })?;
+    http.func_wrap_async("wait-any", |store, (exchanges, limit_ns): (Vec<u32>, Option<u64>)| {
+        Box::new(ThreadBound(wait_any::<H>(store, exchanges, limit_ns)))
+    })?;
+    http.func_wrap_async("finish", |store, (exchange,): (u32,)| Box::new(ThreadBound(finish::<H>(store, exchange))))?;
+    http.func_wrap("cancel", |mut store: Store<'_, H>, (exchange,): (u32,)| {
+        Ok(store.data_mut().0.host.cancel(exchange).map_err(Stop::Host)?)
+    })
+}
+
 fn link_responses<H: Host>(http: &mut LinkerInstance<'_, Data<H>>) -> wasmtime::Result<()> {
     http.func_wrap("release", |mut store: Store<'_, H>, (response,): (u32,)| {
         Ok(store.data_mut().0.release_response(response)?)
     })?;
-    http.func_wrap("body", |mut store: Store<'_, H>, (response,): (u32,)| {
-        let state = &mut store.data_mut().0;
-        let response = held(&state.responses, response)?;
-        Ok((state.host.body(response).to_vec(),))
-    })?;
+    tell(http, "failure-of", |host, response| host.failure(response))?;
+    tell(http, "url", |host, response| host.url(response))?;
+    tell(http, "redirects", |host, response| host.redirects(response))?;
+    tell(http, "body-size", |host, response| host.body_size(response))?;
+    tell(http, "duration", |host, response| host.duration_ns(response))?;
+    tell(http, "body", |host, response| host.body(response).to_vec())?;
+    tell(http, "headers", |host, response| host.headers(response))?;
+    tell(http, "timings", |host, response| host.timings(response))?;
     http.func_wrap("header", |mut store: Store<'_, H>, (response, name): (u32, String)| {
-        let state = &mut store.data_mut().0;
-        let response = held(&state.responses, response)?;
-        Ok((state.host.header(response, &name),))
-    })?;
-    http.func_wrap("headers", |mut store: Store<'_, H>, (response,): (u32,)| {
-        let state = &mut store.data_mut().0;
-        let response = held(&state.responses, response)?;
-        Ok((state.host.headers(response),))
-    })?;
-    http.func_wrap("timings", |mut store: Store<'_, H>, (response,): (u32,)| {
-        let state = &mut store.data_mut().0;
-        let response = held(&state.responses, response)?;
-        Ok((state.host.timings(response),))
+        let State { host, responses, .. } = &mut store.data_mut().0;
+        Ok((host.header(held(responses, response)?, &name),))
     })
+}
+
+/// Provides a function of a response alone.
+fn tell<H: Host, T>(
+    http: &mut LinkerInstance<'_, Data<H>>,
+    name: &str,
+    of: impl Fn(&mut H, &H::Response) -> T + Send + Sync + 'static,
+) -> wasmtime::Result<()>
+where
+    T: ComponentType + Lower + Send + Sync + 'static,
+{
+    http.func_wrap(name, move |mut store: Store<'_, H>, (response,): (u32,)| {
+        let State { host, responses, .. } = &mut store.data_mut().0;
+        Ok((of(host, held(responses, response)?),))
+    })
+}
+
+fn link_jars<H: Host>(http: &mut LinkerInstance<'_, Data<H>>) -> wasmtime::Result<()> {
+    http.func_wrap("new-jar", |mut store: Store<'_, H>, (): ()| {
+        Ok((store.data_mut().0.host.new_jar().map_err(Stop::Host)?,))
+    })?;
+    http.func_wrap("drop-jar", |mut store: Store<'_, H>, (jar,): (u32,)| {
+        Ok(store.data_mut().0.host.drop_jar(jar).map_err(Stop::Host)?)
+    })?;
+    http.func_wrap("cookies", |mut store: Store<'_, H>, (jar, url): (u32, String)| {
+        Ok((store.data_mut().0.host.cookies(jar, &url),))
+    })?;
+    http.func_wrap("set-cookie", |mut store: Store<'_, H>, (jar, url, cookie): (u32, String, String)| {
+        Ok((store.data_mut().0.host.set_cookie(jar, &url, &cookie),))
+    })?;
+    http.func_wrap("delete-cookies", |mut store: Store<'_, H>, (jar, url, name): (u32, String, Option<String>)| {
+        Ok((store.data_mut().0.host.delete_cookies(jar, &url, name.as_deref()),))
+    })
+}
+
+/// The contract's `reply`: the number below, the status above.
+fn reply<H: Host>(state: &mut State<H>, response: H::Response) -> Result<u64, Stop> {
+    let status = state.host.status(&response);
+    Ok(u64::from(state.hold_response(response)?) | u64::from(status) << 32)
 }
 
 async fn send<H: Host>(
@@ -96,22 +134,38 @@ async fn send<H: Host>(
     request: u32,
     done: u32,
     body: Option<Vec<u8>>,
-) -> wasmtime::Result<(Result<WireReply, Failure>,)> {
+) -> wasmtime::Result<(u64,)> {
     let state = &mut store.data_mut().0;
     if done != 0 {
         state.release_response(done)?;
     }
     let request = held(&state.requests, request)?;
-    let (outcome, waited) = watch(state.host.send(request, body)).await;
-    let reply = match outcome {
-        Ok(reply) => Ok(WireReply {
-            status: reply.status,
-            body_size: reply.body_size,
-            duration: reply.duration_ns,
-            response: state.hold_response(reply.response)?,
-        }),
-        Err(failure) => Err(failure),
-    };
+    let (response, waited) = watch(state.host.send(request, body)).await;
+    let reply = reply(state, response.map_err(Stop::Host)?)?;
+    if waited {
+        restart_clock(&mut store);
+    }
+    Ok((reply,))
+}
+
+async fn wait_any<H: Host>(
+    mut store: Store<'_, H>,
+    exchanges: Vec<u32>,
+    limit_ns: Option<u64>,
+) -> wasmtime::Result<(Option<u32>,)> {
+    let host = &mut store.data_mut().0.host;
+    let (place, waited) = watch(host.wait_any(exchanges, limit_ns.map(Duration::from_nanos))).await;
+    let place = place.map_err(Stop::Host)?;
+    if waited {
+        restart_clock(&mut store);
+    }
+    Ok((place,))
+}
+
+async fn finish<H: Host>(mut store: Store<'_, H>, exchange: u32) -> wasmtime::Result<(u64,)> {
+    let state = &mut store.data_mut().0;
+    let (response, waited) = watch(state.host.finish(exchange)).await;
+    let reply = reply(state, response.map_err(Stop::Host)?)?;
     if waited {
         restart_clock(&mut store);
     }

@@ -4,7 +4,8 @@ use std::{rc::Rc, time::Duration};
 
 use futures_lite::future::{block_on, poll_once};
 use throng_vu::{
-    Engine, EngineConfig, Failure, FaultKind, LogLevel, MetricDefinition, MetricKind, RequestSpec, Script, Vu,
+    Coding, Credentials, Engine, EngineConfig, Failure, FaultKind, LogLevel, MetricDefinition, MetricKind, RequestSpec,
+    Script, Vu,
 };
 
 use crate::{
@@ -41,11 +42,17 @@ fn a_request_is_prepared_once_and_sent_and_checked_in_each_iteration() {
             [RequestSpec {
                 method: "GET".to_owned(),
                 url: "http://target/".to_owned(),
-                headers: vec![pair],
+                headers: vec![pair.clone()],
                 body: Some(b"no luck".to_vec()),
                 timeout_ms: Some(1500),
                 tags: 5,
                 discard_body: Some(true),
+                redirects_max: Some(4),
+                compression: vec![Coding::Br, Coding::Zstd],
+                digest: Some(Credentials { user: "GET".to_owned(), password: "a::b".to_owned() }),
+                expected: vec![(200, 299)],
+                jar: 3,
+                cookies: vec![pair],
             }]
         );
     }
@@ -119,8 +126,45 @@ fn a_body_may_be_given_when_sending() {
 #[test]
 fn a_failed_request_is_an_error_for_the_guest_and_no_fault() {
     let mut vu = vu(Wait::No);
-    vu.host_mut().failures.extend([None, Some(Failure { code: 1212, message: "refused".to_owned(), duration_ns: 9 })]);
+    vu.host_mut().failures.extend([None, Some(Failure { code: 1212, message: "refused".to_owned() })]);
     block_on(vu.run(guest::FAILURE)).unwrap();
+}
+
+#[test]
+fn a_failure_ends_the_iteration_where_the_host_wants_it() {
+    let mut vu = vu(Wait::Once);
+    vu.host_mut().throws = true;
+    vu.host_mut().failures.extend([None, Some(Failure { code: 1212, message: "refused".to_owned() })]);
+    let fault = block_on(vu.run(guest::FAILURE)).unwrap_err();
+    assert_eq!((fault.kind, fault.to_string()), (FaultKind::Host, "refused".to_owned()));
+}
+
+#[test]
+fn exchanges_may_go_on_together_and_be_waited_for() {
+    for wait in [Wait::No, Wait::Once] {
+        let mut vu = vu(wait);
+        block_on(vu.run(guest::TWO_EXCHANGES)).unwrap();
+        let journal = vu.host().journal.borrow();
+        assert_eq!(journal.bodies, [b"{\"vus\":3}"]);
+        assert_eq!(journal.released, 1);
+        assert_eq!(journal.said[1..], ["wait for [1, 2] Some(5ms)", "cancel 1", "wait for [] None"]);
+    }
+}
+
+#[test]
+fn jars_are_made_read_written_and_dropped() {
+    let mut vu = vu(Wait::No);
+    block_on(vu.run(guest::JARS)).unwrap();
+    assert_eq!(
+        vu.host().journal.borrow().said,
+        [
+            "cookies 3 http://target/",
+            "set 3 http://target/ x-kind",
+            r#"delete 3 http://target/ Some("x-kind")"#,
+            "delete 3 http://target/ None",
+            "drop jar 3",
+        ]
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use throng_vu::{Failure, Host, InstanceInfo, LogLevel, Reply, RequestSpec, ScenarioInfo, Timings, VuInfo};
+use throng_vu::{Failure, Host, InstanceInfo, LogLevel, RequestSpec, ScenarioInfo, Timings, VuInfo};
 
 /// When a host call that may wait is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,10 @@ pub(crate) struct FakeHost {
     pub(crate) wait: Wait,
     /// Answers in order; a plain 200 when there is none.
     pub(crate) failures: VecDeque<Option<Failure>>,
+    /// Whether a failure ends the iteration.
+    pub(crate) throws: bool,
+    /// Exchanges started so far.
+    started: u32,
     /// How many iterations a run has; one.
     pub(crate) iterations: usize,
     /// For how long the next iterations are waited for, in order; not at all when
@@ -64,6 +68,7 @@ pub(crate) struct FakeHost {
 
 pub(crate) struct FakeResponse {
     body: Vec<u8>,
+    failure: Option<Failure>,
 }
 
 impl FakeHost {
@@ -73,6 +78,8 @@ impl FakeHost {
             journal: Rc::default(),
             wait,
             failures: VecDeque::new(),
+            throws: false,
+            started: 0,
             iterations: 1,
             between: VecDeque::new(),
             begun: 0,
@@ -85,6 +92,11 @@ impl FakeHost {
     /// A host whose runs have this many.
     pub(crate) fn with_iterations(wait: Wait, iterations: usize) -> FakeHost {
         FakeHost { iterations, ..FakeHost::new(wait) }
+    }
+
+    fn known(&self, exchange: u32) -> Result<(), String> {
+        let is_known = (1..=self.started).contains(&exchange);
+        is_known.then_some(()).ok_or_else(|| format!("no exchange has the number {exchange}"))
     }
 
     fn say(&self, text: impl Into<String>) {
@@ -137,20 +149,89 @@ impl Host for FakeHost {
         spec
     }
 
-    async fn send(&mut self, _request: &RequestSpec, body: Option<Vec<u8>>) -> Result<Reply<FakeResponse>, Failure> {
+    async fn send(&mut self, _request: &RequestSpec, body: Option<Vec<u8>>) -> Result<FakeResponse, String> {
         wait(Rc::clone(&self.journal), self.wait).await;
         let mut journal = self.journal.borrow_mut();
         journal.sent += 1;
         journal.bodies.extend(body);
-        match self.failures.pop_front().flatten() {
-            Some(failure) => Err(failure),
-            None => Ok(Reply {
-                status: 200,
-                body_size: 5,
-                duration_ns: 1234,
-                response: FakeResponse { body: b"hello".to_vec() },
-            }),
+        let failure = self.failures.pop_front().flatten();
+        match failure {
+            Some(failure) if self.throws => Err(failure.message),
+            failure => Ok(FakeResponse { body: b"hello".to_vec(), failure }),
         }
+    }
+
+    fn start(&mut self, _request: &RequestSpec, body: Option<Vec<u8>>) -> Result<u32, String> {
+        self.journal.borrow_mut().bodies.extend(body);
+        self.started += 1;
+        Ok(self.started)
+    }
+
+    /// The exchange started last ends first.
+    async fn wait_any(&mut self, exchanges: Vec<u32>, limit: Option<Duration>) -> Result<Option<u32>, String> {
+        wait(Rc::clone(&self.journal), self.wait).await;
+        self.say(format!("wait for {exchanges:?} {limit:?}"));
+        Ok(exchanges.iter().position(|exchange| *exchange == self.started).map(|place| place as u32))
+    }
+
+    async fn finish(&mut self, exchange: u32) -> Result<FakeResponse, String> {
+        self.known(exchange)?;
+        wait(Rc::clone(&self.journal), self.wait).await;
+        Ok(FakeResponse { body: format!("{exchange}").into_bytes(), failure: None })
+    }
+
+    fn cancel(&mut self, exchange: u32) -> Result<(), String> {
+        self.known(exchange)?;
+        self.say(format!("cancel {exchange}"));
+        Ok(())
+    }
+
+    fn status(&self, response: &FakeResponse) -> u16 {
+        if response.failure.is_some() { 0 } else { 200 }
+    }
+
+    fn failure(&self, response: &FakeResponse) -> Option<Failure> {
+        response.failure.clone()
+    }
+
+    fn url(&self, _response: &FakeResponse) -> String {
+        "http://elsewhere/".to_owned()
+    }
+
+    fn redirects(&self, _response: &FakeResponse) -> u32 {
+        2
+    }
+
+    fn body_size(&self, response: &FakeResponse) -> u64 {
+        response.body.len() as u64
+    }
+
+    fn duration_ns(&self, _response: &FakeResponse) -> u64 {
+        1234
+    }
+
+    fn new_jar(&mut self) -> Result<u32, String> {
+        Ok(3)
+    }
+
+    fn drop_jar(&mut self, jar: u32) -> Result<(), String> {
+        self.say(format!("drop jar {jar}"));
+        Ok(())
+    }
+
+    fn cookies(&mut self, jar: u32, url: &str) -> Result<Vec<(String, String)>, String> {
+        self.say(format!("cookies {jar} {url}"));
+        Ok(vec![("a".to_owned(), "b".to_owned())])
+    }
+
+    fn set_cookie(&mut self, jar: u32, url: &str, cookie: &str) -> Result<(), String> {
+        self.say(format!("set {jar} {url} {cookie}"));
+        Err("no cookie".to_owned())
+    }
+
+    fn delete_cookies(&mut self, jar: u32, url: &str, name: Option<&str>) -> Result<(), String> {
+        self.say(format!("delete {jar} {url} {name:?}"));
+        Ok(())
     }
 
     fn body<'a>(&'a mut self, response: &'a FakeResponse) -> &'a [u8] {

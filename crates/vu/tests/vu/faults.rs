@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_lite::future::{block_on, poll_once, yield_now, zip};
-use throng_vu::{Engine, EngineConfig, Failure, Fault, FaultKind, Script, Ticker, Vu};
+use throng_vu::{Engine, EngineConfig, Fault, FaultKind, Script, Ticker, Vu};
 
 use crate::{
     fake_host::{FakeHost, Wait},
@@ -228,6 +228,8 @@ fn what_the_host_refuses_traps_with_its_words() {
         (guest::UNKNOWN_CHECK, "no check has the number 99"),
         (guest::UNKNOWN_METRIC, "no metric has the number 9"),
         (guest::HOLD_REQUESTS, "holds 65536 requests"),
+        (Use::Finish.of(99), "no exchange has the number 99"),
+        (Use::Cancel.of(99), "no exchange has the number 99"),
     ] {
         let fault = rig.fault(what);
         assert_eq!(fault.kind, FaultKind::Host);
@@ -245,7 +247,7 @@ fn text_past_the_end_of_memory_is_a_trap() {
 #[test]
 fn a_number_of_what_is_not_held_traps_with_the_number() {
     let rig = Rig::new();
-    for use_ in Use::ALL {
+    for use_ in Use::OF_HELD {
         // It is right with 1, the request or response that is held.
         assert_eq!(block_on(rig.vu(Wait::No).run(use_.of(1))), Ok(()), "{use_:?}");
         for number in [0, 2, 999] {
@@ -269,11 +271,9 @@ fn a_number_of_what_is_not_held_traps_with_the_number() {
 #[test]
 fn a_number_that_was_given_back_traps() {
     let rig = Rig::new();
-    // Each does it in two iterations. A request that fails leaves the response's number free.
-    let refused = Failure { code: 1212, message: "refused".to_owned(), duration_ns: 9 };
-    for use_ in [Use::Forget, Use::Release, Use::Done, Use::DoneWithBody] {
+    // Each does it in two iterations.
+    for use_ in [Use::Forget, Use::Release] {
         let mut vu = rig.vu_with_iterations(Wait::No, 2);
-        vu.host_mut().failures.extend([None, Some(refused.clone())]);
         let fault = rig.fault_of(&mut vu, use_.of(1));
         assert_eq!(fault.kind, FaultKind::Host);
         assert!(fault.message.contains("no request or response of the number 1"), "{use_:?}: {fault}");

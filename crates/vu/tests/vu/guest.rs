@@ -41,6 +41,8 @@ pub(crate) const COMPUTE_BRIEFLY: u32 = 27;
 pub(crate) const LOOP_LATER: u32 = 28;
 pub(crate) const TRAP_AFTER_COPING: u32 = 29;
 pub(crate) const LONG_ERROR: u32 = 30;
+pub(crate) const TWO_EXCHANGES: u32 = 31;
+pub(crate) const JARS: u32 = 32;
 
 /// What `guest.wat` can do with the number of a request or response.
 #[derive(Debug, Clone, Copy)]
@@ -55,10 +57,19 @@ pub(crate) enum Use {
     Header,
     Headers,
     Timings,
+    Start,
+    Failure,
+    Url,
+    Redirects,
+    BodySize,
+    Duration,
+    Finish,
+    Cancel,
 }
 
 impl Use {
-    pub(crate) const ALL: [Use; 10] = [
+    /// Those that name a request or response.
+    pub(crate) const OF_HELD: [Use; 16] = [
         Use::Send,
         Use::SendBody,
         Use::Done,
@@ -69,6 +80,12 @@ impl Use {
         Use::Header,
         Use::Headers,
         Use::Timings,
+        Use::Start,
+        Use::Failure,
+        Use::Url,
+        Use::Redirects,
+        Use::BodySize,
+        Use::Duration,
     ];
 
     /// The behaviour that does it with this number, below 1,000.

@@ -1,10 +1,24 @@
 ;; A script by hand: `run` takes the number of a behaviour, named in guest.rs, and has it in each iteration.
 (module
   (import "throng:script/http@0.1.0" "prepare"
-    (func $request (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (func $request (param i32) (result i32)))
   (import "throng:script/http@0.1.0" "forget" (func $forget (param i32)))
-  (import "throng:script/http@0.1.0" "send" (func $send (param i32 i32 i32)))
-  (import "throng:script/http@0.1.0" "send-body" (func $send_body (param i32 i32 i32 i32 i32)))
+  (import "throng:script/http@0.1.0" "send" (func $send (param i32 i32) (result i64)))
+  (import "throng:script/http@0.1.0" "send-body" (func $send_body (param i32 i32 i32 i32) (result i64)))
+  (import "throng:script/http@0.1.0" "start" (func $start (param i32 i32 i32 i32) (result i32)))
+  (import "throng:script/http@0.1.0" "wait-any" (func $wait_any (param i32 i32 i32 i64 i32)))
+  (import "throng:script/http@0.1.0" "finish" (func $finish (param i32) (result i64)))
+  (import "throng:script/http@0.1.0" "cancel" (func $cancel (param i32)))
+  (import "throng:script/http@0.1.0" "failure-of" (func $failure (param i32 i32)))
+  (import "throng:script/http@0.1.0" "url" (func $url (param i32 i32)))
+  (import "throng:script/http@0.1.0" "redirects" (func $redirects (param i32) (result i32)))
+  (import "throng:script/http@0.1.0" "body-size" (func $body_size (param i32) (result i64)))
+  (import "throng:script/http@0.1.0" "duration" (func $duration (param i32) (result i64)))
+  (import "throng:script/http@0.1.0" "new-jar" (func $new_jar (result i32)))
+  (import "throng:script/http@0.1.0" "drop-jar" (func $drop_jar (param i32)))
+  (import "throng:script/http@0.1.0" "cookies" (func $cookies (param i32 i32 i32 i32)))
+  (import "throng:script/http@0.1.0" "set-cookie" (func $set_cookie (param i32 i32 i32 i32 i32 i32)))
+  (import "throng:script/http@0.1.0" "delete-cookies" (func $delete_cookies (param i32 i32 i32 i32 i32 i32 i32)))
   (import "throng:script/http@0.1.0" "release" (func $release (param i32)))
   (import "throng:script/http@0.1.0" "body" (func $body (param i32 i32)))
   (import "throng:script/http@0.1.0" "header" (func $header (param i32 i32 i32 i32)))
@@ -40,6 +54,8 @@
   (global $check (mut i32) (i32.const -1))
   ;; the response that the next send is to release
   (global $last (mut i32) (i32.const 0))
+  ;; the status of the last reply
+  (global $status (mut i32) (i32.const 0))
   (global $iterations (mut i32) (i32.const 0))
 
   ;; Outcomes: 256 is ok, 272 an error, 0 makes `run` return. 512 takes results of imports.
@@ -72,13 +88,35 @@
 
   (func $assert (param i32) (if (i32.eqz (local.get 0)) (then (unreachable))))
 
+  ;; request-options at 1400
   (func $new_request (result i32)
-    (call $request
-      (i32.const 1024) (i32.const 3) (i32.const 1032) (i32.const 14)
-      (i32.const 1280) (i32.const 1)
-      (i32.const 1) (i32.const 1056) (i32.const 7)
-      (i32.const 1) (i32.const 1500) (i32.const 5)
-      (i32.const 1) (i32.const 1)))
+    (i32.store (i32.const 1400) (i32.const 1024)) (i32.store (i32.const 1404) (i32.const 3))
+    (i32.store (i32.const 1408) (i32.const 1032)) (i32.store (i32.const 1412) (i32.const 14))
+    (i32.store (i32.const 1416) (i32.const 1280)) (i32.store (i32.const 1420) (i32.const 1))
+    (i32.store8 (i32.const 1424) (i32.const 1))
+    (i32.store (i32.const 1428) (i32.const 1056)) (i32.store (i32.const 1432) (i32.const 7))
+    (i32.store8 (i32.const 1436) (i32.const 1)) (i32.store (i32.const 1440) (i32.const 1500))
+    (i32.store (i32.const 1444) (i32.const 5))
+    (i32.store8 (i32.const 1448) (i32.const 1)) (i32.store8 (i32.const 1449) (i32.const 1))
+    (i32.store8 (i32.const 1452) (i32.const 1)) (i32.store (i32.const 1456) (i32.const 4))
+    ;; compression: br, zstd
+    (i32.store (i32.const 1460) (i32.const 1380)) (i32.store (i32.const 1464) (i32.const 2))
+    (i32.store16 (i32.const 1380) (i32.const 0x0302))
+    ;; digest: "GET", "a::b"
+    (i32.store8 (i32.const 1468) (i32.const 1))
+    (i32.store (i32.const 1472) (i32.const 1024)) (i32.store (i32.const 1476) (i32.const 3))
+    (i32.store (i32.const 1480) (i32.const 1168)) (i32.store (i32.const 1484) (i32.const 4))
+    ;; expected: 200 to 299
+    (i32.store (i32.const 1488) (i32.const 1384)) (i32.store (i32.const 1492) (i32.const 1))
+    (i32.store (i32.const 1384) (i32.const 0x012b00c8))
+    (i32.store (i32.const 1496) (i32.const 3))
+    (i32.store (i32.const 1500) (i32.const 1280)) (i32.store (i32.const 1504) (i32.const 1))
+    (call $request (i32.const 1400)))
+
+  ;; Notes the status of a reply and returns its response.
+  (func $take (param $reply i64) (result i32)
+    (global.set $status (i32.wrap_i64 (i64.shr_u (local.get $reply) (i64.const 32))))
+    (i32.wrap_i64 (local.get $reply)))
 
   (func $prepare
     (if (i32.eqz (global.get $prepared)) (then
@@ -87,45 +125,51 @@
       (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
       (global.set $check (i32.load (i32.const 516))))))
 
-  ;; Sends; leaves the reply at 520 and returns the response.
+  ;; Sends; returns the response.
   (func $get (result i32)
     (call $prepare)
-    (call $send (global.get $prepared) (i32.const 0) (i32.const 512))
-    (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
-    (i32.load (i32.const 544)))
+    (call $take (call $send (global.get $prepared) (i32.const 0))))
 
   ;; As `get`, and gives back the response before, in one call.
   (func $get_giving_back
     (call $prepare)
-    (if (i32.and (global.get $iterations) (i32.const 1))
-      (then (call $send (global.get $prepared) (global.get $last) (i32.const 512)))
-      (else (call $send_body (global.get $prepared) (global.get $last) (i32.const 1184) (i32.const 9) (i32.const 512))))
-    (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
-    (global.set $last (i32.load (i32.const 544))))
+    (global.set $last (call $take
+      (if (result i64) (i32.and (global.get $iterations) (i32.const 1))
+        (then (call $send (global.get $prepared) (global.get $last)))
+        (else (call $send_body (global.get $prepared) (global.get $last) (i32.const 1184) (i32.const 9))))))
+    (call $assert (i32.eq (global.get $status) (i32.const 200))))
 
   ;; Names a request or response by this number. Request 1 and response 1 are held at first.
   (func $use_number (param $use i32) (param $number i32)
     (if (i32.eqz (global.get $prepared)) (then (drop (call $get))))
+    (block $b17 (block $b16 (block $b15 (block $b14 (block $b13 (block $b12 (block $b11 (block $b10
     (block $b9 (block $b8 (block $b7 (block $b6 (block $b5
     (block $b4 (block $b3 (block $b2 (block $b1 (block $b0
-      (br_table $b0 $b1 $b2 $b3 $b4 $b5 $b6 $b7 $b8 $b9 (local.get $use)))
-      (call $send (local.get $number) (i32.const 0) (i32.const 512)) (return))
-      (call $send_body (local.get $number) (i32.const 0) (i32.const 1184) (i32.const 9) (i32.const 512)) (return))
-      (call $send (global.get $prepared) (local.get $number) (i32.const 512)) (return))
-      (call $send_body (global.get $prepared) (local.get $number) (i32.const 1184) (i32.const 9) (i32.const 512))
-      (return))
+      (br_table $b0 $b1 $b2 $b3 $b4 $b5 $b6 $b7 $b8 $b9 $b10 $b11 $b12 $b13 $b14 $b15 $b16 $b17 (local.get $use)))
+      (drop (call $send (local.get $number) (i32.const 0))) (return))
+      (drop (call $send_body (local.get $number) (i32.const 0) (i32.const 1184) (i32.const 9))) (return))
+      (drop (call $send (global.get $prepared) (local.get $number))) (return))
+      (drop (call $send_body (global.get $prepared) (local.get $number) (i32.const 1184) (i32.const 9))) (return))
       (call $forget (local.get $number)) (return))
       (call $release (local.get $number)) (return))
       (call $body (local.get $number) (i32.const 600)) (return))
       (call $header (local.get $number) (i32.const 1136) (i32.const 6) (i32.const 600)) (return))
       (call $headers (local.get $number) (i32.const 600)) (return))
-      (call $timings (local.get $number) (i32.const 600)))
+      (call $timings (local.get $number) (i32.const 600)) (return))
+      (drop (call $start (local.get $number) (i32.const 0) (i32.const 0) (i32.const 0))) (return))
+      (call $failure (local.get $number) (i32.const 600)) (return))
+      (call $url (local.get $number) (i32.const 600)) (return))
+      (drop (call $redirects (local.get $number))) (return))
+      (drop (call $body_size (local.get $number))) (return))
+      (drop (call $duration (local.get $number))) (return))
+      (drop (call $finish (local.get $number))) (return))
+      (call $cancel (local.get $number)))
 
   (func $round_trip (local $response i32)
     (local.set $response (call $get))
     (i32.store (i32.const 1328) (i32.or
       (i32.shl (global.get $check) (i32.const 1))
-      (i32.eq (i32.load16_u (i32.const 520)) (i32.const 200))))
+      (i32.eq (global.get $status) (i32.const 200))))
     (global.set $gathered (i32.const 1))
     (call $release (local.get $response)))
 
@@ -171,8 +215,13 @@
 
   (func $look_at_response (local $response i32)
     (local.set $response (call $get))
-    (call $assert (i64.eq (i64.load (i32.const 528)) (i64.const 5)))
-    (call $assert (i64.eq (i64.load (i32.const 536)) (i64.const 1234)))
+    (call $assert (i64.eq (call $body_size (local.get $response)) (i64.const 5)))
+    (call $assert (i64.eq (call $duration (local.get $response)) (i64.const 1234)))
+    (call $assert (i32.eq (call $redirects (local.get $response)) (i32.const 2)))
+    (call $url (local.get $response) (i32.const 600))
+    (call $assert (i32.eq (i32.load (i32.const 604)) (i32.const 17)))
+    (call $failure (local.get $response) (i32.const 600))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 600))))
     (call $body (local.get $response) (i32.const 600))
     (call $assert (i32.eq (i32.load (i32.const 604)) (i32.const 5)))
     (call $assert (i32.eq (i32.load8_u (i32.load (i32.const 600))) (i32.const 104)))
@@ -191,18 +240,48 @@
 
   (func $send_a_body
     (call $prepare)
-    (call $send_body (global.get $prepared) (i32.const 0) (i32.const 1184) (i32.const 9) (i32.const 512))
-    (call $release (i32.load (i32.const 544)))
+    (call $release (call $take
+      (call $send_body (global.get $prepared) (i32.const 0) (i32.const 1184) (i32.const 9))))
     (call $forget (global.get $prepared))
     (global.set $prepared (i32.const 0)))
 
   ;; The second request is to fail: code 1212, "refused".
-  (func $fail_to_send
+  (func $fail_to_send (local $response i32)
     (call $round_trip)
-    (call $send (global.get $prepared) (i32.const 0) (i32.const 512))
+    (local.set $response (call $get))
+    (call $assert (i32.eqz (global.get $status)))
+    (call $failure (local.get $response) (i32.const 512))
     (call $assert (i32.load8_u (i32.const 512)))
-    (call $assert (i32.eq (i32.load16_u (i32.const 520)) (i32.const 1212)))
-    (call $assert (i32.eq (i32.load (i32.const 528)) (i32.const 7))))
+    (call $assert (i32.eq (i32.load16_u (i32.const 516)) (i32.const 1212)))
+    (call $assert (i32.eq (i32.load (i32.const 524)) (i32.const 7))))
+
+  ;; Two exchanges at a time, the second with a body; the second ends first, the first is cut.
+  (func $exchange_two
+    (call $prepare)
+    (i32.store (i32.const 1340) (call $start (global.get $prepared) (i32.const 0) (i32.const 0) (i32.const 0)))
+    (i32.store (i32.const 1344) (call $start (global.get $prepared) (i32.const 1) (i32.const 1184) (i32.const 9)))
+    (call $wait_any (i32.const 1340) (i32.const 2) (i32.const 1) (i64.const 5000000) (i32.const 512))
+    (call $assert (i32.load8_u (i32.const 512)))
+    (call $assert (i32.eq (i32.load (i32.const 516)) (i32.const 1)))
+    (call $release (call $take (call $finish (i32.load (i32.const 1344)))))
+    (call $assert (i32.eq (global.get $status) (i32.const 200)))
+    (call $cancel (i32.load (i32.const 1340)))
+    (call $wait_any (i32.const 0) (i32.const 0) (i32.const 0) (i64.const 0) (i32.const 512))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 512)))))
+
+  (func $use_jars (local $jar i32)
+    (local.set $jar (call $new_jar))
+    (call $cookies (local.get $jar) (i32.const 1032) (i32.const 14) (i32.const 512))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
+    (call $assert (i32.eq (i32.load (i32.const 520)) (i32.const 1)))
+    (call $set_cookie (local.get $jar) (i32.const 1032) (i32.const 14) (i32.const 1136) (i32.const 6) (i32.const 512))
+    (call $assert (i32.load8_u (i32.const 512)))
+    (call $delete_cookies (local.get $jar) (i32.const 1032) (i32.const 14)
+      (i32.const 1) (i32.const 1136) (i32.const 6) (i32.const 512))
+    (call $delete_cookies (local.get $jar) (i32.const 1032) (i32.const 14)
+      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
+    (call $drop_jar (local.get $jar)))
 
   (func $use_everything_else
     (call $intern (i32.const 1280) (i32.const 1) (i32.const 512))
@@ -258,14 +337,14 @@
         (i32.sub (i32.div_u (local.get $what) (i32.const 1000)) (i32.const 1))
         (i32.rem_u (local.get $what) (i32.const 1000)))
       (return (i32.const 256))))
-    (block $b30 (block $b29 (block $b28 (block $b27 (block $b26 (block $b25
+    (block $b32 (block $b31 (block $b30 (block $b29 (block $b28 (block $b27 (block $b26 (block $b25
     (block $b24 (block $b23 (block $b22 (block $b21 (block $b20
     (block $b19 (block $b18 (block $b17 (block $b16 (block $b15
     (block $b14 (block $b13 (block $b12 (block $b11 (block $b10
     (block $b9 (block $b8 (block $b7 (block $b6 (block $b5
     (block $b4 (block $b3 (block $b2 (block $b1 (block $b0
       (br_table $b0 $b1 $b2 $b3 $b4 $b5 $b6 $b7 $b8 $b9 $b10 $b11 $b12 $b13 $b14 $b15 $b16
-        $b17 $b18 $b19 $b20 $b21 $b22 $b23 $b24 $b25 $b26 $b27 $b28 $b29 $b30 (local.get $what)))
+        $b17 $b18 $b19 $b20 $b21 $b22 $b23 $b24 $b25 $b26 $b27 $b28 $b29 $b30 $b31 $b32 (local.get $what)))
       ;; 0 nothing
       (return (i32.const 256)))
       ;; 1 round trip
@@ -340,7 +419,11 @@
       (i32.store8 (i32.const 272) (i32.const 1))
       (i32.store (i32.const 276) (i32.const 32768))
       (i32.store (i32.const 280) (i32.const 65536))
-      (i32.const 272))
+      (return (i32.const 272)))
+      ;; 31 two exchanges at a time
+      (call $exchange_two) (return (i32.const 256)))
+      ;; 32 jars
+      (call $use_jars) (i32.const 256))
 
   (func (export "describe") (result i32)
     (i32.store (i32.const 700) (i32.const 1184))

@@ -27,26 +27,32 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> Body<'static> {
 
 /// Fields as an HTML form sends them, `content-type: application/x-www-form-urlencoded`.
 pub fn form<K: AsRef<str>, V: AsRef<str>>(fields: impl IntoIterator<Item = (K, V)>) -> Body<'static> {
-    let mut bytes = Vec::new();
-    for (name, value) in fields {
-        if !bytes.is_empty() {
-            bytes.push(b'&');
-        }
-        push_encoded(&mut bytes, name.as_ref());
-        bytes.push(b'=');
-        push_encoded(&mut bytes, value.as_ref());
-    }
+    let bytes = encode_pairs(fields).into_bytes();
     Body { bytes: bytes.into(), content_type: Some("application/x-www-form-urlencoded") }
 }
 
+/// Names and values as forms and queries have them.
+pub(super) fn encode_pairs<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> String {
+    let mut text = String::new();
+    for (name, value) in pairs {
+        if !text.is_empty() {
+            text.push('&');
+        }
+        push_encoded(&mut text, name.as_ref());
+        text.push('=');
+        push_encoded(&mut text, value.as_ref());
+    }
+    text
+}
+
 /// The serializer of the URL standard, section 5.2.
-fn push_encoded(bytes: &mut Vec<u8>, text: &str) {
+fn push_encoded(into: &mut String, text: &str) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
         match byte {
-            b' ' => bytes.push(b'+'),
-            b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => bytes.push(byte),
-            _ => bytes.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+            b' ' => into.push('+'),
+            b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => into.push(byte.into()),
+            _ => into.extend(['%', HEX[usize::from(byte >> 4)].into(), HEX[usize::from(byte & 15)].into()]),
         }
     }
 }

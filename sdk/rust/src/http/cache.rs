@@ -4,6 +4,7 @@
 //! costs the host more than sending it, so those without headers and tags are kept: 64, found by hash in sets of two,
 //! of which the one not used last makes room. A script with ever new URLs pays for the hash and one comparison.
 
+use super::expected::expected_statuses;
 use super::handle::RequestHandle;
 use super::{Body, Method, Response};
 use crate::bindings::throng::script::http as host;
@@ -63,7 +64,18 @@ fn prepare(method: &Method, url: &str, content_type: Option<&str>) -> RequestHan
         timeout_ms: None,
         tags: 0,
         discard_body: None,
+        redirects_max: None,
+        compression: Vec::new(),
+        digest: None,
+        expected: expected_statuses(),
+        jar: 0,
+        cookies: Vec::new(),
     })
+}
+
+/// Forgets all: what is prepared from here on differs.
+pub(super) fn clear() {
+    CACHE.with_borrow_mut(|cache| cache.iter_mut().for_each(|set| *set = [None, None]));
 }
 
 /// Multiplies and rotates four bytes at a time (Firefox's hash); only the high bits mix well, so they come down last.

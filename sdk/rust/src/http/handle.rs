@@ -20,14 +20,20 @@ impl RequestHandle {
         Self(host::prepare(options))
     }
 
-    pub(super) fn send(&self) -> Result<host::Reply, host::Failure> {
+    pub(super) fn send(&self) -> host::Reply {
         checks::flush();
         host::send(self.0, DONE.take())
     }
 
-    pub(super) fn send_body(&self, body: &Body<'_>) -> Result<host::Reply, host::Failure> {
+    pub(super) fn send_body(&self, body: &Body<'_>) -> host::Reply {
         checks::flush();
         host::send_body(self.0, DONE.take(), &body.bytes)
+    }
+
+    /// Begins an exchange with the prepared body, or another.
+    pub(super) fn start(&self, body: Option<&[u8]>) -> host::Exchange {
+        checks::flush();
+        host::start(self.0, body)
     }
 }
 
@@ -37,13 +43,14 @@ impl Drop for RequestHandle {
     }
 }
 
-/// A response whose headers and body are with the host.
+/// A response that is with the host.
 #[derive(Debug)]
 pub(super) struct ResponseHandle(u32);
 
 impl ResponseHandle {
-    pub(super) fn of(reply: &host::Reply) -> Self {
-        Self(reply.response)
+    /// The lower half of a reply.
+    pub(super) fn of(reply: host::Reply) -> Self {
+        Self(reply as u32)
     }
 
     pub(super) fn number(&self) -> u32 {

@@ -24,19 +24,26 @@
 //! }
 //! ```
 
+mod base64;
 mod body;
 mod cache;
+mod exchange;
+mod expected;
 mod handle;
+mod jar;
 mod method;
 mod prepared;
 mod request;
 mod response;
 
 pub use body::{Body, form, json};
+pub use exchange::{Exchange, batch, wait_any};
+pub use expected::{Statuses, set_expected_statuses};
 pub(crate) use handle::release_done;
+pub use jar::Jar;
 pub use method::Method;
 pub use prepared::Prepared;
-pub use request::Request;
+pub use request::{Coding, Request};
 pub use response::{Error, Response, Timings};
 
 /// Sends `GET url`.

@@ -1,7 +1,7 @@
 //! Requests that the host has already checked and encoded.
 
 use super::handle::RequestHandle;
-use super::{Body, Response};
+use super::{Body, Exchange, Response};
 use crate::bindings::throng::script::http as host;
 
 /// A request to be sent many times, at the cost of one call each. Made by [`Request::prepare`](super::Request::prepare).
@@ -27,6 +27,15 @@ pub struct Prepared(RequestHandle);
 impl Prepared {
     pub(super) fn new(options: &host::RequestOptions) -> Self {
         Self(RequestHandle::new(options))
+    }
+
+    pub(super) fn into_handle(self) -> RequestHandle {
+        self.0
+    }
+
+    /// Begins an exchange and returns at once.
+    pub fn start(&self) -> Exchange {
+        Exchange::of(self.0.start(None))
     }
 
     /// Sends it and waits for the whole response.

@@ -1,6 +1,7 @@
 //! Requests with everything that can be said about them.
 
-use super::{Body, Method, Prepared, Response, cache};
+use super::expected::{Statuses, expected_statuses};
+use super::{Body, Exchange, Jar, Method, Prepared, Response, cache};
 use crate::Tags;
 use crate::bindings::throng::script::http as host;
 use std::time::Duration;
@@ -19,6 +20,32 @@ pub struct Request {
     tags: Tags,
     tag_pairs: Vec<(String, String)>,
     discard_body: Option<bool>,
+    rest: Rest,
+}
+
+/// What few requests have.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Rest {
+    query: Vec<(String, String)>,
+    redirects_max: Option<u32>,
+    compression: Vec<Coding>,
+    digest: Option<(String, String)>,
+    expected: Vec<(u16, u16)>,
+    jar: u32,
+    cookies: Vec<(String, String)>,
+}
+
+/// How a request's body is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// `gzip`.
+    Gzip,
+    /// `deflate`.
+    Deflate,
+    /// `br`, Brotli.
+    Br,
+    /// `zstd`, Zstandard.
+    Zstd,
 }
 
 impl Request {
@@ -33,6 +60,7 @@ impl Request {
             tags: Tags::NONE,
             tag_pairs: Vec::new(),
             discard_body: None,
+            rest: Rest::default(),
         }
     }
 
@@ -129,6 +157,71 @@ impl Request {
         self
     }
 
+    /// Adds a name and value to the URL's query; both are encoded.
+    pub fn query(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.rest.query.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Follows at most this many redirects, 0 for none; the option `maxRedirects` otherwise. Where there are more, the
+    /// last redirect is the response.
+    pub fn redirects(mut self, most: u32) -> Self {
+        self.rest.redirects_max = Some(most);
+        self
+    }
+
+    /// Compresses the body. More than one is applied in the order of the calls.
+    pub fn compress(mut self, coding: Coding) -> Self {
+        self.rest.compression.push(coding);
+        self
+    }
+
+    /// Sends name and password (RFC 7617).
+    pub fn basic_auth(self, user: &str, password: &str) -> Self {
+        let credentials = super::base64::encode(format!("{user}:{password}").as_bytes());
+        self.header("authorization", format!("Basic {credentials}"))
+    }
+
+    /// Sends a token (RFC 6750).
+    pub fn bearer_auth(self, token: &str) -> Self {
+        self.header("authorization", format!("Bearer {token}"))
+    }
+
+    /// Answers the server's challenge (RFC 7616): the request is sent without, and again with the answer.
+    pub fn digest_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.rest.digest = Some((user.into(), password.into()));
+        self
+    }
+
+    /// Counts these statuses as successes, in place of 200 to 399: one or a range, and more by more calls.
+    pub fn expect(mut self, statuses: impl Into<Statuses>) -> Self {
+        let Statuses(first, last) = statuses.into();
+        self.rest.expected.push((first, last));
+        self
+    }
+
+    /// Takes cookies from this jar and puts them there, in place of the VU's own.
+    pub fn jar(mut self, jar: &Jar) -> Self {
+        self.rest.jar = jar.number();
+        self
+    }
+
+    /// Sends a cookie with this request alone, in place of one of that name in the jar.
+    pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.rest.cookies.push((name.into(), value.into()));
+        self
+    }
+
+    /// Begins the exchange and returns at once.
+    ///
+    /// # Panics
+    ///
+    /// As [`Request::send`].
+    #[track_caller]
+    pub fn start(self) -> Exchange {
+        Exchange::begin(self.prepare().into_handle(), None)
+    }
+
     /// Sends it and waits for the whole response.
     ///
     /// # Panics
@@ -160,12 +253,18 @@ impl Request {
         };
         Prepared::new(&host::RequestOptions {
             method: self.method.as_str().to_owned(),
-            url: self.url,
+            url: with_query(self.url, &self.rest.query),
             headers: self.headers,
             body: self.body,
             timeout_ms: self.timeout.map(milliseconds),
             tags: tags.number(),
             discard_body: self.discard_body,
+            redirects_max: self.rest.redirects_max,
+            compression: self.rest.compression.into_iter().map(coding).collect(),
+            digest: self.rest.digest.map(|(user, password)| host::Credentials { user, password }),
+            expected: if self.rest.expected.is_empty() { expected_statuses() } else { self.rest.expected },
+            jar: self.rest.jar,
+            cookies: self.rest.cookies,
         })
     }
 
@@ -176,7 +275,33 @@ impl Request {
             && self.tag_pairs.is_empty()
             && self.tags == Tags::NONE
             && self.discard_body.is_none()
+            && self.rest == Rest::default()
     }
+}
+
+fn coding(coding: Coding) -> host::Coding {
+    match coding {
+        Coding::Gzip => host::Coding::Gzip,
+        Coding::Deflate => host::Coding::Deflate,
+        Coding::Br => host::Coding::Br,
+        Coding::Zstd => host::Coding::Zstd,
+    }
+}
+
+/// The URL with more in its query, before the fragment.
+fn with_query(url: String, pairs: &[(String, String)]) -> String {
+    if pairs.is_empty() {
+        return url;
+    }
+    let (before, fragment) = url.split_once('#').map_or((url.as_str(), None), |(before, of)| (before, Some(of)));
+    let mut joined = before.to_owned();
+    joined.push(if before.contains('?') { '&' } else { '?' });
+    joined.push_str(&super::body::encode_pairs(pairs.iter().map(|(name, value)| (name, value))));
+    if let Some(fragment) = fragment {
+        joined.push('#');
+        joined.push_str(fragment);
+    }
+    joined
 }
 
 /// Whole milliseconds, at least one, at most 49 days.
@@ -210,11 +335,24 @@ mod tests {
     }
 
     #[test]
+    fn a_query_is_added_to_what_the_url_has() {
+        let pairs =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect::<Vec<_>>();
+        let url = |url: &str, of: &[(&str, &str)]| with_query(url.to_owned(), &pairs(of));
+        assert_eq!(url("http://a/b", &[]), "http://a/b");
+        assert_eq!(url("http://a/b", &[("q", "x y"), ("n", "1&2")]), "http://a/b?q=x+y&n=1%262");
+        assert_eq!(url("http://a/b?c=d#e?f", &[("q", "z")]), "http://a/b?c=d&q=z#e?f");
+    }
+
+    #[test]
     fn only_a_request_of_method_and_url_is_kept_prepared() {
         assert!(Request::get("http://a/").is_plain());
         assert!(!Request::get("http://a/").body("").is_plain());
         assert!(!Request::get("http://a/").name("a").is_plain());
         assert!(!Request::get("http://a/").discard_body().is_plain());
+        assert!(!Request::get("http://a/").redirects(0).is_plain());
+        assert!(!Request::get("http://a/").query("a", 1).is_plain());
+        assert!(!Request::get("http://a/").expect(404).is_plain());
         assert!(!Request::get("http://a/").timeout(Duration::from_secs(1)).is_plain());
     }
 }

@@ -8,17 +8,16 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::time::Duration;
 
-/// What came back. Headers and body are with the host until they are asked for; a body is fetched once.
+/// What came back. All but the status is with the host until it is asked for; a body is fetched once.
 #[derive(Debug)]
 pub struct Response {
     status: u16,
-    body_size: u64,
-    duration_ns: u64,
-    received: Result<ResponseHandle, Error>,
+    held: ResponseHandle,
+    error: OnceCell<Option<Error>>,
     body: OnceCell<Vec<u8>>,
 }
 
-/// Why no response came.
+/// Why no response came, or one that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     code: u16,
@@ -45,15 +44,10 @@ pub struct Timings {
 }
 
 impl Response {
-    pub(super) fn of(reply: Result<host::Reply, host::Failure>) -> Self {
-        let (status, body_size, duration_ns, received) = match reply {
-            Ok(reply) => (reply.status, reply.body_size, reply.duration, Ok(ResponseHandle::of(&reply))),
-            Err(failure) => {
-                let error = Error { code: failure.code, message: failure.message };
-                (0, 0, failure.duration, Err(error))
-            }
-        };
-        Self { status, body_size, duration_ns, received, body: OnceCell::new() }
+    /// From what a send returned: the number below, the status above.
+    pub(super) fn of(reply: host::Reply) -> Self {
+        let status = (reply >> 32) as u16;
+        Self { status, held: ResponseHandle::of(reply), error: OnceCell::new(), body: OnceCell::new() }
     }
 
     /// The status code, 0 when no response came.
@@ -66,14 +60,26 @@ impl Response {
         (200..400).contains(&self.status)
     }
 
-    /// Why no response came; none when one did, whatever its status.
+    /// Why no response came, or one that can't be used, since its body can't be decompressed or its redirect not be
+    /// followed. None when all went well, whatever the status.
     pub fn error(&self) -> Option<&Error> {
-        self.received.as_ref().err()
+        let ask = || host::failure_of(self.held.number()).map(|of| Error { code: of.code, message: of.message });
+        self.error.get_or_init(ask).as_ref()
     }
 
-    /// The body, without transfer encoding. Empty when it was discarded or no response came.
+    /// Where it came from: the URL that was asked for, or the one that redirects led to.
+    pub fn url(&self) -> String {
+        host::url(self.held.number())
+    }
+
+    /// How many redirects were followed.
+    pub fn redirects(&self) -> u32 {
+        host::redirects(self.held.number())
+    }
+
+    /// The body, without transfer encoding, decompressed. Empty when it was discarded or no response came.
     pub fn body(&self) -> &[u8] {
-        self.body.get_or_init(|| self.received.as_ref().map(|held| host::body(held.number())).unwrap_or_default())
+        self.body.get_or_init(|| host::body(self.held.number()))
     }
 
     /// The body as text; what isn't UTF-8 is replaced.
@@ -88,30 +94,35 @@ impl Response {
         serde_json::from_slice(self.body())
     }
 
-    /// Bytes of the body, known without fetching it and when it was discarded.
+    /// Bytes of the body as received, known without fetching it and when it was discarded.
     pub fn body_size(&self) -> u64 {
-        self.body_size
+        host::body_size(self.held.number())
     }
 
     /// The first header of this name, in any case. What isn't UTF-8 is replaced.
     pub fn header(&self, name: &str) -> Option<String> {
-        host::header(self.received.as_ref().ok()?.number(), name)
+        host::header(self.held.number(), name)
     }
 
     /// All headers in the order received.
     pub fn headers(&self) -> Vec<(String, String)> {
-        self.received.as_ref().map(|held| host::headers(held.number())).unwrap_or_default()
+        host::headers(self.held.number())
+    }
+
+    /// The cookies that this response sets, by name and value; of redirects, those of the last one.
+    pub fn cookies(&self) -> Vec<(String, String)> {
+        let set_cookies = self.headers().into_iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        set_cookies.filter_map(|(_, value)| name_and_value(&value)).collect()
     }
 
     /// Sending, waiting and receiving: k6's `http_req_duration`. Without a response, the time until that was known.
     pub fn duration(&self) -> Duration {
-        Duration::from_nanos(self.duration_ns)
+        Duration::from_nanos(host::duration(self.held.number()))
     }
 
     /// How long each part took; all zero without a response.
     pub fn timings(&self) -> Timings {
-        let Ok(received) = &self.received else { return Timings::default() };
-        let timings = host::timings(received.number());
+        let timings = host::timings(self.held.number());
         Timings {
             blocked: Duration::from_nanos(timings.blocked),
             looking_up: Duration::from_nanos(timings.looking_up),
@@ -122,6 +133,13 @@ impl Response {
             receiving: Duration::from_nanos(timings.receiving),
         }
     }
+}
+
+/// What stands before the attributes of a `Set-Cookie`.
+fn name_and_value(set_cookie: &str) -> Option<(String, String)> {
+    let pair = set_cookie.split(';').next()?;
+    let (name, value) = pair.split_once('=')?;
+    Some((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 impl Error {
@@ -149,13 +167,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_without_a_response_has_status_0_and_a_reason() {
-        let failure = host::Failure { code: 1212, message: "connection refused".to_owned(), duration: 7 };
-        let response = Response::of(Err(failure));
-        assert_eq!((response.status(), response.ok(), response.body_size()), (0, false, 0));
-        assert_eq!(response.duration(), Duration::from_nanos(7));
-        assert_eq!(response.error().map(ToString::to_string).as_deref(), Some("connection refused (1212)"));
-        assert_eq!((response.body(), response.header("x"), response.headers()), (b"".as_slice(), None, vec![]));
-        assert_eq!(response.timings(), Timings::default());
+    fn a_reply_holds_the_status_above_the_number() {
+        let of = |reply| {
+            let Response { status, held, .. } = Response::of(reply);
+            let number = held.number();
+            // Dropping it would ask the host, which isn't there.
+            std::mem::forget(held);
+            (status, number)
+        };
+        assert_eq!(of(404 << 32 | 7), (404, 7));
+        assert_eq!(of(u64::from(u32::MAX)), (0, u32::MAX));
+    }
+
+    #[test]
+    fn a_cookie_is_what_stands_before_the_attributes() {
+        let pair = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
+        assert_eq!(name_and_value("a=b=c; Path=/"), pair("a", "b=c"));
+        assert_eq!(name_and_value(" a = b "), pair("a", "b"));
+        assert_eq!(name_and_value("nothing"), None);
     }
 }

@@ -1,0 +1,21 @@
+//! Requests of scripts: prepared once, sent with all that a user agent does, recorded.
+//!
+//! A [`Journey`] is one request of a script on its way: as many exchanges as its redirects and challenges take, each
+//! recorded as a request of its own. It owns what it needs, so that it can be polled from the shard's stack and go on
+//! beside others of the same VU.
+
+mod journey;
+mod prepared;
+mod received;
+mod samples;
+mod session;
+
+pub(crate) use journey::Journey;
+pub(crate) use prepared::{Prepared, PreparedRequests};
+pub(crate) use received::Received;
+pub(crate) use session::Session;
+
+/// k6's error codes: what has none of its own, an invalid URL, a body that can't be decompressed.
+const CODE_OTHER: u16 = 1000;
+const CODE_URL: u16 = 1020;
+const CODE_DECOMPRESS: u16 = 1701;

@@ -1,0 +1,71 @@
+//! The samples of one exchange.
+
+use throng_stats::TagSet;
+use throng_transport::http1::Exchange;
+
+use super::prepared::Prepared;
+use crate::series::{HttpSeries, Place};
+use crate::shard::ShardContext;
+
+/// The series of the last outcome of a request: the next one is mostly the same.
+pub(super) type LastSeries = Option<(Outcome, HttpSeries)>;
+
+/// What tells the samples of one request apart, its own tags aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    place: u32,
+    status: u16,
+    code: u16,
+    expected: bool,
+}
+
+/// What an exchange came to, for its samples.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Result<'a> {
+    /// 0 without a response.
+    pub(super) status: u16,
+    /// k6's error code, 0 for none.
+    pub(super) code: u16,
+    /// The error's text.
+    pub(super) error: &'a str,
+    /// Whether it counts as a success.
+    pub(super) expected: bool,
+}
+
+/// Records one exchange of `request` that a VU in `place` has had.
+pub(super) fn record(shard: &ShardContext, place: &Place, request: &Prepared, result: Result<'_>, numbers: &Exchange) {
+    let Result { status, code, expected, .. } = result;
+    let outcome = Outcome { place: place.number, status, code, expected };
+    let series = match request.last.get() {
+        Some((last, series)) if last == outcome => series,
+        _ => {
+            let series = shard.series.http(&tags_of(place, request, result));
+            request.last.set(Some((outcome, series)));
+            series
+        }
+    };
+    let mut recorder = shard.series.recorder.borrow_mut();
+    let timings = &numbers.timings;
+    recorder.increment(series.requests, 1);
+    recorder.rate(series.failed, !expected);
+    recorder.record_ns(series.duration, timings.duration_ns());
+    recorder.record_ns(series.blocked, timings.blocked_ns);
+    recorder.record_ns(series.looking_up, timings.looking_up_ns);
+    recorder.record_ns(series.connecting, timings.connecting_ns);
+    recorder.record_ns(series.tls_handshaking, 0);
+    recorder.record_ns(series.sending, timings.sending_ns);
+    recorder.record_ns(series.waiting, timings.waiting_ns);
+    recorder.record_ns(series.receiving, timings.receiving_ns);
+}
+
+fn tags_of(place: &Place, request: &Prepared, result: Result<'_>) -> TagSet {
+    let expected = if result.expected { "true" } else { "false" };
+    let mut system = vec![("expected_response", expected.to_owned()), ("status", result.status.to_string())];
+    if result.code != 0 {
+        system.push(("error_code", result.code.to_string()));
+    }
+    if !result.error.is_empty() {
+        system.push(("error", result.error.to_owned()));
+    }
+    place.tags.merged(&request.tags).merged(&TagSet::from_pairs(system))
+}

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_lite::future::or;
 use throng_stats::{MetricId, TagSet, builtin};
+use throng_transport::http1::Payload;
 use throng_transport::{Clock, Nanos};
 use throng_vu::{Failure, Host, InstanceInfo, LogLevel, RequestSpec, ScenarioInfo, Timings, VuInfo};
 use throng_web::url::HttpUrl;
@@ -167,7 +168,7 @@ impl VuHost {
             shard: Rc::clone(&self.shard),
             session: Rc::clone(&self.session),
             request: Rc::clone(request),
-            body,
+            payload: Payload { body, ..Payload::default() },
             place: Rc::clone(&self.place),
             source: self.identity.id_in_test,
         }

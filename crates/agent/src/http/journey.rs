@@ -28,8 +28,8 @@ pub(crate) struct Journey {
     pub(crate) shard: Rc<ShardContext>,
     pub(crate) session: Rc<Session>,
     pub(crate) request: Rc<Prepared>,
-    /// In place of the prepared body.
-    pub(crate) body: Option<Vec<u8>>,
+    /// What this send adds.
+    pub(crate) payload: Payload,
     /// Where the VU stood when it asked.
     pub(crate) place: Rc<Place>,
     /// Who asks, for messages.
@@ -61,11 +61,6 @@ impl Journey {
 
     /// Carries it out.
     pub(crate) async fn run(mut self) -> Received {
-        let manner = Rc::clone(&self.request.manner);
-        let body = self
-            .body
-            .take()
-            .map(|body| if manner.compression.is_empty() { body } else { compressed(&manner.compression, body) });
         let encoded = match &self.request.encoded {
             Ok(encoded) => encoded,
             Err((code, message)) => {
@@ -76,25 +71,30 @@ impl Journey {
         if let Some(pace) = &self.shard.pace {
             pace.wait(&self.shard.shard).await;
         }
-        let payload = Payload { header_lines: self.cookie_line(encoded), body };
-        let Exchanged { result, numbers } = self.exchange(encoded, &payload, manner.timeout).await;
-        match result {
+        let compression = &self.request.manner.compression;
+        if !compression.is_empty() {
+            self.payload.body = self.payload.body.take().map(|body| compressed(compression, body));
+        }
+        self.payload.header_lines = self.cookie_line(encoded);
+        let exchanged = self.exchange(encoded, self.request.manner.timeout).await;
+        match exchanged.result {
             // What nearly all responses are: nothing in them is to be acted upon.
-            Ok(buffer) if !buffer.notable().any() => self.arrived(buffer, &numbers, 0),
-            result => Box::pin(self.go_on(payload, Exchanged { result, numbers })).await,
+            Ok(buffer) if !buffer.notable().any() => self.arrived(buffer, &exchanged.numbers, 0),
+            _ => Box::pin(self.go_on(exchanged)).await,
         }
     }
 
-    async fn exchange(&self, encoded: &Encoded, payload: &Payload, timeout: Duration) -> Exchanged {
+    async fn exchange(&self, encoded: &Encoded, timeout: Duration) -> Exchanged {
         let keep_body = self.request.manner.keep_body;
         let options = ExchangeOptions { timeout, keep_body, limits: Limits::default() };
-        let exchanged = exchange(&self.shard.shard, &self.session.pool, &encoded.request, payload, options).await;
+        let (shard, pool) = (&self.shard.shard, &self.session.pool);
+        let exchanged = exchange(shard, pool, &encoded.request, &self.payload, options).await;
         self.session.count(&exchanged.numbers);
         exchanged
     }
 
     /// Does what the response asks for, and goes on until there is one that asks for nothing.
-    async fn go_on(mut self, mut payload: Payload, mut exchanged: Exchanged) -> Received {
+    async fn go_on(mut self, mut exchanged: Exchanged) -> Received {
         let initial = Rc::clone(&self.request);
         let mut progress = Progress { redirects: 0, spent: Duration::ZERO, authorized: false };
         loop {
@@ -112,11 +112,11 @@ impl Journey {
             };
             self.keep_cookies(encoded, &buffer);
             progress.spent += Duration::from_nanos(numbers.elapsed_ns);
-            if let Some(authorization) = self.answer(&progress, encoded, &buffer, payload.body.as_deref()) {
+            if let Some(authorization) = self.answer(&progress, encoded, &buffer) {
                 progress.authorized = true;
                 self.passed(buffer, &numbers, true);
-                payload.header_lines = self.cookie_line(encoded);
-                payload.header_lines.extend_from_slice(authorization.as_bytes());
+                self.payload.header_lines = self.cookie_line(encoded);
+                self.payload.header_lines.extend_from_slice(authorization.as_bytes());
             } else {
                 match self.leads_to(&progress, encoded, &buffer) {
                     Ok(Decision::Response) => return self.arrived(buffer, &numbers, progress.redirects),
@@ -125,12 +125,12 @@ impl Journey {
                         return self.spoiled(buffer, failed, &numbers, progress.redirects);
                     }
                     Ok(Decision::Follow(next)) => {
-                        let body = payload.body.as_deref().or(encoded.request.body());
+                        let body = self.payload.body.as_deref().or(encoded.request.body());
                         let next = request.redirected(&self.shard, encoded, next, first.url.url(), body);
                         self.passed(buffer, &numbers, false);
                         self.request = Rc::new(next);
                         progress.redirects += 1;
-                        payload = Payload::default();
+                        self.payload = Payload::default();
                     }
                 }
             }
@@ -142,11 +142,11 @@ impl Journey {
                     return self.failed(failed, &Exchange::default(), progress.redirects);
                 }
             };
-            if payload.header_lines.is_empty() {
-                payload.header_lines = self.cookie_line(encoded);
+            if self.payload.header_lines.is_empty() {
+                self.payload.header_lines = self.cookie_line(encoded);
             }
             let left = request.manner.timeout.saturating_sub(progress.spent);
-            exchanged = self.exchange(encoded, &payload, left).await;
+            exchanged = self.exchange(encoded, left).await;
         }
     }
 
@@ -174,13 +174,7 @@ impl Journey {
     }
 
     /// The line that answers a server's digest challenge.
-    fn answer(
-        &self,
-        progress: &Progress,
-        encoded: &Encoded,
-        buffer: &ResponseBuffer,
-        body: Option<&[u8]>,
-    ) -> Option<String> {
+    fn answer(&self, progress: &Progress, encoded: &Encoded, buffer: &ResponseBuffer) -> Option<String> {
         let credentials = self.request.manner.digest.as_ref()?;
         if buffer.status() != 401 || progress.authorized || !buffer.notable().authenticate {
             return None;
@@ -193,7 +187,7 @@ impl Journey {
         let request = DigestRequest {
             method: &encoded.method,
             target: encoded.url.request_target(),
-            body: body.or(encoded.request.body()).unwrap_or_default(),
+            body: self.payload.body.as_deref().or(encoded.request.body()).unwrap_or_default(),
             cnonce: &cnonce,
         };
         let value = DigestSession::new(challenge).authorization(&credentials, &request);

@@ -19,3 +19,20 @@ pub(crate) use session::Session;
 const CODE_OTHER: u16 = 1000;
 const CODE_URL: u16 = 1020;
 const CODE_DECOMPRESS: u16 = 1701;
+
+#[cfg(test)]
+mod tests {
+    use super::Journey;
+
+    /// The allocator serves blocks up to 1,032 bytes from the thread's own cache, and there is one of these a request.
+    const SMALL: usize = 1000;
+
+    #[test]
+    fn a_journeys_future_is_small() {
+        fn size_of_output<T, F>(_: impl Fn(T) -> F) -> usize {
+            size_of::<F>()
+        }
+        let bytes = size_of_output(Journey::run);
+        assert!(bytes <= SMALL, "{bytes} bytes");
+    }
+}

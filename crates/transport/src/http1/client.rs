@@ -146,7 +146,8 @@ async fn converse(
         exchange.reused = pooled.is_some();
         let connection = match pooled.take() {
             Some(connection) => connection,
-            None => open(shard, request, deadline, options.timeout, exchange).await?,
+            // Boxed since it is rare: the future of an exchange is to stay small.
+            None => Box::pin(open(shard, request, deadline, options.timeout, exchange)).await?,
         };
         let mut conversation = Conversation {
             connection: &connection,

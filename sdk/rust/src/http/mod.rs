@@ -28,6 +28,7 @@ mod body;
 mod cache;
 mod handle;
 mod method;
+mod multipart;
 mod prepared;
 mod request;
 mod response;
@@ -35,6 +36,7 @@ mod response;
 pub use body::{Body, form, json};
 pub(crate) use handle::release_done;
 pub use method::Method;
+pub use multipart::{Multipart, Part};
 pub use prepared::Prepared;
 pub use request::Request;
 pub use response::{Error, Response, Timings};
@@ -59,7 +61,7 @@ pub fn delete(url: impl AsRef<str>) -> Response {
     cache::send(&Method::Delete, url.as_ref(), None)
 }
 
-/// Sends `POST url` with a body: bytes, text, [`json`] or [`form`].
+/// Sends `POST url` with a body: bytes, text, [`json`], [`form`] or [`Multipart`].
 pub fn post<'a>(url: impl AsRef<str>, body: impl Into<Body<'a>>) -> Response {
     cache::send(&Method::Post, url.as_ref(), Some(body.into()))
 }

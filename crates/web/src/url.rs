@@ -192,3 +192,90 @@ fn diagnose(text: &str, error: ParseError) -> UrlError {
         error => UrlError::Host { host: host_and_port.to_owned(), message: error.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parsed(text: &str) -> HttpUrl {
+        HttpUrl::parse(text).unwrap()
+    }
+
+    fn refused(text: &str) -> UrlError {
+        HttpUrl::parse(text).unwrap_err()
+    }
+
+    #[test]
+    fn a_request_gets_its_target_host_and_port() {
+        let url = parsed("http://Example.COM/a b?q=ü&x=1#part");
+        assert_eq!((url.host(), url.port(), url.is_tls()), ("example.com", 80, false));
+        assert_eq!((url.host_header(), url.request_target()), ("example.com", "/a%20b?q=%C3%BC&x=1"));
+        let url = parsed("https://[::1]:8443");
+        assert_eq!((url.host(), url.port(), url.is_tls()), ("[::1]", 8443, true));
+        assert_eq!((url.host_header(), url.request_target()), ("[::1]:8443", "/"));
+        assert_eq!(parsed("https://bücher.de:443/").host_header(), "xn--bcher-kva.de");
+        assert_eq!(parsed("https://h/").port(), 443);
+        assert_eq!(parsed("http://h?x").request_target(), "/?x");
+    }
+
+    #[test]
+    fn user_and_password_are_taken_out() {
+        let url = parsed("http://ann:p%40ss@h:81/x");
+        assert_eq!(url.credentials().map(|found| (&*found.user, &*found.password)), Some(("ann", "p@ss")));
+        assert_eq!((url.url().as_str(), url.host_header()), ("http://h:81/x", "h:81"));
+        assert_eq!(url.shown(), "http://****:****@h:81/x");
+        assert_eq!(parsed("http://ann@h/").shown(), "http://****@h/");
+        assert_eq!(parsed("http://h/").shown(), "http://h/");
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_remedy() {
+        assert_eq!(refused(" "), UrlError::Empty);
+        assert_eq!(refused("/path").to_string(), "it has no scheme; write http://path");
+        assert_eq!(refused("example.com/x"), UrlError::NoScheme("example.com/x".into()));
+        assert_eq!(
+            refused("localhost:8080/x").to_string(),
+            "\"localhost\" stands where the scheme belongs; write http://localhost:8080/x"
+        );
+        assert_eq!(refused("127.0.0.1:8080"), UrlError::NoScheme("127.0.0.1:8080".into()));
+        assert_eq!(refused("ftp://h/"), UrlError::Scheme("ftp".into()));
+        assert_eq!(refused("mailto:a@b"), UrlError::Scheme("mailto".into()));
+        assert_eq!(refused("http://"), UrlError::NoHost);
+        assert_eq!(refused("http://:80/"), UrlError::NoHost);
+        assert_eq!(refused("http://h:99999/"), UrlError::Port("99999".into()));
+        assert_eq!(refused("http://a:b@h:x/"), UrlError::Port("x".into()));
+        assert_eq!(refused("http://h:0/"), UrlError::Port("0".into()));
+        assert_eq!(refused(" http://h/"), UrlError::Space("at its beginning"));
+        assert_eq!(refused("http://h/ "), UrlError::Space("at its end"));
+        assert_eq!(refused("http://a b/"), UrlError::Space("in its host"));
+        assert_eq!(refused("http://h/a\nb"), UrlError::Control('\n'));
+        assert_eq!(
+            refused("http://h/\t").to_string(),
+            "it has the control character '\\t'; remove it or write it as %09"
+        );
+        assert!(matches!(refused("http://a<b/"), UrlError::Host { host, .. } if host == "a<b"));
+        assert!(matches!(refused("http://1.2.3.400/"), UrlError::Host { .. }));
+    }
+
+    #[test]
+    fn queries_are_encoded_as_forms_are() {
+        assert_eq!(query([("a b", "1+1=2"), ("ü", "&")]), "a+b=1%2B1%3D2&%C3%BC=%26");
+        assert_eq!(query::<&str, &str>([]), "");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_or_break_the_request_line(text in ".*|https?://.*|https?:.{0,20}|[a-z:/@\\[\\]. %?#0-9]*") {
+            if let Ok(url) = HttpUrl::parse(&text) {
+                let bad = |byte: u8| byte <= b' ' || byte == 127;
+                prop_assert!(!url.request_target().bytes().any(bad) && url.request_target().starts_with('/'));
+                prop_assert!(!url.host_header().bytes().any(bad) && !url.host_header().contains('@'));
+                prop_assert!(!url.host().is_empty() && url.port() != 0);
+                prop_assert_eq!(HttpUrl::parse(url.url().as_str()).map(|again| again.url), Ok(url.url.clone()));
+                let _ = url.shown();
+            }
+        }
+    }
+}

@@ -39,6 +39,7 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "sdk/rust/src/http/jar.rs"
     "sdk/rust/src/http/method.rs"
     "sdk/rust/src/http/mod.rs"
+    "sdk/rust/src/http/multipart.rs"
     "sdk/rust/src/http/prepared.rs"
     "sdk/rust/src/http/request.rs"
     "sdk/rust/src/http/response.rs"

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 
 /// Bytes to send, and the content type that goes with them.
 ///
-/// Made from bytes or text, which say nothing about their type, or by [`json`] and [`form`], which do.
+/// Made from bytes or text, which say nothing about their type, or by [`json`], [`form`] and
+/// [`Multipart`](super::Multipart), which do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
-    pub(super) content_type: Option<&'static str>,
+    pub(super) content_type: Option<Cow<'static, str>>,
 }
 
 /// A value as JSON, `content-type: application/json`.
@@ -20,7 +21,7 @@ pub struct Body<'a> {
 #[track_caller]
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Body<'static> {
     match serde_json::to_vec(value) {
-        Ok(bytes) => Body { bytes: bytes.into(), content_type: Some("application/json") },
+        Ok(bytes) => Body { bytes: bytes.into(), content_type: Some("application/json".into()) },
         Err(error) => panic!("a body can't be written as JSON: {error}"),
     }
 }
@@ -28,7 +29,7 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> Body<'static> {
 /// Fields as an HTML form sends them, `content-type: application/x-www-form-urlencoded`.
 pub fn form<K: AsRef<str>, V: AsRef<str>>(fields: impl IntoIterator<Item = (K, V)>) -> Body<'static> {
     let bytes = encode_pairs(fields).into_bytes();
-    Body { bytes: bytes.into(), content_type: Some("application/x-www-form-urlencoded") }
+    Body { bytes: bytes.into(), content_type: Some("application/x-www-form-urlencoded".into()) }
 }
 
 /// Names and values as forms and queries have them.
@@ -112,7 +113,10 @@ mod tests {
     #[test]
     fn json_brings_its_content_type_and_text_brings_none() {
         let body = json(&[1, 2]);
-        assert_eq!((body.bytes.as_ref(), body.content_type), (b"[1,2]".as_slice(), Some("application/json")));
+        assert_eq!(
+            (body.bytes.as_ref(), body.content_type.as_deref()),
+            (b"[1,2]".as_slice(), Some("application/json"))
+        );
         assert_eq!(Body::from("x").content_type, None);
     }
 }

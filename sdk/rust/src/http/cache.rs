@@ -8,6 +8,7 @@ use super::expected::expected_statuses;
 use super::handle::RequestHandle;
 use super::{Body, Method, Response};
 use crate::bindings::throng::script::http as host;
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 /// A power of two.
@@ -31,7 +32,14 @@ thread_local! {
 
 /// Sends a request that consists of no more than this.
 pub(super) fn send(method: &Method, url: &str, body: Option<Body<'_>>) -> Response {
-    let content_type = body.as_ref().and_then(|body| body.content_type);
+    let content_type = match body.as_ref().map(|body| (body, &body.content_type)) {
+        // A form's boundary: no other request has it, so this one isn't kept.
+        Some((body, Some(Cow::Owned(unique)))) => {
+            return Response::of(prepare(method, url, Some(unique)).send_body(body));
+        }
+        Some((_, Some(Cow::Borrowed(fixed)))) => Some(*fixed),
+        _ => None,
+    };
     let key = hash(method, url);
     CACHE.with_borrow_mut(|cache| {
         let [first, second] = &mut cache[key as usize % SETS];

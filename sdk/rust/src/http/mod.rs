@@ -32,6 +32,7 @@ mod expected;
 mod handle;
 mod jar;
 mod method;
+mod multipart;
 mod prepared;
 mod request;
 mod response;
@@ -42,6 +43,7 @@ pub use expected::{Statuses, set_expected_statuses};
 pub(crate) use handle::release_done;
 pub use jar::Jar;
 pub use method::Method;
+pub use multipart::{Multipart, Part};
 pub use prepared::Prepared;
 pub use request::{Coding, Request};
 pub use response::{Error, Response, Timings};
@@ -66,7 +68,7 @@ pub fn delete(url: impl AsRef<str>) -> Response {
     cache::send(&Method::Delete, url.as_ref(), None)
 }
 
-/// Sends `POST url` with a body: bytes, text, [`json`] or [`form`].
+/// Sends `POST url` with a body: bytes, text, [`json`], [`form`] or [`Multipart`].
 pub fn post<'a>(url: impl AsRef<str>, body: impl Into<Body<'a>>) -> Response {
     cache::send(&Method::Post, url.as_ref(), Some(body.into()))
 }

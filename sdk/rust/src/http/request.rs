@@ -106,7 +106,7 @@ impl Request {
         if let Some(content_type) = body.content_type
             && !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
         {
-            self.headers.push(("content-type".to_owned(), content_type.to_owned()));
+            self.headers.push(("content-type".to_owned(), content_type.into_owned()));
         }
         self.body = Some(body.bytes.into_owned());
         self

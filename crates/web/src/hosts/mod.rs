@@ -1,5 +1,8 @@
 //! k6's options `hosts`, `blockHostnames` and `blacklistIPs` as matchers.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 

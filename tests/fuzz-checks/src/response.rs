@@ -70,20 +70,21 @@ fn parse(pieces: &[&[u8]], to_head: bool, keep_body: bool, limits: Limits) -> Re
     if !complete {
         parser.end(&into)?;
     }
-    let collect = |fields: &dyn Fn(&mut dyn FnMut(&str, &[u8]) -> bool)| {
-        let mut collected = Vec::new();
-        fields(&mut |name: &str, value: &[u8]| {
-            collected.push((name.to_owned(), value.to_vec()));
-            true
-        });
-        collected
-    };
+    let (mut fields, mut trailer) = (Vec::new(), Vec::new());
+    into.fields(|name, value| {
+        fields.push((name.to_owned(), value.to_vec()));
+        true
+    });
+    into.trailer_fields(|name, value| {
+        trailer.push((name.to_owned(), value.to_vec()));
+        true
+    });
     Ok(Seen {
         status: into.status(),
-        fields: collect(&|each| into.fields(each)),
+        fields,
         body: into.body().to_vec(),
         body_bytes: into.body_bytes(),
-        trailer: collect(&|each| into.trailer_fields(each)),
+        trailer,
         keep_alive: parser.keep_alive(),
         consumed,
     })

@@ -3,12 +3,14 @@
 //! [`Throng`] starts the binary that `cargo build --release` made; [`Process`] is anything that runs, with a deadline on
 //! every wait and an end by force when its value goes; [`Finished`] is what came of a run, [`Summary`] the figures of
 //! its `--summary-export`. [`Target`] and [`Nginx`] are servers on free ports that count what they serve, each test's
-//! own. [`Scripts`] compiles each script once per run of the tests.
+//! own; [`Hostile`] is one that does whatever a server can do wrong. [`Scripts`] compiles each script once per run of the tests.
 //!
 //! The tests themselves are in `tests/e2e` (claims about the program, by theme) and `tests/conventions.rs` (claims about
 //! the repository). Nothing here waits for a fixed time: every wait is for an event, and fails at a deadline.
 
+mod hostile;
 mod http;
+mod memory;
 mod nginx;
 mod process;
 mod scripts;
@@ -17,7 +19,9 @@ mod summary;
 mod target;
 mod throng;
 
+pub use hostile::{Hostile, Play, Step, Wire};
 pub use http::{get, post};
+pub use memory::PeakMemory;
 pub use nginx::Nginx;
 pub use process::{Finished, Process, until};
 pub use scripts::Scripts;

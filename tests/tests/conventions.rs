@@ -35,7 +35,7 @@ struct Member {
 fn members() -> Result<Vec<Member>> {
     let root = fs::canonicalize(root())?;
     let mut members = Vec::new();
-    for workspace in [root.clone(), root.join("sdk")] {
+    for workspace in [root.clone(), root.join("sdk"), root.join("tests/fuzz")] {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(&workspace);
         let output = cargo.output()?;

@@ -5,6 +5,7 @@
 mod counts;
 mod faults;
 mod hooks;
+mod hostile;
 mod interrupt;
 mod latency;
 mod loading;

@@ -268,9 +268,10 @@ impl Conversation<'_> {
 
     fn ended(&mut self, exchange: &mut Exchange) -> Result<(), Failure> {
         let Some(first_at) = self.first_at else {
-            return Err(Failure::Stale(ParseError::Truncated("head").into()));
+            return Err(Failure::Stale(ParseError::Unanswered.into()));
         };
-        self.parser.end().map_err(|error| Failure::Final(error.into()))?;
+        let into = self.into.get_or_insert_default();
+        self.parser.end(into).map_err(|error| Failure::Final(error.into()))?;
         self.time(first_at, self.connection.shard().turn_time(), exchange);
         Ok(())
     }

@@ -36,22 +36,28 @@ impl Notable {
     }
 }
 
-/// A body whose end can't be told.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A body whose end can't be told, or a status that isn't one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingError {
-    /// Not a decimal number, or one beyond 64 bits.
-    #[error("invalid Content-Length")]
+    /// Not a decimal number.
+    #[error("Content-Length isn't a decimal number")]
     InvalidLength,
+    /// Beyond 64 bits.
+    #[error("Content-Length is beyond 64 bits")]
+    LengthTooLarge,
     /// Two lengths.
     #[error("several Content-Lengths that differ")]
     DifferingLengths,
+    /// HTTP/1.0 has no such thing: section 6.1 calls its framing faulty.
+    #[error("Transfer-Encoding in a response of HTTP/1.0")]
+    EncodingInOldVersion,
 }
 
 /// Decides by the rules of RFC 9112 section 6.3, in their order.
 pub(super) fn framing(response: &httparse::Response<'_, '_>, to_head_request: bool) -> Result<Framing, FramingError> {
     let status = response.code.unwrap_or(0);
     let is_http_1_1 = response.version == Some(1);
-    let mut length = None;
+    let mut length = Ok(None);
     let mut transfer_encoding: Option<&[u8]> = None;
     let mut close = false;
     let mut keep_alive = false;
@@ -59,7 +65,9 @@ pub(super) fn framing(response: &httparse::Response<'_, '_>, to_head_request: bo
     for field in &*response.headers {
         // By length first: most fields are none of these.
         match field.name.len() {
-            14 if field.name.eq_ignore_ascii_case("content-length") => add_length(&mut length, field.value)?,
+            14 if field.name.eq_ignore_ascii_case("content-length") => {
+                length = length.and_then(|before| add_length(before, field.value));
+            }
             17 if field.name.eq_ignore_ascii_case("transfer-encoding") => transfer_encoding = Some(field.value),
             10 if field.name.eq_ignore_ascii_case("connection") => {
                 close |= has_token(field.value, "close");
@@ -75,21 +83,23 @@ pub(super) fn framing(response: &httparse::Response<'_, '_>, to_head_request: bo
     let persistent = !close && (is_http_1_1 || keep_alive) && status != 101;
     let no_body = to_head_request || (100..200).contains(&status) || status == 204 || status == 304;
     let (body, persistent) = match (transfer_encoding, length) {
+        // Whatever the fields say, and however wrong they are.
         _ if no_body => (Body::Length(0), persistent),
+        (Some(_), _) if !is_http_1_1 => return Err(FramingError::EncodingInOldVersion),
         // Both: the encoding counts, and the connection ends, since somebody between may see it otherwise.
-        (Some(encoding), length) if is_http_1_1 && ends_chunked(encoding) => {
-            (Body::Chunked, persistent && length.is_none())
-        }
-        // Not chunked at the end, or from HTTP/1.0, which doesn't know it: faulty, and read to the end.
+        (Some(encoding), length) if ends_chunked(encoding) => (Body::Chunked, persistent && length == Ok(None)),
+        // The end can't be told from the encoding.
         (Some(_), _) => (Body::UntilClose, false),
-        (None, Some(length)) => (Body::Length(length), persistent),
-        (None, None) => (Body::UntilClose, false),
+        (None, length) => match length? {
+            Some(length) => (Body::Length(length), persistent),
+            None => (Body::UntilClose, false),
+        },
     };
     Ok(Framing { body, keep_alive: persistent, notable })
 }
 
 /// RFC 9110 section 8.6: a repeated value, by list or by field, is fine if it is the same.
-fn add_length(length: &mut Option<u64>, value: &[u8]) -> Result<(), FramingError> {
+fn add_length(mut length: Option<u64>, value: &[u8]) -> Result<Option<u64>, FramingError> {
     for part in value.split(|byte| *byte == b',') {
         let digits = part.trim_ascii();
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
@@ -97,12 +107,12 @@ fn add_length(length: &mut Option<u64>, value: &[u8]) -> Result<(), FramingError
         }
         let number =
             digits.iter().try_fold(0u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
-        let number = number.ok_or(FramingError::InvalidLength)?;
+        let number = number.ok_or(FramingError::LengthTooLarge)?;
         if length.replace(number).is_some_and(|before| before != number) {
             return Err(FramingError::DifferingLengths);
         }
     }
-    Ok(())
+    Ok(length)
 }
 
 fn has_token(value: &[u8], token: &str) -> bool {

@@ -4,16 +4,20 @@
 //! connection and feeds the parser. Bytes stay in the ring's buffers until the parser copies what is to be kept into
 //! a [`ResponseBuffer`], whose memory its owner re-uses.
 
+mod chunked;
 mod client;
 mod error;
 mod framing;
+mod head;
 mod origin;
 mod parser;
 mod request;
 
+pub use chunked::ChunkError;
 pub use client::{Exchange, ExchangeOptions, Exchanged, Payload, Pool, Timings, exchange};
 pub use error::ExchangeError;
 pub use framing::{FramingError, Notable};
+pub use head::HeadError;
 pub use origin::Origin;
 pub use parser::{Fed, Limits, ParseError, ResponseBuffer, ResponseParser};
 pub use request::{Request, RequestError, RequestHead};

@@ -2,10 +2,14 @@
 
 use std::mem::MaybeUninit;
 
+use super::chunked::{ChunkError, ChunkLine, Next};
 use super::framing::{Body, Framing, FramingError, Notable, framing};
+use super::head::{
+    FIELDS_MAX, Fields, HeadError, TELLING_BYTES, parse_head, second_look, trailer_fields, unfolded, unparsed,
+};
 
-/// Most header fields of a response.
-const FIELDS_MAX: usize = 128;
+/// Of a body whose length is known: more is allocated only when it arrives, however much was announced.
+const RESERVED_BYTES_MAX: usize = 1 << 20;
 
 /// What a response may cost. A server that exceeds one of these gets a [`ParseError`], never our memory.
 #[derive(Clone, Copy, Debug)]
@@ -30,29 +34,26 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// The status line or a header field is malformed.
-    #[error("malformed response head: {0}")]
-    Head(httparse::Error),
-    /// The head or the trailer is longer than allowed.
+    #[error("malformed response: {0}")]
+    Head(#[from] HeadError),
+    /// The head is longer than allowed.
     #[error("the response's head is longer than {0} bytes")]
     HeadTooLong(usize),
     /// Too many 1xx responses.
     #[error("more than {0} interim (1xx) responses")]
     TooManyInterim(u32),
     /// The length of the body can't be told.
-    #[error(transparent)]
+    #[error("malformed response: {0}")]
     Framing(#[from] FramingError),
-    /// A chunk's size line is malformed.
-    #[error("malformed chunk size")]
-    ChunkSize,
-    /// A chunk's size line is longer than allowed.
-    #[error("a chunk's size line is longer than {0} bytes")]
-    ChunkLineTooLong(usize),
-    /// A chunk's data isn't followed by CR LF.
-    #[error("a chunk's data isn't followed by CR LF")]
-    ChunkEnd,
+    /// A chunked body is malformed.
+    #[error("malformed response: {0}")]
+    Chunk(#[from] ChunkError),
     /// The body is longer than is kept.
     #[error("the body is longer than {0} bytes; discard it, or ask for less")]
     BodyTooLong(usize),
+    /// The connection ended before the response began.
+    #[error("the server closed the connection without an answer")]
+    Unanswered,
     /// The connection ended within the response.
     #[error("the connection ended within the response's {0}")]
     Truncated(&'static str),
@@ -63,6 +64,7 @@ pub enum ParseError {
 pub struct ResponseBuffer {
     head: Vec<u8>,
     body: Vec<u8>,
+    trailer: Vec<u8>,
     status: u16,
     notable: Notable,
     body_bytes: u64,
@@ -101,20 +103,22 @@ impl ResponseBuffer {
     /// Calls `each` with every header field in the order received, until it returns false.
     pub fn fields(&self, mut each: impl FnMut(&str, &[u8]) -> bool) {
         let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
-        let mut response = httparse::Response::new(&mut []);
+        let mut response = unparsed();
         if parse_head(&mut response, &self.head, &mut fields).is_ok() {
-            for field in &*response.headers {
-                if !each(field.name, field.value) {
-                    return;
-                }
-            }
+            response.headers.iter().all(|field| each(field.name, field.value));
         }
+    }
+
+    /// [`fields`](Self::fields) of the trailer behind a chunked body.
+    pub fn trailer_fields(&self, each: impl FnMut(&str, &[u8]) -> bool) {
+        // It was checked when it arrived.
+        let _ = trailer_fields(&self.trailer, each);
     }
 
     /// Empties it and keeps its memory, up to a few KiB.
     pub fn clear(&mut self) {
         const KEPT_BYTES: usize = 16 * 1024;
-        for part in [&mut self.head, &mut self.body] {
+        for part in [&mut self.head, &mut self.body, &mut self.trailer] {
             part.clear();
             part.shrink_to(KEPT_BYTES);
         }
@@ -138,16 +142,10 @@ enum State {
     Head,
     Length(u64),
     UntilClose,
-    ChunkSize { digits: u8, size: u64, line: usize, extension: bool },
-    ChunkSizeLf { size: u64 },
+    ChunkLine(ChunkLine),
     ChunkData(u64),
-    ChunkDataCr,
-    ChunkDataLf,
-    Trailer { bytes: usize, line: usize },
     Complete,
 }
-
-const CHUNK_START: State = State::ChunkSize { digits: 0, size: 0, line: 0, extension: false };
 
 /// Parses one response.
 #[derive(Debug)]
@@ -182,9 +180,9 @@ impl ResponseParser {
         while consumed < bytes.len() && self.state != State::Complete {
             let rest = &bytes[consumed..];
             consumed += match self.state {
+                State::ChunkLine(line) => self.feed_chunk_line(line, rest[0], into).map(|()| 1)?,
                 State::Head => self.feed_head(rest, into)?,
-                State::Length(_) | State::UntilClose | State::ChunkData(_) => self.feed_data(rest, into)?,
-                _ => self.feed_chunk_line(rest[0]).map(|()| 1)?,
+                _ => self.feed_data(rest, into)?,
             };
         }
         Ok(Fed { consumed, complete: self.state == State::Complete })
@@ -194,50 +192,80 @@ impl ResponseParser {
     ///
     /// # Errors
     /// When the response isn't complete.
-    pub fn end(&mut self) -> Result<(), ParseError> {
-        match self.state {
+    pub fn end(&mut self, into: &ResponseBuffer) -> Result<(), ParseError> {
+        let within = match self.state {
             State::UntilClose | State::Complete => {
                 self.state = State::Complete;
-                Ok(())
+                return Ok(());
             }
-            State::Head => Err(ParseError::Truncated("head")),
-            _ => Err(ParseError::Truncated("body")),
-        }
+            State::Head if into.head.is_empty() && self.interim == 0 => return Err(ParseError::Unanswered),
+            State::Head => {
+                let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+                look(&mut unparsed(), &into.head, &mut fields, true)?;
+                "head"
+            }
+            State::Length(_) => "body",
+            State::ChunkLine(ChunkLine::TrailerLine | ChunkLine::Trailer | ChunkLine::EndLf) => "trailer",
+            State::ChunkLine(_) | State::ChunkData(_) => "chunked body",
+        };
+        Err(ParseError::Truncated(within))
     }
 
+    /// Usually the whole head comes at once, and is parsed where it lies. One that comes in pieces is parsed when a
+    /// piece may have ended it, so that a server which drips bytes costs little.
     fn feed_head(&mut self, bytes: &[u8], into: &mut ResponseBuffer) -> Result<usize, ParseError> {
+        let limit = self.limits.head_bytes;
         let before = into.head.len();
-        // Usually the whole head comes at once, and is parsed where it lies. One that comes in pieces is parsed when a
-        // piece may have ended it, so that a server which drips bytes costs little.
+        let bytes = &bytes[..bytes.len().min(limit - before)];
         let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
-        let mut response = httparse::Response::new(&mut []);
-        let parsed = if before == 0 {
-            let parsed = parse_head(&mut response, bytes, &mut fields)?;
-            into.head.extend_from_slice(&bytes[..parsed.unwrap_or(bytes.len())]);
-            parsed
-        } else {
+        let mut response = unparsed();
+        if before > 0 {
             into.head.extend_from_slice(bytes);
-            if ends_head(&into.head[before.saturating_sub(3)..]) {
-                parse_head(&mut response, &into.head, &mut fields)?
-            } else {
-                None
+        }
+        let so_far = if before > 0 { &into.head[..] } else { bytes };
+        let full = so_far.len() >= limit;
+        let tells = (..TELLING_BYTES).contains(&before) && so_far.len() >= TELLING_BYTES;
+        let seen = if before == 0 || tells || full || ends_head(&so_far[before.saturating_sub(3)..]) {
+            look(&mut response, so_far, &mut fields, full)?
+        } else {
+            Seen::Incomplete
+        };
+        let (length, status, framing) = match seen {
+            Seen::Incomplete if full => return Err(ParseError::HeadTooLong(limit)),
+            Seen::Incomplete => {
+                if before == 0 {
+                    into.head.extend_from_slice(bytes);
+                }
+                return Ok(bytes.len());
+            }
+            Seen::Folded(length) => {
+                let unfolded = unfolded(&so_far[..length]);
+                let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+                let mut response = unparsed();
+                let parsed = parse_head(&mut response, &unfolded, &mut fields);
+                parsed.map_err(|error| second_look(&unfolded, error, true).err().unwrap_or(HeadError::BareCr))?;
+                let judged = (length, response.code.unwrap_or(0), framing(&response, self.to_head_request)?);
+                into.head = unfolded;
+                judged
+            }
+            Seen::Complete(length) => {
+                let judged = (length, response.code.unwrap_or(0), framing(&response, self.to_head_request)?);
+                if before == 0 {
+                    into.head.extend_from_slice(&bytes[..length]);
+                } else {
+                    into.head.truncate(length);
+                }
+                judged
             }
         };
-        let too_long = ParseError::HeadTooLong(self.limits.head_bytes);
-        let Some(length) = parsed else {
-            return if into.head.len() > self.limits.head_bytes { Err(too_long) } else { Ok(bytes.len()) };
-        };
-        if length > self.limits.head_bytes {
-            return Err(too_long);
-        }
-        let status = response.code.unwrap_or(0);
-        let framing = framing(&response, self.to_head_request)?;
-        into.head.truncate(length);
         self.begin_body(status, framing, into)?;
         Ok(length - before)
     }
 
     fn begin_body(&mut self, status: u16, framing: Framing, into: &mut ResponseBuffer) -> Result<(), ParseError> {
+        if status < 100 {
+            return Err(HeadError::StatusRange(status).into());
+        }
         // 101 ends HTTP on this connection and is an answer; other 1xx precede one.
         if (100..200).contains(&status) && status != 101 {
             self.interim += 1;
@@ -257,11 +285,11 @@ impl ResponseParser {
                     if length > self.limits.body_bytes as u64 {
                         return Err(ParseError::BodyTooLong(self.limits.body_bytes));
                     }
-                    into.body.reserve_exact(length as usize);
+                    into.body.reserve_exact(RESERVED_BYTES_MAX.min(length as usize));
                 }
                 State::Length(length)
             }
-            Body::Chunked => CHUNK_START,
+            Body::Chunked => State::ChunkLine(ChunkLine::START),
             Body::UntilClose => State::UntilClose,
         };
         Ok(())
@@ -270,7 +298,7 @@ impl ResponseParser {
     fn feed_data(&mut self, bytes: &[u8], into: &mut ResponseBuffer) -> Result<usize, ParseError> {
         let (left, after) = match self.state {
             State::Length(left) => (left, State::Complete),
-            State::ChunkData(left) => (left, State::ChunkDataCr),
+            State::ChunkData(left) => (left, State::ChunkLine(ChunkLine::DataCr)),
             _ => (u64::MAX, State::UntilClose),
         };
         let taken = left.min(bytes.len() as u64);
@@ -291,64 +319,63 @@ impl ResponseParser {
         Ok(data.len())
     }
 
-    /// RFC 9112 section 7.1: a size in hexadecimal, extensions that are skipped, CR LF, the data, CR LF; after the
-    /// chunk of size 0 trailer fields, skipped too, and an empty line.
-    fn feed_chunk_line(&mut self, byte: u8) -> Result<(), ParseError> {
-        self.state = match (self.state, byte) {
-            (State::ChunkSize { digits, size, .. }, b'\r') if digits > 0 => State::ChunkSizeLf { size },
-            (State::ChunkSize { digits, size, line, extension }, byte) => {
-                if line >= self.limits.chunk_line_bytes {
-                    return Err(ParseError::ChunkLineTooLong(self.limits.chunk_line_bytes));
+    fn feed_chunk_line(&mut self, line: ChunkLine, byte: u8, into: &mut ResponseBuffer) -> Result<(), ParseError> {
+        self.state = match line.step(byte, self.limits.chunk_line_bytes)? {
+            Next::Line(line) => State::ChunkLine(line),
+            Next::Data(size) => {
+                let left = self.limits.body_bytes - into.body.len();
+                if self.keep_body && size > left as u64 {
+                    return Err(ParseError::BodyTooLong(self.limits.body_bytes));
                 }
-                let line = line + 1;
-                match (byte as char).to_digit(16) {
-                    Some(digit) if !extension && digits < 16 => {
-                        State::ChunkSize { digits: digits + 1, size: size << 4 | u64::from(digit), line, extension }
-                    }
-                    _ if digits > 0 && byte != b'\n' && (extension || matches!(byte, b';' | b' ' | b'\t')) => {
-                        State::ChunkSize { digits, size, line, extension: true }
-                    }
-                    _ => return Err(ParseError::ChunkSize),
+                State::ChunkData(size)
+            }
+            Next::TrailerByte(line) => {
+                if into.trailer.len() >= self.limits.head_bytes {
+                    return Err(ChunkError::TrailerTooLong(self.limits.head_bytes).into());
                 }
+                into.trailer.push(byte);
+                State::ChunkLine(line)
             }
-            (State::ChunkSizeLf { size: 0 }, b'\n') => State::Trailer { bytes: 0, line: 0 },
-            (State::ChunkSizeLf { size }, b'\n') => State::ChunkData(size),
-            (State::ChunkSizeLf { .. }, _) => return Err(ParseError::ChunkSize),
-            (State::ChunkDataCr, b'\r') => State::ChunkDataLf,
-            (State::ChunkDataLf, b'\n') => CHUNK_START,
-            (State::ChunkDataCr | State::ChunkDataLf, _) => return Err(ParseError::ChunkEnd),
-            (State::Trailer { line: 0, .. }, b'\n') => State::Complete,
-            (State::Trailer { bytes, .. }, _) if bytes >= self.limits.head_bytes => {
-                return Err(ParseError::HeadTooLong(self.limits.head_bytes));
+            Next::End => {
+                if !into.trailer.is_empty() {
+                    trailer_fields(&into.trailer, |_, _| true).map_err(ChunkError::Trailer)?;
+                }
+                State::Complete
             }
-            (State::Trailer { bytes, .. }, b'\n') => State::Trailer { bytes: bytes + 1, line: 0 },
-            // The CR of the empty line must not count as its content.
-            (State::Trailer { bytes, line: 0 }, b'\r') => State::Trailer { bytes: bytes + 1, line: 0 },
-            (State::Trailer { bytes, line }, _) => State::Trailer { bytes: bytes + 1, line: line + 1 },
-            (state, _) => state,
         };
         Ok(())
     }
 }
 
+/// How far a head has come.
+enum Seen {
+    Incomplete,
+    /// Its length.
+    Complete(usize),
+    /// The length of one with folded fields, which has to be unfolded before it is parsed.
+    Folded(usize),
+}
+
+fn look<'headers, 'bytes>(
+    response: &mut httparse::Response<'headers, 'bytes>,
+    bytes: &'bytes [u8],
+    fields: Fields<'headers, 'bytes>,
+    last: bool,
+) -> Result<Seen, HeadError> {
+    // The parser would skip empty lines, which RFC 9112 section 2.2 lets only servers do.
+    if matches!(bytes.first(), Some(b'\r' | b'\n')) {
+        return Err(HeadError::EmptyLine);
+    }
+    let (length, seen): (_, fn(usize) -> Seen) = match parse_head(response, bytes, fields) {
+        Ok(length) => (length, Seen::Complete),
+        Err(error) => (second_look(bytes, error, last)?, Seen::Folded),
+    };
+    Ok(length.map_or(Seen::Incomplete, seen))
+}
+
 /// Whether the end of a head lies in these bytes: an empty line.
 fn ends_head(bytes: &[u8]) -> bool {
     bytes.windows(2).any(|pair| pair == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
-}
-
-/// The length of the head, none while it is incomplete.
-fn parse_head<'headers, 'bytes>(
-    response: &mut httparse::Response<'headers, 'bytes>,
-    bytes: &'bytes [u8],
-    fields: &'headers mut [MaybeUninit<httparse::Header<'bytes>>],
-) -> Result<Option<usize>, ParseError> {
-    let mut config = httparse::ParserConfig::default();
-    config.allow_obsolete_multiline_headers_in_responses(true);
-    match config.parse_response_with_uninit_headers(response, bytes, fields) {
-        Ok(httparse::Status::Complete(length)) => Ok(Some(length)),
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(error) => Err(ParseError::Head(error)),
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::client::Payload;
+use super::head::is_token_byte;
 use super::origin::Origin;
 use crate::ring::SendBytes;
 
@@ -155,8 +156,7 @@ fn push_header(bytes: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 fn is_token(text: &str) -> bool {
-    let is_symbol = |byte| b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || is_symbol(byte))
+    !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
 #[cfg(test)]

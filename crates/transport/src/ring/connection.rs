@@ -151,12 +151,16 @@ impl Connection {
         self.shard.driver().sockets.get(self.slot).wait(context);
     }
 
-    /// Whether a request can be sent: nothing unread, not ended, no error seen so far.
+    /// Whether a request can be sent: nothing unread, not ended, no error seen so far, and what was sent before is gone.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let mut driver = self.shard.driver();
         let socket = driver.sockets.get(self.slot);
-        socket.phase == Phase::Open && !socket.ended && socket.error == 0 && !socket.has_received()
+        socket.phase == Phase::Open
+            && !socket.ended
+            && socket.error == 0
+            && !socket.has_received()
+            && !socket.is_sending()
     }
 }
 

@@ -1,0 +1,16 @@
+//! What is true of our parsers whatever bytes they get: one function a target, which panics if it isn't.
+//!
+//! libFuzzer calls them with bytes of its own making (`tests/fuzz/targets`, by `tools/fuzz`); the test of this crate
+//! calls them with the seeds in `tests/fuzz/seeds/TARGET`, so that what fuzzing found once is checked by every run of
+//! the tests. A new target needs a module here, a line in [`TARGETS`], a program in `targets` and a seed or more.
+
+mod pieces;
+mod response;
+
+pub use response::response;
+
+/// A target: its name, which is that of its program and its directory of seeds, and what is checked.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[("response", response)];

@@ -5,6 +5,7 @@
 //! a [`ResponseBuffer`], whose memory its owner re-uses.
 
 mod client;
+mod connect;
 mod error;
 mod framing;
 mod origin;

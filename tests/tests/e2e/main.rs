@@ -12,6 +12,7 @@ mod machine;
 mod options;
 mod scaffold;
 mod scenarios;
+mod servers;
 mod summary;
 mod thresholds;
 

@@ -2,8 +2,9 @@
 //!
 //! [`Throng`] starts the binary that `cargo build --release` made; [`Process`] is anything that runs, with a deadline on
 //! every wait and an end by force when its value goes; [`Finished`] is what came of a run, [`Summary`] the figures of
-//! its `--summary-export`. [`Target`] and [`Nginx`] are servers on free ports that count what they serve, each test's
-//! own; [`Hostile`] is one that does whatever a server can do wrong. [`Scripts`] compiles each script once per run of the tests.
+//! its `--summary-export`. [`Target`] and [`Server`] are servers on free ports that count what they serve, each test's
+//! own: ours, and those that others wrote; [`Hostile`] is one that does whatever a server can do wrong. [`Scripts`]
+//! compiles each script once per run of the tests.
 //!
 //! The tests themselves are in `tests/e2e` (claims about the program, by theme) and `tests/conventions.rs` (claims about
 //! the repository). Nothing here waits for a fixed time: every wait is for an event, and fails at a deadline.
@@ -15,6 +16,7 @@ mod nginx;
 mod process;
 mod scripts;
 mod seccomp;
+mod servers;
 mod summary;
 mod target;
 mod throng;
@@ -26,6 +28,7 @@ pub use nginx::Nginx;
 pub use process::{Finished, Process, until};
 pub use scripts::Scripts;
 pub use seccomp::without_io_uring;
+pub use servers::{Logged, Scheme, Server, ServerKind};
 pub use summary::Summary;
 pub use target::Target;
 pub use throng::{Throng, throng_binary};

@@ -15,13 +15,13 @@
 
 pub mod http1;
 pub mod machine;
-mod resolve;
+mod names;
 mod ring;
 mod shard;
 pub mod source;
 mod time;
 
-pub use resolve::{ResolveError, resolve};
+pub use names::{LookUpFailure, NameError, NameOptions, NamePolicy, NameRules, NameSelect, Names, NoRules, Resolver};
 pub use ring::{Chunk, Connection, DialError, Listener, RingError, SendBytes};
 pub use shard::{Remote, Shard, ShardConfig, ShardCounts, ShardError, ShardThread, Sleep};
 pub use time::{Clock, Nanos};

@@ -260,60 +260,6 @@ fn used_up_slots_and_ports_are_errors_of_their_own() {
 }
 
 #[test]
-fn names_are_looked_up_and_unknown_ones_fail() {
-    let address = server(|mut stream, _| {
-        read_head(&mut stream);
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
-    });
-    let (ok, code) = on_shard(config(16), move |shard| async move {
-        let mut codes = Vec::new();
-        for host in ["localhost", "no-such-host.invalid"] {
-            let origin = Rc::new(Origin::new(host, address.port()));
-            let head = RequestHead { method: "GET", target: "/", host, user_agent: "", headers: &[], close: true };
-            let request = Request::encode(origin, &head, None).unwrap();
-            let result = get(&shard, &RefCell::default(), &request, OPTIONS).await;
-            codes.push(result.err().map_or(0, |(error, _)| error.code()));
-        }
-        // ::1 comes first in some machines' files, and this server listens on 127.0.0.1 alone.
-        (codes[0] == 0 || codes[0] == 1212, codes[1])
-    });
-    assert_eq!((ok, code), (true, 1101));
-}
-
-#[test]
-fn a_name_that_many_want_at_once_is_looked_up_once() {
-    let (codes, look_ups) = on_shard(config(16), move |shard| async move {
-        let origin = Rc::new(Origin::new("no-such-host.invalid", 80));
-        let codes = Rc::new(RefCell::new(Vec::new()));
-        for number in 0..200 {
-            let (shard, origin, codes) = (shard.clone(), Rc::clone(&origin), Rc::clone(&codes));
-            shard.clone().spawn(async move {
-                let head =
-                    RequestHead { method: "GET", target: "/", host: "x", user_agent: "", headers: &[], close: true };
-                let request = Request::encode(origin, &head, None).unwrap();
-                let pool = RefCell::<Pool>::default();
-                let exchange = get(&shard, &pool, &request, OPTIONS);
-                // The one that looks up may be cut: another takes its turn.
-                let patience = if number == 0 { Duration::ZERO } else { Duration::from_secs(30) };
-                let cut = async {
-                    shard.sleep(patience).await;
-                    futures_lite::future::yield_now().await;
-                    None
-                };
-                let code = futures_lite::future::or(async { exchange.await.err() }, cut).await;
-                codes.borrow_mut().push(code.map_or(0, |(error, _)| error.code()));
-            });
-        }
-        while codes.borrow().len() < 200 {
-            shard.sleep(Duration::from_millis(1)).await;
-        }
-        (codes.take(), shard.counts().look_ups)
-    });
-    assert_eq!(codes.iter().filter(|code| **code == 1101).count(), 199);
-    assert!(look_ups <= 2, "{look_ups} look-ups");
-}
-
-#[test]
 fn a_panic_ends_its_task_alone() {
     let messages = on_shard(config(4), |shard| async move {
         shard.spawn(async { panic!("only me") });

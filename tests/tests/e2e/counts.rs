@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use throng_tests::{Nginx, Summary, Target, Throng};
+use throng_tests::{Scheme, Server, ServerKind, Summary, Target, Throng};
 
 use crate::SCRIPTS;
 
@@ -21,9 +21,10 @@ fn run(url: &str, vus: u64, requests: u64) -> Result<Summary> {
 
 #[test]
 fn requests_iterations_checks_and_nginxs_log_are_the_same_number() -> Result<()> {
-    let (requests, nginx) = (requests()?, Nginx::start()?);
-    let summary = run(&nginx.url(), 50, requests)?;
-    assert_eq!(nginx.logged()?, requests);
+    let (requests, nginx) = (requests()?, Server::start(ServerKind::Nginx)?);
+    let summary = run(&nginx.url(Scheme::Http), 50, requests)?;
+    let logged = nginx.logged()?;
+    assert_eq!((logged.ok, logged.others), (requests, 0));
     assert_eq!(summary.count("http_reqs"), requests);
     assert_eq!(summary.count("iterations"), requests);
     assert_eq!(summary.rate_counts("checks"), (requests, 0));

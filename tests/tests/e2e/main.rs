@@ -13,6 +13,7 @@ mod machine;
 mod options;
 mod scaffold;
 mod scenarios;
+mod servers;
 mod summary;
 mod thresholds;
 

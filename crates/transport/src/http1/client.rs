@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_lite::future::or;
 
+use super::connect::connect;
 use super::error::ExchangeError;
 use super::origin::Origin;
 use super::parser::{Limits, ParseError, ResponseBuffer, ResponseParser};
@@ -25,9 +26,9 @@ const IDLE_MAX: usize = 16;
 pub struct Timings {
     /// From wanting a connection until the request is handed to the kernel.
     pub blocked_ns: u64,
-    /// Looking up the name.
+    /// Looking up the name, the wait for a thread to do it included; 0 if there was nothing to look up.
     pub looking_up_ns: u64,
-    /// TCP connect.
+    /// TCP connect, the addresses that failed before included.
     pub connecting_ns: u64,
     /// Handing over the request.
     pub sending_ns: u64,
@@ -206,20 +207,12 @@ async fn open(
     timeout: Duration,
     exchange: &mut Exchange,
 ) -> Result<Connection, ExchangeError> {
-    let dial = async {
-        let started = Clock::now();
-        let address = request.origin.address(shard).await?;
-        let resolved = Clock::now();
-        exchange.timings.looking_up_ns = resolved.since(started);
-        let connection = shard.connect(address).await?;
-        exchange.timings.connecting_ns = shard.turn_time().since(resolved);
-        Ok(connection)
-    };
+    let connected = connect(shard, &request.origin, deadline, timeout, &mut exchange.timings);
     let expire = async {
         shard.sleep_until(deadline).await;
         Err(ExchangeError::DialTimeout(timeout))
     };
-    or(dial, expire).await
+    or(connected, expire).await
 }
 
 enum Failure {

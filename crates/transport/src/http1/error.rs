@@ -4,15 +4,15 @@ use std::io;
 use std::time::Duration;
 
 use super::parser::ParseError;
-use crate::resolve::ResolveError;
+use crate::names::NameError;
 use crate::ring::DialError;
 
 /// An exchange that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
-    /// The name has no address.
+    /// The host has no address that may be used.
     #[error(transparent)]
-    Resolve(#[from] ResolveError),
+    Name(#[from] NameError),
     /// No connection.
     #[error(transparent)]
     Dial(#[from] DialError),
@@ -35,7 +35,7 @@ impl ExchangeError {
     #[must_use]
     pub fn code(&self) -> u16 {
         match self {
-            Self::Resolve(_) => 1101,
+            Self::Name(error) => error.code(),
             Self::Dial(DialError::Source(crate::source::SourceError::Exhausted { .. })) => 1214,
             Self::Dial(DialError::TableFull { .. }) => 1215,
             Self::Dial(error) => match error.errno() {

@@ -6,6 +6,7 @@
 
 mod chunked;
 mod client;
+mod connect;
 mod error;
 mod framing;
 mod head;

@@ -17,6 +17,7 @@ pub use sleep::Sleep;
 pub use thread::{ShardConfig, ShardError, ShardThread};
 
 use crate::http1::ResponseBuffer;
+use crate::names::Names;
 use crate::ring::Driver;
 use crate::source::Sources;
 use crate::time::{Alarm, Nanos, Timers};
@@ -29,6 +30,7 @@ struct Inner {
     driver: RefCell<Driver>,
     timers: RefCell<Timers>,
     sources: RefCell<Sources>,
+    names: RefCell<Names>,
     remote: Remote,
     /// Polls of tasks so far. The driver may block once a round of the run queue has left it unchanged.
     polls: Cell<u64>,
@@ -78,6 +80,7 @@ impl Shard {
             driver: RefCell::new(driver),
             timers: RefCell::default(),
             sources: RefCell::new(sources),
+            names: RefCell::default(),
             remote,
             polls: Cell::new(0),
             tasks: Cell::new(0),
@@ -94,6 +97,15 @@ impl Shard {
 
     pub(crate) fn sources(&self) -> RefMut<'_, Sources> {
         self.0.sources.borrow_mut()
+    }
+
+    /// What new connections know of names from now on; until then k6's defaults hold, and no rules.
+    pub fn set_names(&self, names: Names) {
+        self.0.names.replace(names);
+    }
+
+    pub(crate) fn names(&self) -> Names {
+        self.0.names.borrow().clone()
     }
 
     pub(crate) fn timers(&self) -> RefMut<'_, Timers> {

@@ -222,7 +222,7 @@ impl VuHost {
         recorder.record_ns(series.blocked, timings.blocked_ns);
         recorder.record_ns(series.looking_up, timings.looking_up_ns);
         recorder.record_ns(series.connecting, timings.connecting_ns);
-        recorder.record_ns(series.tls_handshaking, 0);
+        recorder.record_ns(series.tls_handshaking, timings.tls_handshaking_ns);
         recorder.record_ns(series.sending, timings.sending_ns);
         recorder.record_ns(series.waiting, timings.waiting_ns);
         recorder.record_ns(series.receiving, timings.receiving_ns);
@@ -247,7 +247,7 @@ fn timings_of(numbers: &Exchange) -> Timings {
         blocked_ns: timings.blocked_ns,
         looking_up_ns: timings.looking_up_ns,
         connecting_ns: timings.connecting_ns,
-        tls_handshaking_ns: 0,
+        tls_handshaking_ns: timings.tls_handshaking_ns,
         sending_ns: timings.sending_ns,
         waiting_ns: timings.waiting_ns,
         receiving_ns: timings.receiving_ns,

@@ -5,15 +5,18 @@
 //! a [`ResponseBuffer`], whose memory its owner re-uses.
 
 mod client;
+mod dial;
 mod error;
 mod framing;
 mod origin;
 mod parser;
+mod pool;
 mod request;
 
-pub use client::{Exchange, ExchangeOptions, Exchanged, Pool, Timings, exchange};
+pub use client::{Exchange, ExchangeOptions, Exchanged, Timings, exchange};
 pub use error::ExchangeError;
 pub use framing::FramingError;
 pub use origin::Origin;
 pub use parser::{Fed, Limits, ParseError, ResponseBuffer, ResponseParser};
+pub use pool::Pool;
 pub use request::{Request, RequestError, RequestHead};

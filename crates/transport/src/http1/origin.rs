@@ -9,11 +9,12 @@ use std::time::Duration;
 use crate::resolve::{ResolveError, resolve};
 use crate::shard::Shard;
 use crate::time::{Clock, Nanos};
+use crate::tls::{ServerIdentity, TlsClient, TlsError};
 
 /// How long a name's addresses are used before they are looked up again; k6's default `ttl`.
 const ADDRESSES_TTL: Duration = Duration::from_secs(300);
 
-/// A host and port, and the addresses behind it; shared by all requests of a shard that go there.
+/// A scheme, host and port, and the addresses behind them; shared by all requests of a shard that go there.
 #[derive(Debug)]
 pub struct Origin {
     host: String,
@@ -22,6 +23,7 @@ pub struct Origin {
     looked_up_at: Cell<Option<Nanos>>,
     next: Cell<usize>,
     look_up: LookUp,
+    tls: Option<ServerIdentity>,
 }
 
 /// The look-up under way: one for all who want it, since each is a thread.
@@ -46,7 +48,21 @@ impl Origin {
             looked_up_at: Cell::new(None),
             next: Cell::new(0),
             look_up: LookUp::default(),
+            tls: None,
         }
+    }
+
+    /// An origin that is spoken to by TLS, as `client` does; it keeps the sessions that may be resumed.
+    ///
+    /// # Errors
+    /// When no certificate could be for that host, or the system has no authorities to verify by.
+    pub fn with_tls(host: &str, port: u16, client: &TlsClient) -> Result<Self, TlsError> {
+        Ok(Self { tls: Some(client.server(host)?), ..Self::new(host, port) })
+    }
+
+    /// How to speak TLS to it; none if it is plain.
+    pub(super) fn tls(&self) -> Option<&ServerIdentity> {
+        self.tls.as_ref()
     }
 
     /// The next of its addresses, in turn.

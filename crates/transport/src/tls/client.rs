@@ -16,13 +16,16 @@ use rustls::{CipherSuite, KeyLog, NoKeyLog, RootCertStore, SupportedCipherSuite,
 use super::error::TlsError;
 use super::key_log::KeyLogFile;
 use super::options::{ClientIdentity, TlsConfigError, TlsMistake, TlsOptions, TlsVersion};
+use super::resumption::ResumableSessions;
 use super::roots::{RootsError, system_roots};
-use super::tickets::Tickets;
 use super::verify::TakeAny;
 
-/// What TLS's cryptography is done by.
+/// What TLS's cryptography is done by. Suites of AES-128 come first, as Go and so k6 offer them: their SHA-256 is in
+/// hardware where SHA-384 isn't, and a resumed handshake consists of little but hashing and one key exchange.
 pub(super) fn provider() -> CryptoProvider {
-    rustls::crypto::ring::default_provider()
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| !iana_name(suite.suite()).contains("AES_128"));
+    provider
 }
 
 /// A client's TLS. Clones are the same client; a shard has one.
@@ -114,7 +117,7 @@ impl TlsClient {
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.key_log = Arc::clone(&client.key_log);
-        config.resumption = Resumption::store(Arc::new(Tickets::default()));
+        config.resumption = Resumption::store(Arc::new(ResumableSessions::default()));
         Ok(ServerIdentity { name, config: Arc::new(config) })
     }
 }

@@ -10,9 +10,9 @@ mod client;
 mod error;
 mod key_log;
 mod options;
+mod resumption;
 mod roots;
 mod session;
-mod tickets;
 mod verify;
 
 pub use acceptor::TlsAcceptor;

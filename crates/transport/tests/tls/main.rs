@@ -86,6 +86,7 @@ impl Client {
 }
 
 /// One GET by a new client.
+#[expect(clippy::result_large_err, reason = "a test's")]
 fn get_once(host: &'static str, address: SocketAddr, options: TlsOptions) -> Outcome {
     on_shard(move |shard| async move { Client::of_host(&shard, host, address, &options).get().await })
 }

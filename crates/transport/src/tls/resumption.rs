@@ -1,4 +1,4 @@
-//! Sessions with one server that may be resumed.
+//! Sessions with one origin that may be resumed.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,13 +7,13 @@ use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
 
-/// Tickets kept for one server; the oldest go first. Each is good for one connection, so it is also the number of
-/// connections that can resume at once.
-const TICKETS_MAX: usize = 256;
+/// Session tickets kept for one origin; the oldest go first. Each is good for one connection, so it is also the number
+/// of connections that can resume at once.
+const SESSION_TICKETS_MAX: usize = 256;
 
 /// The sessions of one origin. Origins belong to a shard, so the lock is never contended.
 #[derive(Debug, Default)]
-pub(super) struct Tickets(Mutex<Known>);
+pub(super) struct ResumableSessions(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -24,13 +24,13 @@ struct Known {
     tickets: VecDeque<Tls13ClientSessionValue>,
 }
 
-impl Tickets {
+impl ResumableSessions {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ClientSessionStore for Tickets {
+impl ClientSessionStore for ResumableSessions {
     fn set_kx_hint(&self, _: ServerName<'static>, group: NamedGroup) {
         self.known().group = Some(group);
     }
@@ -53,7 +53,7 @@ impl ClientSessionStore for Tickets {
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, ticket: Tls13ClientSessionValue) {
         let mut known = self.known();
-        if known.tickets.len() >= TICKETS_MAX {
+        if known.tickets.len() >= SESSION_TICKETS_MAX {
             known.tickets.pop_front();
         }
         known.tickets.push_back(ticket);

@@ -9,9 +9,10 @@
 //! once. Receiving is multishot into shared buffers, so an idle [`Connection`] holds none. Source ports are chosen
 //! explicitly by [`source`], since the kernel's own choice gets dear when half of a range is in use.
 //!
-//! [`http1`] is the HTTP/1.1 client over a connection, with a parser that does no IO.
+//! A [`Stream`] is a connection in plain or by [`tls`]. [`http1`] is the HTTP/1.1 client over it, with a parser that
+//! does no IO.
 //!
-//! Not here: TLS, HTTP/2, WebSocket, and anything that knows of virtual users, metrics or scripts.
+//! Not here: HTTP/2, WebSocket, and anything that knows of virtual users, metrics or scripts.
 
 pub mod http1;
 pub mod machine;
@@ -19,9 +20,12 @@ mod names;
 mod ring;
 mod shard;
 pub mod source;
+mod stream;
 mod time;
+pub mod tls;
 
 pub use names::{LookUpFailure, NameError, NameOptions, NamePolicy, NameRules, NameSelect, Names, NoRules, Resolver};
 pub use ring::{Chunk, Connection, DialError, Listener, RingError, SendBytes};
 pub use shard::{Remote, Shard, ShardConfig, ShardCounts, ShardError, ShardThread, Sleep};
+pub use stream::{Received, Stream, StreamError, Traffic};
 pub use time::{Clock, Nanos};

@@ -2,24 +2,18 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::io;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_lite::future::or;
-
-use super::connect::connect;
+use super::dial::open;
 use super::error::ExchangeError;
-use super::origin::Origin;
-use super::parser::{Limits, ParseError, ResponseBuffer, ResponseParser};
+use super::parser::{Fed as ResponseFed, Limits, ParseError, ResponseBuffer, ResponseParser};
+use super::pool::Pool;
 use super::request::Request;
-use crate::ring::Connection;
 use crate::shard::Shard;
+use crate::stream::{Received, Stream, Traffic};
 use crate::time::{Clock, Nanos};
-
-/// Idle connections that a pool keeps, over all origins; the oldest go first.
-const IDLE_MAX: usize = 16;
+use crate::tls::{TlsError, TlsInfo};
 
 /// The parts of an exchange in nanoseconds, as k6 defines them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +24,8 @@ pub struct Timings {
     pub looking_up_ns: u64,
     /// TCP connect, the addresses that failed before included.
     pub connecting_ns: u64,
+    /// TLS handshake; 0 in plain and on a re-used connection.
+    pub tls_handshaking_ns: u64,
     /// Handing over the request.
     pub sending_ns: u64,
     /// From then to the first byte of the response.
@@ -51,46 +47,16 @@ impl Timings {
 pub struct Exchange {
     /// How long each part took.
     pub timings: Timings,
-    /// Bytes written to sockets.
+    /// Bytes written to sockets, TLS included.
     pub bytes_sent: u64,
-    /// Bytes read from sockets.
+    /// Bytes read from sockets, TLS included.
     pub bytes_received: u64,
+    /// What the connection's TLS handshake came to; none in plain.
+    pub tls: Option<TlsInfo>,
     /// Whether the connection had carried a request before.
     pub reused: bool,
     /// From the beginning to the end, whatever that was, in nanoseconds.
     pub elapsed_ns: u64,
-}
-
-/// Idle connections of one owner.
-#[derive(Debug, Default)]
-pub struct Pool {
-    idle: Vec<(Rc<Origin>, Connection)>,
-}
-
-impl Pool {
-    /// Takes an idle connection to `origin` that nothing speaks against.
-    fn take(&mut self, origin: &Rc<Origin>) -> Option<Connection> {
-        while let Some(index) = self.idle.iter().rposition(|(known, _)| Rc::ptr_eq(known, origin)) {
-            let (_, connection) = self.idle.remove(index);
-            // A peer that has closed meanwhile, or has sent what nobody asked for, can't be used.
-            if connection.is_quiet() {
-                return Some(connection);
-            }
-        }
-        None
-    }
-
-    fn put(&mut self, origin: &Rc<Origin>, connection: Connection) {
-        if self.idle.len() >= IDLE_MAX {
-            self.idle.remove(0);
-        }
-        self.idle.push((Rc::clone(origin), connection));
-    }
-
-    /// Closes all idle connections.
-    pub fn clear(&mut self) {
-        self.idle.clear();
-    }
 }
 
 /// What an exchange came to.
@@ -127,31 +93,48 @@ pub async fn exchange(
 ) -> Exchanged {
     let mut numbers = Exchange::default();
     let wanted = Clock::now();
-    let result = converse(shard, pool, request, payload, options, wanted, &mut numbers).await;
+    let mut traffic = Traffic::default();
+    let task = Task { shard, request, payload, options, wanted };
+    let result = converse(&task, pool, &mut numbers, &mut traffic).await;
+    (numbers.bytes_sent, numbers.bytes_received) = (traffic.sent, traffic.received);
     numbers.elapsed_ns = shard.turn_time().since(wanted);
     Exchanged { result, numbers }
 }
 
-async fn converse(
-    shard: &Shard,
-    pool: &RefCell<Pool>,
-    request: &Request,
-    payload: &Payload,
+/// What is to be done.
+struct Task<'a> {
+    shard: &'a Shard,
+    request: &'a Request,
+    payload: &'a Payload,
     options: ExchangeOptions,
     wanted: Nanos,
+}
+
+async fn converse(
+    task: &Task<'_>,
+    pool: &RefCell<Pool>,
     exchange: &mut Exchange,
+    traffic: &mut Traffic,
 ) -> Result<Box<ResponseBuffer>, ExchangeError> {
+    let Task { shard, request, payload, options, wanted } = *task;
     let deadline = wanted.after(options.timeout);
-    let mut pooled = pool.borrow_mut().take(&request.origin);
+    let mut pooled = pool.borrow_mut().take(&request.origin, traffic);
     loop {
         exchange.reused = pooled.is_some();
-        let connection = match pooled.take() {
-            Some(connection) => connection,
-            // Boxed since it is rare: the future of an exchange is to stay small.
-            None => Box::pin(open(shard, request, deadline, options.timeout, exchange)).await?,
+        let mut stream = match pooled.take() {
+            Some(stream) => stream,
+            None => {
+                let timings = &mut exchange.timings;
+                // Boxed since it is rare: the future of an exchange is to stay small.
+                Box::pin(open(shard, &request.origin, deadline, options.timeout, timings, traffic)).await?
+            }
         };
+        exchange.tls = stream.tls_info();
+        traffic.sent += stream.send(request.bytes(payload))? as u64;
+        stream.connection().wake_at(Some(deadline));
         let mut conversation = Conversation {
-            connection: &connection,
+            shard,
+            stream: &mut stream,
             parser: ResponseParser::new(request.to_head, options.keep_body, options.limits),
             wanted,
             deadline,
@@ -159,11 +142,7 @@ async fn converse(
             leftover: false,
             into: None,
         };
-        let bytes = request.bytes(payload);
-        exchange.bytes_sent += bytes.len() as u64;
-        connection.send(bytes);
-        connection.wake_at(Some(deadline));
-        let result = poll_fn(|context| conversation.poll(context, exchange)).await;
+        let result = poll_fn(|context| conversation.poll(context, exchange, traffic)).await;
         if result.is_err() {
             conversation.time_until_failure(exchange);
         }
@@ -172,7 +151,7 @@ async fn converse(
         match result {
             Ok(()) => {
                 if keep_alive && !leftover && !request.close {
-                    pool.borrow_mut().put(&request.origin, connection);
+                    pool.borrow_mut().put(&request.origin, stream);
                 }
                 return Ok(buffer.unwrap_or_default());
             }
@@ -200,21 +179,6 @@ pub struct ExchangeOptions {
     pub limits: Limits,
 }
 
-async fn open(
-    shard: &Shard,
-    request: &Request,
-    deadline: Nanos,
-    timeout: Duration,
-    exchange: &mut Exchange,
-) -> Result<Connection, ExchangeError> {
-    let connected = connect(shard, &request.origin, deadline, timeout, &mut exchange.timings);
-    let expire = async {
-        shard.sleep_until(deadline).await;
-        Err(ExchangeError::DialTimeout(timeout))
-    };
-    or(connected, expire).await
-}
-
 enum Failure {
     /// The connection ended before any byte of a response.
     Stale(ExchangeError),
@@ -223,7 +187,8 @@ enum Failure {
 }
 
 struct Conversation<'a> {
-    connection: &'a Connection,
+    shard: &'a Shard,
+    stream: &'a mut Stream,
     parser: ResponseParser,
     wanted: Nanos,
     deadline: Nanos,
@@ -233,55 +198,97 @@ struct Conversation<'a> {
     into: Option<Box<ResponseBuffer>>,
 }
 
+/// What the bytes of one receive came to.
+enum Fed {
+    /// There were none: by TLS a piece of a record may arrive.
+    Nothing,
+    Part,
+    Whole,
+    Malformed(ParseError),
+}
+
 impl Conversation<'_> {
-    fn poll(&mut self, context: &mut Context<'_>, exchange: &mut Exchange) -> Poll<Result<(), Failure>> {
-        let connection = self.connection;
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        exchange: &mut Exchange,
+        traffic: &mut Traffic,
+    ) -> Poll<Result<(), Failure>> {
         loop {
-            let chunk = match connection.poll_receive(context) {
-                Poll::Ready(Ok(Some(chunk))) => chunk,
-                Poll::Ready(Ok(None)) => return Poll::Ready(self.ended(exchange)),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.broken(error))),
-                Poll::Pending if connection.shard().turn_time() >= self.deadline => {
+            let Self { shard, stream, parser, into, leftover, .. } = self;
+            let mut fed = Fed::Nothing;
+            let received = stream.poll_receive(context, traffic, |bytes| match fed {
+                Fed::Nothing | Fed::Part => {
+                    let into = into.get_or_insert_with(|| shard.take_buffer());
+                    fed = match parser.feed(bytes, into) {
+                        Ok(ResponseFed { complete: false, .. }) => Fed::Part,
+                        Ok(ResponseFed { consumed, .. }) => {
+                            *leftover = consumed < bytes.len();
+                            Fed::Whole
+                        }
+                        Err(error) => Fed::Malformed(error),
+                    };
+                }
+                Fed::Whole | Fed::Malformed(_) => *leftover = true,
+            });
+            let at = match received {
+                Poll::Ready(Ok(Received::Bytes { at })) => at,
+                Poll::Ready(Ok(Received::Ended { properly })) => return Poll::Ready(self.ended(properly, exchange)),
+                Poll::Ready(Err(error)) => match fed {
+                    // An error behind a whole response is the connection's, which is of no use then.
+                    Fed::Whole => {
+                        self.leftover = true;
+                        self.shard.turn_time()
+                    }
+                    Fed::Nothing => return Poll::Ready(Err(self.broken(error.into()))),
+                    Fed::Part | Fed::Malformed(_) => {
+                        self.first_at.get_or_insert(self.shard.turn_time());
+                        return Poll::Ready(Err(Failure::Final(error.into())));
+                    }
+                },
+                Poll::Pending if self.shard.turn_time() >= self.deadline => {
                     return Poll::Ready(Err(Failure::Timeout));
                 }
                 Poll::Pending => return Poll::Pending,
             };
-            let first_at = *self.first_at.get_or_insert(chunk.at());
-            exchange.bytes_received += chunk.len() as u64;
-            let parser = &mut self.parser;
-            let into = self.into.get_or_insert_with(|| connection.shard().take_buffer());
-            let fed = chunk.read(|bytes| parser.feed(bytes, into)).map_err(|error| Failure::Final(error.into()))?;
-            if fed.complete {
-                self.leftover = fed.consumed < chunk.len();
-                self.time(first_at, chunk.at(), exchange);
+            let first_at = match fed {
+                Fed::Nothing => continue,
+                Fed::Malformed(error) => return Poll::Ready(Err(Failure::Final(error.into()))),
+                Fed::Part | Fed::Whole => *self.first_at.get_or_insert(at),
+            };
+            if let Fed::Whole = fed {
+                self.time(first_at, at, exchange);
                 return Poll::Ready(Ok(()));
             }
         }
     }
 
-    fn ended(&mut self, exchange: &mut Exchange) -> Result<(), Failure> {
+    fn ended(&mut self, properly: bool, exchange: &mut Exchange) -> Result<(), Failure> {
         let Some(first_at) = self.first_at else {
             return Err(Failure::Stale(ParseError::Unanswered.into()));
         };
         let into = self.into.get_or_insert_default();
         self.parser.end(into).map_err(|error| Failure::Final(error.into()))?;
-        self.time(first_at, self.connection.shard().turn_time(), exchange);
+        if !properly {
+            // The end was the body's, and anyone may have made it.
+            return Err(Failure::Final(TlsError::Truncated.into()));
+        }
+        self.time(first_at, self.shard.turn_time(), exchange);
         Ok(())
     }
 
-    fn broken(&self, error: io::Error) -> Failure {
-        let error = ExchangeError::Broken(error);
+    fn broken(&self, error: ExchangeError) -> Failure {
         if self.first_at.is_none() { Failure::Stale(error) } else { Failure::Final(error) }
     }
 
     /// A request that was never answered has waited until now: leaving that out would make a stalled server look quick.
     fn time_until_failure(&self, exchange: &mut Exchange) {
-        let now = self.connection.shard().turn_time();
+        let now = self.shard.turn_time();
         self.time(self.first_at.unwrap_or(now), now, exchange);
     }
 
     fn time(&self, first_at: Nanos, last_at: Nanos, exchange: &mut Exchange) {
-        let (from, to) = self.connection.sent_between();
+        let (from, to) = self.stream.connection().sent_between();
         let timings = &mut exchange.timings;
         timings.blocked_ns = from.since(self.wanted);
         // A response may begin before the request has ended.

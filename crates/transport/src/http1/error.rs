@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::parser::ParseError;
 use crate::names::NameError;
 use crate::ring::DialError;
+use crate::stream::StreamError;
+use crate::tls::TlsError;
 
 /// An exchange that failed.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,9 @@ pub enum ExchangeError {
     /// The connection broke.
     #[error("{}", describe(.0))]
     Broken(#[source] io::Error),
+    /// TLS failed, in the handshake or later.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The response is malformed, too large or cut short.
     #[error(transparent)]
     Response(#[from] ParseError),
@@ -53,7 +58,17 @@ impl ExchangeError {
                 Some(_) => 1202,
                 None => 1200,
             },
+            Self::Tls(error) => error.code(),
             Self::Response(_) => 1000,
+        }
+    }
+}
+
+impl From<StreamError> for ExchangeError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Broken(error) => Self::Broken(error),
+            StreamError::Tls(error) => Self::Tls(error),
         }
     }
 }

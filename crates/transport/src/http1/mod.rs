@@ -7,18 +7,21 @@
 mod chunked;
 mod client;
 mod connect;
+mod dial;
 mod error;
 mod framing;
 mod head;
 mod origin;
 mod parser;
+mod pool;
 mod request;
 
 pub use chunked::ChunkError;
-pub use client::{Exchange, ExchangeOptions, Exchanged, Payload, Pool, Timings, exchange};
+pub use client::{Exchange, ExchangeOptions, Exchanged, Payload, Timings, exchange};
 pub use error::ExchangeError;
 pub use framing::{FramingError, Notable};
 pub use head::HeadError;
 pub use origin::Origin;
 pub use parser::{Fed, Limits, ParseError, ResponseBuffer, ResponseParser};
+pub use pool::Pool;
 pub use request::{Request, RequestError, RequestHead};

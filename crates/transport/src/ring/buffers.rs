@@ -53,6 +53,13 @@ impl BufferPool {
         unsafe { std::slice::from_raw_parts(self.memory.add(id as usize * STRIDE_BYTES + start), len) }
     }
 
+    /// [`slice`](Self::slice), to be changed.
+    pub(crate) fn slice_mut(&mut self, id: u16, start: usize, len: usize) -> &mut [u8] {
+        assert!(id < BUFFERS_MAX && start + len <= BUFFER_BYTES);
+        // SAFETY: as in `slice`; nobody else holds a slice of the pool, since this borrows all of it.
+        unsafe { std::slice::from_raw_parts_mut(self.memory.add(id as usize * STRIDE_BYTES + start), len) }
+    }
+
     /// Notes that a completion handed a buffer over.
     pub(crate) fn taken(&mut self) {
         self.held += 1;

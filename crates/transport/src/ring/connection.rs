@@ -131,6 +131,17 @@ impl Connection {
         Poll::Pending
     }
 
+    /// The oldest unread bytes, if there are any, without waiting for more.
+    pub(crate) fn try_receive(&self) -> Option<Chunk<'_>> {
+        let mut driver = self.shard.driver();
+        let socket = driver.sockets.get(self.slot);
+        let received = socket.pop_received();
+        if socket.paused && !socket.has_received() {
+            driver.resume(self.slot);
+        }
+        received.map(|received| Chunk { connection: self, received })
+    }
+
     /// Sets the instant at which the owner is woken even if nothing happens; none takes it back. It replaces the one
     /// set before. Whoever waits compares the clock with its own deadline: waking is all that this does.
     pub fn wake_at(&self, deadline: Option<Nanos>) {
@@ -189,6 +200,13 @@ impl Chunk<'_> {
         let driver = self.connection.shard.driver();
         let Received { buffer, start, len, .. } = self.received;
         read(driver.buffers.slice(buffer, start.into(), len.into()))
+    }
+
+    /// Runs `change` on the bytes, which it may change: whoever reads them later sees that.
+    pub(crate) fn read_mut<T>(&self, change: impl FnOnce(&mut [u8]) -> T) -> T {
+        let mut driver = self.connection.shard.driver();
+        let Received { buffer, start, len, .. } = self.received;
+        change(driver.buffers.slice_mut(buffer, start.into(), len.into()))
     }
 
     /// Number of bytes.

@@ -1,0 +1,40 @@
+//! From an origin to a stream: look-up, connect, TLS handshake.
+
+use std::time::Duration;
+
+use futures_lite::future::or;
+
+use super::client::Timings;
+use super::connect::connect;
+use super::error::ExchangeError;
+use super::origin::Origin;
+use crate::shard::Shard;
+use crate::stream::{Stream, Traffic};
+use crate::time::{Clock, Nanos};
+use crate::tls::Session;
+
+/// Opens a stream to `origin` until `deadline`, which is `timeout` after the beginning.
+pub(super) async fn open(
+    shard: &Shard,
+    origin: &Origin,
+    deadline: Nanos,
+    timeout: Duration,
+    timings: &mut Timings,
+    traffic: &mut Traffic,
+) -> Result<Stream, ExchangeError> {
+    let dial = async {
+        let connection = connect(shard, origin, deadline, timeout, timings).await?;
+        let Some(server) = origin.tls() else { return Ok(Stream::plain(connection)) };
+        let connected = shard.turn_time();
+        let mut stream = Stream::tls(connection, Session::client(server)?);
+        let result = stream.shake_hands(traffic).await;
+        timings.tls_handshaking_ns = Clock::now().since(connected);
+        result?;
+        Ok(stream)
+    };
+    let expire = async {
+        shard.sleep_until(deadline).await;
+        Err(ExchangeError::DialTimeout(timeout))
+    };
+    or(dial, expire).await
+}

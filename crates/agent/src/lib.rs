@@ -19,6 +19,7 @@ mod health;
 mod host;
 mod http;
 mod inbox;
+mod network;
 mod observer;
 mod pace;
 mod scenario;

@@ -11,10 +11,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_lite::future::or;
-use throng_plan::{HttpOptions, Plan, PlannedScenario, Shard as ShardPlace, SystemTags};
+use throng_plan::{HostRules, HttpOptions, Plan, PlannedScenario, Shard as ShardPlace, SystemTags};
 use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
-use throng_transport::http1::Origin;
-use throng_transport::{Clock, Nanos, Shard};
+use throng_transport::tls::TlsClient;
+use throng_transport::{Clock, NameOptions, Names as HostNames, Nanos, Shard};
 use throng_vu::{Fault, InstanceInfo, Script, Vu};
 
 pub(crate) use logs::Logs;
@@ -22,8 +22,9 @@ pub(crate) use logs::Logs;
 use crate::command::{Command, Event, Preparation, ShardReport, Stumble};
 use crate::health::{ShardUsage, thread_cpu};
 use crate::host::{Environment, Errands, Identity, Names, Random, VuHost};
-use crate::http::PreparedRequests;
+use crate::http::{Origins, PreparedRequests};
 use crate::inbox::Inbox;
+use crate::network::RunRules;
 use crate::pace::Pace;
 use crate::scenario::ScenarioShare;
 use crate::series::{KeptTags, Series};
@@ -47,6 +48,10 @@ pub(crate) struct Settings {
     pub(crate) kept_tags: KeptTags,
     pub(crate) user_agent: String,
     pub(crate) http: HttpOptions,
+    pub(crate) names: NameOptions,
+    pub(crate) rules: Arc<HostRules>,
+    /// None where nothing is requested.
+    pub(crate) tls: Option<TlsClient>,
     pub(crate) min_iteration_duration: Duration,
     pub(crate) setup_timeout: Duration,
     pub(crate) teardown_timeout: Duration,
@@ -59,7 +64,7 @@ pub(crate) struct ShardContext {
     pub(crate) settings: Settings,
     pub(crate) series: Series,
     pub(crate) checks: RefCell<Names>,
-    pub(crate) origins: RefCell<HashMap<(String, u16), Rc<Origin>>>,
+    pub(crate) origins: Origins,
     pub(crate) prepared_requests: PreparedRequests,
     /// None without a limit of requests per second.
     pub(crate) pace: Option<Pace>,
@@ -150,12 +155,14 @@ impl VuSlot {
 
 impl ShardContext {
     fn new(shard: &Shard, script: Script<VuHost>, settings: Settings, reporting: Reporting) -> Rc<Self> {
+        let names = NameOptions { seed: settings.seed.wrapping_add(settings.shard), ..settings.names.clone() };
+        shard.set_names(HostNames::new(names, Rc::new(RunRules(Arc::clone(&settings.rules)))));
         let recorder = Recorder::new(Arc::clone(&settings.registry), SourceId(settings.shard as u32));
         Rc::new(Self {
             shard: shard.clone(),
             series: Series::new(recorder, settings.kept_tags.clone()),
             checks: RefCell::default(),
-            origins: RefCell::default(),
+            origins: Origins::default(),
             prepared_requests: PreparedRequests::default(),
             pace: settings.http.requests_per_second.map(|limit| Pace::new(limit, settings.shards)),
             nonces: RefCell::new(Random::new(settings.seed.wrapping_add(settings.shard))),
@@ -476,6 +483,9 @@ impl Settings {
             kept_tags: KeptTags::new(&[], false, SystemTags::NONE),
             user_agent: String::new(),
             http: HttpOptions::default(),
+            names: NameOptions::default(),
+            rules: Arc::default(),
+            tls: None,
             min_iteration_duration: Duration::ZERO,
             setup_timeout: Duration::ZERO,
             teardown_timeout: Duration::ZERO,

@@ -21,6 +21,7 @@ pub mod size;
 
 mod cipher_suite;
 mod host_pattern;
+mod host_rules;
 mod load_model;
 mod options;
 mod plan;
@@ -29,6 +30,7 @@ mod system_tags;
 
 pub use cipher_suite::{CipherSuite, TlsVersion};
 pub use host_pattern::{HostPattern, HostPatternError};
+pub use host_rules::HostRules;
 pub use ipnet::IpNet;
 pub use load_model::LoadModel;
 pub use options::{

@@ -2,13 +2,12 @@
 //!
 //! Nothing here sends anything. A caller has a [`Url`] from [`url::HttpUrl`], asks a [`cookies::Jar`] for the `Cookie`
 //! header, [`auth`] for the `Authorization` one, sends the request, stores the cookies of the response, and asks
-//! [`redirect::follow`] whether another request comes next. [`coding`] undoes the content codings of a body, and
-//! [`hosts`] says which names have other addresses and which mustn't be reached:
+//! [`redirect::follow`] whether another request comes next. [`coding`] undoes the content codings of a body:
 //!
 //! ```text
-//! text -> HttpUrl -> hosts -> cookies, auth -> (the wire) -> cookies -> redirect -> coding
-//!            ^                                                             |
-//!            \-------------------------------------------------------------/
+//! text -> HttpUrl -> cookies, auth -> (the wire) -> cookies -> redirect -> coding
+//!            ^                                                    |
+//!            \----------------------------------------------------/
 //! ```
 //!
 //! All of it is what browsers, Go and therefore k6 do, by the RFCs that each module names. No input makes it panic, and
@@ -18,7 +17,6 @@
 pub mod auth;
 pub mod coding;
 pub mod cookies;
-pub mod hosts;
 pub mod redirect;
 pub mod url;
 

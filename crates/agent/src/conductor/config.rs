@@ -16,6 +16,8 @@ pub struct RunConfig {
     pub layers_above: Vec<Layer>,
     /// Variables for the script.
     pub env: BTreeMap<String, String>,
+    /// Where the secrets of TLS sessions are written, in the format of `SSLKEYLOGFILE`.
+    pub tls_key_log: Option<PathBuf>,
     /// Where compiled scripts are kept.
     pub cache_dir: Option<PathBuf>,
     /// The version that the summary and `User-Agent` name.

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use throng_plan::OptionErrors;
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
+use throng_transport::tls::TlsConfigError;
 use throng_vu::{EngineError, Fault, LoadError};
 
 pub use config::RunConfig;
@@ -49,6 +50,9 @@ pub enum RunError {
     /// The script's metrics, or the options of all layers, are wrong.
     #[error(transparent)]
     Options(#[from] OptionErrors),
+    /// What the options say about TLS can't be done.
+    #[error("the options of TLS are invalid: {0}")]
+    Tls(#[from] TlsConfigError),
     /// A metric of the script's is wrong.
     #[error(transparent)]
     Metric(#[from] throng_stats::MetricError),

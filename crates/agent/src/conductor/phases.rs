@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use throng_plan::{Layer, Options, Plan, resolve};
+use throng_plan::{HostRules, Layer, Options, Plan, resolve};
 use throng_stats::{
     Contains, Definition, Kind, MetricId, Registry, Report, Settings as SummarySettings, TagSet, Thresholds,
 };
@@ -22,6 +22,7 @@ use crate::command::{Command, Event, Preparation, Stumble};
 use crate::health;
 use crate::host::VuHost;
 use crate::inbox::{Inbox, Sender};
+use crate::network::{name_options, tls_client};
 use crate::observer::{Ending, LogRecord, Observer};
 use crate::series::KeptTags;
 use crate::shard::{self, Reporting, Settings};
@@ -197,6 +198,9 @@ impl<'a> Conductor<'a> {
             kept_tags: KeptTags::new(&options.thresholds.selectors(), self.config.detail, options.system_tags),
             user_agent: options.http.user_agent.clone().unwrap_or_else(|| format!("throng/{}", self.config.version)),
             http: options.http.clone(),
+            names: name_options(options.dns, 0),
+            rules: Arc::new(HostRules::new(&options.rules)),
+            tls: Some(tls_client(&options.tls, self.config.tls_key_log.clone())?),
             min_iteration_duration: options.min_iteration_duration,
             setup_timeout: options.setup_timeout,
             teardown_timeout: options.teardown_timeout,

@@ -279,7 +279,7 @@ impl Host for VuHost {
             blocked_ns: timings.blocked_ns,
             looking_up_ns: timings.looking_up_ns,
             connecting_ns: timings.connecting_ns,
-            tls_handshaking_ns: 0,
+            tls_handshaking_ns: timings.tls_handshaking_ns,
             sending_ns: timings.sending_ns,
             waiting_ns: timings.waiting_ns,
             receiving_ns: timings.receiving_ns,

@@ -8,7 +8,7 @@ use throng_transport::http1::{
 };
 use throng_vu::LogLevel;
 use throng_web::auth::{DigestChallenge, DigestRequest, DigestSession};
-use throng_web::coding;
+use throng_web::coding::{self, Coding};
 use throng_web::redirect::{self, Decision};
 
 use super::prepared::{Encoded, Prepared, compressed};
@@ -236,8 +236,11 @@ impl Journey {
     fn arrived(self, mut buffer: Box<ResponseBuffer>, numbers: &Exchange, redirects: u32) -> Received {
         if buffer.notable().content_encoding && !buffer.body().is_empty() {
             let encoding = fields(&buffer, "content-encoding").join(", ");
+            let known = Coding::parse_list(&encoding).is_ok();
             match coding::decode(&encoding, buffer.body(), DECOMPRESSED_BYTES_MAX) {
                 Ok(body) => buffer.replace_body(body),
+                // As in k6, the body is left as it is.
+                Err(_) if !known => {}
                 Err(error) => {
                     let message = format!("the body ({encoding}) can't be decompressed: {error}");
                     return self.spoiled(buffer, Failed { code: CODE_DECOMPRESS, message }, numbers, redirects);

@@ -5,12 +5,14 @@
 //! beside others of the same VU.
 
 mod journey;
+mod origins;
 mod prepared;
 mod received;
 mod samples;
 mod session;
 
 pub(crate) use journey::Journey;
+pub(crate) use origins::Origins;
 pub(crate) use prepared::{Prepared, PreparedRequests};
 pub(crate) use received::Received;
 pub(crate) use session::Session;

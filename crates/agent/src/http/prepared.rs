@@ -179,9 +179,6 @@ fn encode(
     cookie_header: Option<String>,
     body: Option<&[u8]>,
 ) -> Result<Encoded, (u16, String)> {
-    if url.is_tls() {
-        return Err((CODE_OTHER, "https isn't supported".to_owned()));
-    }
     // It goes out with the jar's cookies, unchecked by the encoder.
     if cookie_header.as_ref().is_some_and(|value| value.chars().any(char::is_control)) {
         return Err((CODE_OTHER, "invalid value of header \"cookie\": it contains a control character".to_owned()));
@@ -194,17 +191,10 @@ fn encode(
         headers: &headers,
         close: shard.settings.http.no_connection_reuse,
     };
-    let origin = shard.origin(url.host(), url.port());
+    let origin = shard.origins.of(&url, shard.settings.tls.as_ref());
+    let origin = origin.map_err(|error| (error.code(), error.to_string()))?;
     let request = Request::encode(Rc::clone(&origin), &head, body).map_err(|error| (CODE_OTHER, error.to_string()))?;
     Ok(Encoded { request, origin, url, method: method.to_owned(), headers, cookie_header })
-}
-
-impl ShardContext {
-    /// The shard's one value for this host and port: pools compare it by address, and it remembers the name's addresses.
-    fn origin(&self, host: &str, port: u16) -> Rc<Origin> {
-        let mut origins = self.origins.borrow_mut();
-        Rc::clone(origins.entry((host.to_owned(), port)).or_insert_with(|| Rc::new(Origin::new(host, port))))
-    }
 }
 
 /// Requests that VUs of a shard have in common: they are mostly the same, and what all VUs use stays warm.

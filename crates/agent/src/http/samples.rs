@@ -2,6 +2,7 @@
 
 use throng_stats::TagSet;
 use throng_transport::http1::Exchange;
+use throng_transport::tls::TlsVersion;
 
 use super::prepared::Prepared;
 use crate::series::{HttpSeries, Place};
@@ -17,6 +18,7 @@ pub(super) struct Outcome {
     status: u16,
     code: u16,
     expected: bool,
+    tls: Option<TlsVersion>,
 }
 
 /// What an exchange came to, for its samples.
@@ -35,11 +37,12 @@ pub(super) struct Result<'a> {
 /// Records one exchange of `request` that a VU in `place` has had.
 pub(super) fn record(shard: &ShardContext, place: &Place, request: &Prepared, result: Result<'_>, numbers: &Exchange) {
     let Result { status, code, expected, .. } = result;
-    let outcome = Outcome { place: place.number, status, code, expected };
+    let tls = numbers.tls.map(|tls| tls.version);
+    let outcome = Outcome { place: place.number, status, code, expected, tls };
     let series = match request.last.get() {
         Some((last, series)) if last == outcome => series,
         _ => {
-            let series = shard.series.http(&tags_of(place, request, result));
+            let series = shard.series.http(&tags_of(place, request, result, tls));
             request.last.set(Some((outcome, series)));
             series
         }
@@ -52,13 +55,13 @@ pub(super) fn record(shard: &ShardContext, place: &Place, request: &Prepared, re
     recorder.record_ns(series.blocked, timings.blocked_ns);
     recorder.record_ns(series.looking_up, timings.looking_up_ns);
     recorder.record_ns(series.connecting, timings.connecting_ns);
-    recorder.record_ns(series.tls_handshaking, 0);
+    recorder.record_ns(series.tls_handshaking, timings.tls_handshaking_ns);
     recorder.record_ns(series.sending, timings.sending_ns);
     recorder.record_ns(series.waiting, timings.waiting_ns);
     recorder.record_ns(series.receiving, timings.receiving_ns);
 }
 
-fn tags_of(place: &Place, request: &Prepared, result: Result<'_>) -> TagSet {
+fn tags_of(place: &Place, request: &Prepared, result: Result<'_>, tls: Option<TlsVersion>) -> TagSet {
     let expected = if result.expected { "true" } else { "false" };
     let mut system = vec![("expected_response", expected.to_owned()), ("status", result.status.to_string())];
     if result.code != 0 {
@@ -66,6 +69,9 @@ fn tags_of(place: &Place, request: &Prepared, result: Result<'_>) -> TagSet {
     }
     if !result.error.is_empty() {
         system.push(("error", result.error.to_owned()));
+    }
+    if let Some(version) = tls {
+        system.push(("tls_version", version.name().to_owned()));
     }
     place.tags.merged(&request.tags).merged(&TagSet::from_pairs(system))
 }

@@ -27,6 +27,7 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
         env: options::environment(args)?,
         cache_dir: build::components_directory(),
         version: env!("CARGO_PKG_VERSION").into(),
+        tls_key_log: std::env::var_os("SSLKEYLOGFILE").map(Into::into),
         detail: args.summary_mode == SummaryMode::Full,
         no_thresholds: args.no_thresholds,
     };

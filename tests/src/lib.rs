@@ -12,7 +12,6 @@
 mod hostile;
 mod http;
 mod memory;
-mod nginx;
 mod process;
 mod scripts;
 mod seccomp;
@@ -24,7 +23,6 @@ mod throng;
 pub use hostile::{Hostile, Play, Step, Wire};
 pub use http::{get, post};
 pub use memory::PeakMemory;
-pub use nginx::Nginx;
 pub use process::{Finished, Process, until};
 pub use scripts::Scripts;
 pub use seccomp::without_io_uring;

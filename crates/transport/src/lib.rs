@@ -22,6 +22,6 @@ pub mod source;
 mod time;
 
 pub use resolve::{ResolveError, resolve};
-pub use ring::{Chunk, Connection, DialError, Listener, RingError, SendBytes};
+pub use ring::{Chunk, Connection, DialError, Listener, RingError, SendBytes, SharedBytes};
 pub use shard::{Remote, Shard, ShardConfig, ShardCounts, ShardError, ShardThread, Sleep};
 pub use time::{Clock, Nanos};

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use throng_transport::http1::{
-    Exchange, ExchangeOptions, Exchanged, Limits, Payload, ResponseBuffer, Timings, exchange,
+    Body, Exchange, ExchangeOptions, Exchanged, Limits, Payload, ResponseBuffer, Timings, exchange,
 };
 use throng_vu::LogLevel;
 use throng_web::auth::{DigestChallenge, DigestRequest, DigestSession};
@@ -76,7 +76,7 @@ impl Journey {
         if let Some(pace) = &self.shard.pace {
             pace.wait(&self.shard.shard).await;
         }
-        let payload = Payload { header_lines: self.cookie_line(encoded), body };
+        let payload = Payload { header_lines: self.cookie_line(encoded), body: body.map(Body::from) };
         let Exchanged { result, numbers } = self.exchange(encoded, &payload, manner.timeout).await;
         match result {
             // What nearly all responses are: nothing in them is to be acted upon.
@@ -112,7 +112,7 @@ impl Journey {
             };
             self.keep_cookies(encoded, &buffer);
             progress.spent += Duration::from_nanos(numbers.elapsed_ns);
-            if let Some(authorization) = self.answer(&progress, encoded, &buffer, payload.body.as_deref()) {
+            if let Some(authorization) = self.answer(&progress, encoded, &buffer, payload.body.as_ref()) {
                 progress.authorized = true;
                 self.passed(buffer, &numbers, true);
                 payload.header_lines = self.cookie_line(encoded);
@@ -125,8 +125,8 @@ impl Journey {
                         return self.spoiled(buffer, failed, &numbers, progress.redirects);
                     }
                     Ok(Decision::Follow(next)) => {
-                        let body = payload.body.as_deref().or(encoded.request.body());
-                        let next = request.redirected(&self.shard, encoded, next, first.url.url(), body);
+                        let body = payload.body.as_ref().map(Body::contiguous).or_else(|| encoded.request.body());
+                        let next = request.redirected(&self.shard, encoded, next, first.url.url(), body.as_deref());
                         self.passed(buffer, &numbers, false);
                         self.request = Rc::new(next);
                         progress.redirects += 1;
@@ -179,7 +179,7 @@ impl Journey {
         progress: &Progress,
         encoded: &Encoded,
         buffer: &ResponseBuffer,
-        body: Option<&[u8]>,
+        body: Option<&Body>,
     ) -> Option<String> {
         let credentials = self.request.manner.digest.as_ref()?;
         if buffer.status() != 401 || progress.authorized || !buffer.notable().authenticate {
@@ -193,7 +193,7 @@ impl Journey {
         let request = DigestRequest {
             method: &encoded.method,
             target: encoded.url.request_target(),
-            body: body.or(encoded.request.body()).unwrap_or_default(),
+            body: &body.map(Body::contiguous).or_else(|| encoded.request.body()).unwrap_or_default(),
             cnonce: &cnonce,
         };
         let value = DigestSession::new(challenge).authorization(&credentials, &request);

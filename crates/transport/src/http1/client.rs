@@ -9,16 +9,21 @@ use std::time::Duration;
 
 use futures_lite::future::or;
 
+use super::body::Body;
 use super::error::ExchangeError;
 use super::origin::Origin;
 use super::parser::{Limits, ParseError, ResponseBuffer, ResponseParser};
-use super::request::Request;
-use crate::ring::Connection;
+use super::request::{Outgoing, Request};
+use crate::ring::{Connection, SendBytes};
 use crate::shard::Shard;
 use crate::time::{Clock, Nanos};
 
 /// Idle connections that a pool keeps, over all origins; the oldest go first.
 const IDLE_MAX: usize = 16;
+
+/// How long a body waits for the server's 100 (Continue), which servers need not send (RFC 9110 section 10.1.1). As curl
+/// and Go's default client; k6 leaves Go's setting at 0 and never waits.
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 
 /// The parts of an exchange in nanoseconds, as k6 defines them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,7 +112,7 @@ pub struct Payload {
     /// Further header lines, each ended by CR LF; the caller answers for their syntax.
     pub header_lines: Vec<u8>,
     /// A body in place of the prepared one.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Body>,
 }
 
 /// Sends `request` with what `payload` adds, and reads the whole response.
@@ -155,18 +160,18 @@ async fn converse(
             deadline,
             first_at: None,
             leftover: false,
+            held: None,
+            began: None,
             into: None,
         };
-        let bytes = request.bytes(payload);
-        exchange.bytes_sent += bytes.len() as u64;
-        connection.send(bytes);
-        connection.wake_at(Some(deadline));
+        conversation.send(request.outgoing(payload), exchange);
         let result = poll_fn(|context| conversation.poll(context, exchange)).await;
         if result.is_err() {
             conversation.time_until_failure(exchange);
         }
         let (buffer, keep_alive) = (conversation.into.take(), conversation.parser.keep_alive());
-        let leftover = conversation.leftover;
+        // A body that was held back to the end was announced all the same.
+        let leftover = conversation.leftover || conversation.held.is_some();
         match result {
             Ok(()) => {
                 if keep_alive && !leftover && !request.close {
@@ -235,11 +240,53 @@ struct Conversation<'a> {
     deadline: Nanos,
     first_at: Option<Nanos>,
     leftover: bool,
+    /// A body that waits for 100 (Continue), until an instant.
+    held: Option<(Vec<SendBytes>, Nanos)>,
+    /// When the head of such a request was sent.
+    began: Option<Nanos>,
     /// Taken when the first byte arrives: buffers go from hand to hand while they are warm.
     into: Option<Box<ResponseBuffer>>,
 }
 
 impl Conversation<'_> {
+    fn send(&mut self, outgoing: Outgoing, exchange: &mut Exchange) {
+        let Outgoing { first, rest, waits } = outgoing;
+        exchange.bytes_sent += first.len() as u64;
+        self.connection.send(first);
+        let mut wake_at = self.deadline;
+        if waits {
+            let until = Clock::now().after(CONTINUE_WAIT);
+            wake_at = wake_at.min(until);
+            self.held = Some((rest, until));
+        } else {
+            self.send_all(rest, exchange);
+        }
+        self.connection.wake_at(Some(wake_at));
+    }
+
+    fn send_all(&self, pieces: Vec<SendBytes>, exchange: &mut Exchange) {
+        for piece in pieces {
+            exchange.bytes_sent += piece.len() as u64;
+            self.connection.send(piece);
+        }
+    }
+
+    /// Sends the body that was held back, if it may go or nothing came. A final response without it ends its chance.
+    fn let_go(&mut self, exchange: &mut Exchange) {
+        let Some((_, until)) = &self.held else { return };
+        if !self.parser.continued() && self.connection.shard().turn_time() < *until {
+            return;
+        }
+        if !self.parser.is_past_head() {
+            let (pieces, _) = self.held.take().unwrap_or_default();
+            self.began = Some(self.connection.sent_between().0);
+            // What counts is the first byte behind the body.
+            self.first_at = None;
+            self.send_all(pieces, exchange);
+        }
+        self.connection.wake_at(Some(self.deadline));
+    }
+
     fn poll(&mut self, context: &mut Context<'_>, exchange: &mut Exchange) -> Poll<Result<(), Failure>> {
         let connection = self.connection;
         loop {
@@ -249,6 +296,10 @@ impl Conversation<'_> {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.broken(error))),
                 Poll::Pending if connection.shard().turn_time() >= self.deadline => {
                     return Poll::Ready(Err(Failure::Timeout));
+                }
+                Poll::Pending if self.held.is_some() => {
+                    self.let_go(exchange);
+                    return Poll::Pending;
                 }
                 Poll::Pending => return Poll::Pending,
             };
@@ -288,6 +339,7 @@ impl Conversation<'_> {
 
     fn time(&self, first_at: Nanos, last_at: Nanos, exchange: &mut Exchange) {
         let (from, to) = self.connection.sent_between();
+        let from = self.began.unwrap_or(from);
         let timings = &mut exchange.timings;
         timings.blocked_ns = from.since(self.wanted);
         // A response may begin before the request has ended.

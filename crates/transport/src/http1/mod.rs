@@ -4,6 +4,7 @@
 //! connection and feeds the parser. Bytes stay in the ring's buffers until the parser copies what is to be kept into
 //! a [`ResponseBuffer`], whose memory its owner re-uses.
 
+mod body;
 mod chunked;
 mod client;
 mod error;
@@ -13,6 +14,7 @@ mod origin;
 mod parser;
 mod request;
 
+pub use body::{Body, BodyPart};
 pub use chunked::ChunkError;
 pub use client::{Exchange, ExchangeOptions, Exchanged, Payload, Pool, Timings, exchange};
 pub use error::ExchangeError;

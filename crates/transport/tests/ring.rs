@@ -216,7 +216,8 @@ fn a_silent_server_ends_in_a_timeout_and_the_port_comes_back() {
         while shard.counts().sockets > 0 {
             shard.sleep(Duration::from_millis(1)).await;
         }
-        (error.code(), shard.counts().sockets, numbers.timings.duration_ns())
+        // On a busy machine connecting takes some of it.
+        (error.code(), shard.counts().sockets, numbers.timings.blocked_ns + numbers.timings.duration_ns())
     });
     assert_eq!((code, open), (1050, 0));
     assert!(waited > 70_000_000, "the time that nothing came counts: {waited} ns");

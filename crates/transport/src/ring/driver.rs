@@ -197,17 +197,17 @@ impl Driver {
         } else {
             socket.sending = Some(sending);
             self.push_send(slot);
+            self.just_sent.push(slot);
         }
     }
 
     fn push_send(&mut self, slot: u32) {
         let Some(sending) = &self.sockets.get(slot).sending else { return };
-        let rest = &sending.bytes.as_slice()[sending.done..];
+        let rest = sending.bytes.as_slice().get(sending.done..).unwrap_or_default();
         let len = u32::try_from(rest.len()).unwrap_or(u32::MAX);
         let entry =
             opcode::Send::new(types::Fixed(slot), rest.as_ptr(), len).flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL);
         self.push_for(slot, Operation::Send, entry.build());
-        self.just_sent.push(slot);
     }
 
     /// Tells the peer that nothing more comes; receiving goes on.
@@ -426,7 +426,7 @@ impl Driver {
             socket.drop_sends();
         } else {
             sending.done += result as usize;
-            if sending.done == sending.bytes.as_slice().len() {
+            if sending.done >= sending.bytes.as_slice().len() {
                 socket.sending = socket.queued.pop_front();
                 socket.sent_at = now;
             }

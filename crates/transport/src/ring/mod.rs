@@ -8,7 +8,7 @@ mod driver;
 mod sockets;
 
 pub use accept::Listener;
-pub use connection::{Chunk, Connection, SendBytes};
+pub use connection::{Chunk, Connection, SendBytes, SharedBytes};
 pub use dial::DialError;
 pub use driver::RingError;
 

@@ -44,13 +44,11 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run a test on this machine
     Run(Box<RunArgs>),
-    /// Say what a test consists of and would do, without running it
     Inspect(Box<InspectArgs>),
     /// Compile a script to a component
     Build(BuildArgs),
     /// Make a new script
     New(NewArgs),
-    /// Say whether this machine can run tests, how large, and what would lift its limits
     Doctor(DoctorArgs),
     /// Serve HTTP for trying and testing
     Target(TargetArgs),

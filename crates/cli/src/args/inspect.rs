@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::{OptionArgs, ScriptArgs};
 
-/// Prints the options that a run would have, as JSON. The script is asked what it consists of; nothing of it runs.
+/// Say what a test consists of and would do, without running it
 ///
+/// Prints the options that a run would have, as JSON. The script is asked what it consists of; nothing of it runs.
 /// All layers count, as in a run: the configuration file, the script's options, and flags. Private keys and passwords
 /// are left out.
 #[derive(Debug, Args)]

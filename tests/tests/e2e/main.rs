@@ -3,9 +3,11 @@
 //! `THRONG_TEST_REQUESTS=1000000` raises the number of requests that are counted on both sides.
 
 mod counts;
+mod doctor;
 mod faults;
 mod hooks;
 mod hostile;
+mod inspect;
 mod interrupt;
 mod latency;
 mod loading;

@@ -2,16 +2,18 @@
 
 mod config;
 mod phases;
+mod planned;
 mod state;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use throng_plan::OptionErrors;
+use throng_plan::{OptionErrors, Plan};
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
 use throng_transport::tls::TlsConfigError;
-use throng_vu::{EngineError, Fault, LoadError};
+use throng_vu::{Description, EngineError, Fault, LoadError};
 
 pub use config::RunConfig;
 
@@ -96,5 +98,36 @@ impl RunHandle {
 /// # Errors
 /// When it could not begin: see [`RunError`]. A run that began has a result, however it ended.
 pub fn run(config: RunConfig, handle: &RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
-    phases::Conductor::new(config, handle.clone(), observer)?.run()
+    phases::run(config, handle.clone(), observer)
+}
+
+/// What a test consists of and would do.
+#[derive(Debug)]
+pub struct Inspection {
+    /// What the script says of itself.
+    pub description: Description,
+    /// Names of what the component imports.
+    pub imports: Vec<String>,
+    /// Names of what the component exports.
+    pub exports: Vec<String>,
+    /// The plan of the run, with the options of all layers.
+    pub plan: Plan,
+    /// The layer that each option comes from, by its key; see [`throng_plan::Resolved`].
+    pub origins: BTreeMap<String, String>,
+}
+
+/// Reads a test as [`run`] does, and runs nothing of it: the script only says what it consists of. It needs no shard,
+/// and so no io_uring.
+///
+/// # Errors
+/// Those of [`run`] that are found before anything runs.
+pub fn inspect(config: &RunConfig, observer: &mut dyn Observer) -> Result<Inspection, RunError> {
+    let planned = planned::Planned::new(config, observer)?;
+    Ok(Inspection {
+        imports: planned.script.imports(),
+        exports: planned.script.exports(),
+        description: planned.description,
+        plan: planned.plan,
+        origins: planned.origins,
+    })
 }

@@ -5,17 +5,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use throng_plan::{HostRules, Layer, Options, Plan, resolve};
-use throng_stats::{
-    Contains, Definition, Kind, MetricId, Registry, Report, Settings as SummarySettings, TagSet, Thresholds,
-};
+use serde_json::json;
+use throng_plan::{HostRules, Plan};
+use throng_stats::{MetricId, Registry, Report, Settings as SummarySettings, TagSet};
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
 use throng_transport::source::PortShare;
 use throng_transport::{Clock, ShardConfig, ShardThread};
-use throng_vu::{Description, Engine, EngineConfig, LogLevel, MetricKind, Script, Ticker};
+use throng_vu::{Description, LogLevel, Script};
 
 use super::config::RunConfig;
+use super::planned::Planned;
 use super::state::RunState;
 use super::{RunError, RunHandle, RunResult};
 use crate::command::{Command, Event, Preparation, Stumble};
@@ -38,12 +37,10 @@ struct ShardLink {
     waiting: Arc<AtomicUsize>,
 }
 
-pub(super) struct Conductor<'a> {
+struct Conductor<'a> {
     config: RunConfig,
     handle: RunHandle,
     observer: &'a mut dyn Observer,
-    engine: Engine,
-    _ticker: Ticker,
     script: Script<VuHost>,
     shards: Vec<ShardLink>,
     events: mpsc::Receiver<(usize, Event)>,
@@ -52,11 +49,19 @@ pub(super) struct Conductor<'a> {
     aborting: Option<Ending>,
 }
 
+/// Makes the plan, then starts shards for it and leads them through the run.
+pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
+    let planned = Planned::new(&config, observer)?;
+    Conductor::new(config, handle, observer, planned.script.clone())?.run(planned)
+}
+
 impl<'a> Conductor<'a> {
-    pub(super) fn new(config: RunConfig, handle: RunHandle, observer: &'a mut dyn Observer) -> Result<Self, RunError> {
-        let engine = Engine::new(EngineConfig { cache_dir: config.cache_dir.clone(), ..EngineConfig::default() })?;
-        let script = Script::compile(&engine, &config.component)?;
-        let ticker = engine.ticker().map_err(RunError::Thread)?;
+    fn new(
+        config: RunConfig,
+        handle: RunHandle,
+        observer: &'a mut dyn Observer,
+        script: Script<VuHost>,
+    ) -> Result<Self, RunError> {
         let (events_sender, events) = mpsc::channel();
         let cores = cores();
         let sockets_per_shard = sockets_per_shard();
@@ -81,8 +86,6 @@ impl<'a> Conductor<'a> {
             config,
             handle,
             observer,
-            engine,
-            _ticker: ticker,
             script,
             shards,
             events,
@@ -92,19 +95,10 @@ impl<'a> Conductor<'a> {
         })
     }
 
-    pub(super) fn run(mut self) -> Result<RunResult, RunError> {
-        let description = self.describe()?;
-        let (registry, metrics) = register_metrics(&description)?;
-        let resolved = resolve(&self.layers(&description)?)?;
-        for warning in resolved.warnings {
-            self.log(LogLevel::Warn, warning);
-        }
-        let mut options = resolved.options;
-        if self.config.no_thresholds {
-            options.thresholds = Thresholds::new();
-        }
-        let plan = Arc::new(Plan::new(options, &description.functions, &registry)?);
-        self.use_limits(plan.options())?;
+    fn run(mut self, planned: Planned) -> Result<RunResult, RunError> {
+        // The ticker is dropped at the end.
+        let Planned { _ticker, description, registry, metrics, plan, .. } = planned;
+        let plan = Arc::new(plan);
         self.warn_of_few_sockets(&plan);
         self.observer.planned(&plan);
 
@@ -118,47 +112,6 @@ impl<'a> Conductor<'a> {
 
     fn log(&mut self, level: LogLevel, message: String) {
         self.observer.log(LogRecord { level, message, source: String::new() });
-    }
-
-    fn describe(&mut self) -> Result<Description, RunError> {
-        let env = Arc::new(self.config.env.clone());
-        self.shards[0].sender.send(Command::Describe(self.script.clone(), env));
-        loop {
-            match self.events.recv().map_err(|_| RunError::ShardLost)?.1 {
-                Event::Described(result) => return result.map(|description| *description).map_err(RunError::Init),
-                event => self.minor(0, event)?,
-            }
-        }
-    }
-
-    fn layers(&self, description: &Description) -> Result<Vec<Layer>, RunError> {
-        let script = match description.options.as_str() {
-            "" => json!({}),
-            text => serde_json::from_str::<Value>(text).map_err(RunError::OptionsJson)?,
-        };
-        let mut layers = self.config.layers_below.clone();
-        layers.push(Layer { origin: "script".into(), value: script });
-        layers.extend(self.config.layers_above.iter().cloned());
-        Ok(layers)
-    }
-
-    /// Limits come with the options, and the options from a script that has to run for it: an engine with other limits
-    /// takes its place, and the compiled code from the cache.
-    fn use_limits(&mut self, options: &Options) -> Result<(), RunError> {
-        let usual = EngineConfig::default();
-        let limits = &options.throng;
-        if (limits.memory_limit_bytes as usize, limits.guest_time_limit)
-            != (usual.memory_limit_bytes, usual.guest_time_limit)
-        {
-            self.engine = Engine::new(EngineConfig {
-                cache_dir: self.config.cache_dir.clone(),
-                memory_limit_bytes: limits.memory_limit_bytes as usize,
-                guest_time_limit: limits.guest_time_limit,
-            })?;
-            self.script = Script::compile(&self.engine, &self.config.component)?;
-            self._ticker = self.engine.ticker().map_err(RunError::Thread)?;
-        }
-        Ok(())
     }
 
     fn warn_of_few_sockets(&mut self, plan: &Plan) {
@@ -373,7 +326,6 @@ impl<'a> Conductor<'a> {
                 self.marked_failed.get_or_insert(message);
             }
             Event::Window(_)
-            | Event::Described(_)
             | Event::Ready(_)
             | Event::SetupDone(_)
             | Event::Done
@@ -446,20 +398,4 @@ impl<'a> Conductor<'a> {
             }
         }
     }
-}
-
-fn register_metrics(description: &Description) -> Result<(Registry, Arc<[MetricId]>), RunError> {
-    let mut registry = Registry::new();
-    let mut ids = Vec::new();
-    for metric in &description.metrics {
-        let kind = match metric.kind {
-            MetricKind::Counter => Kind::Counter,
-            MetricKind::Gauge => Kind::Gauge,
-            MetricKind::Rate => Kind::Rate,
-            MetricKind::Trend => Kind::Trend,
-        };
-        let contains = if metric.is_time { Contains::Time } else { Contains::Default };
-        ids.push(registry.register(Definition::new(metric.name.clone(), kind, contains))?);
-    }
-    Ok((registry, ids.into()))
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -11,29 +10,18 @@ use throng_stats::{Mode, json, text};
 
 use super::options;
 use crate::args::{Global, RunArgs, SummaryMode};
-use crate::build;
 use crate::exit::{Exit, Failure};
 use crate::printing::{self, Printer};
 
-/// The bytes that every WebAssembly binary begins with.
-const WASM_MAGIC: &[u8] = b"\0asm";
-
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
-    let component = component(&args.script, global)?;
     let config = RunConfig {
-        component,
-        layers_below: options::config_layer(args)?.into_iter().collect(),
-        layers_above: vec![options::flags_layer(args)?],
-        env: options::environment(args)?,
-        cache_dir: build::components_directory(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        tls_key_log: std::env::var_os("SSLKEYLOGFILE").map(Into::into),
         detail: args.summary_mode == SummaryMode::Full,
-        no_thresholds: args.no_thresholds,
+        tls_key_log: args.tls_key_log.clone().or_else(options::key_log_file),
+        ..options::run_config(&args.script, &args.options, true, global)?
     };
     let handle = RunHandle::default();
     watch_signals(&handle)?;
-    let mut printer = Printer::new(global, &args.script);
+    let mut printer = Printer::new(global, &args.script.script);
     let mut result = throng_agent::run(config, &handle, &mut printer)?;
     printer.finish();
     let settings = &mut result.report.settings;
@@ -42,32 +30,6 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     settings.no_color = !printing::colours(global, settings.stdout_is_terminal);
     summarize(&result, args, global)?;
     Ok(verdict(&result, global))
-}
-
-/// Reads a component, or builds one from source first.
-fn component(script: &Path, global: &Global) -> Result<Vec<u8>, Failure> {
-    let is_source =
-        script.is_dir() || script.extension().is_some_and(|extension| extension == "rs" || extension == "toml");
-    if is_source {
-        let mut log = |line: &str| printing::note(line, global);
-        return Ok(build::compile(script, &mut log)?.bytes);
-    }
-    let bytes = read(script)?;
-    if !bytes.starts_with(WASM_MAGIC) {
-        let error = anyhow!(
-            "{} is neither a component nor a script's source: give a .wasm file made by `throng build`, a .rs file or \
-             a crate's directory",
-            script.display()
-        );
-        return Err(Failure::new(Exit::ScriptFailed, error));
-    }
-    Ok(bytes)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path)
-        .with_context(|| format!("the script {} can't be read", path.display()))
-        .map_err(|error| Failure::new(Exit::ScriptFailed, error))
 }
 
 /// The first signal ends the run in order, the second the process at once.

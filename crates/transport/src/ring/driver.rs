@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use io_uring::{IoUring, cqueue, opcode, squeue, types};
+use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
 use super::buffers::BufferPool;
 use super::sockets::{GENERATION_MASK, Phase, Received, Sending, Sockets};
@@ -451,6 +451,25 @@ impl Driver {
 /// Fails with the reason if this process can't have a ring such as the driver's.
 pub(crate) fn probe_ring() -> Result<(), RingError> {
     build_ring().map(drop)
+}
+
+/// Names of the operations that the driver uses and this kernel's io_uring doesn't have.
+pub(crate) fn missing_operations() -> Result<Vec<&'static str>, RingError> {
+    let ring = build_ring()?;
+    let mut probe = Probe::new();
+    let unsupported = |source| RingError::Unsupported { what: "a list of its operations", source };
+    ring.submitter().register_probe(&mut probe).map_err(unsupported)?;
+    let used = [
+        ("accept", opcode::Accept::CODE),
+        ("cancel", opcode::AsyncCancel::CODE),
+        ("close", opcode::Close::CODE),
+        ("connect", opcode::Connect::CODE),
+        ("read", opcode::Read::CODE),
+        ("receive", opcode::RecvMulti::CODE),
+        ("send", opcode::Send::CODE),
+        ("shutdown", opcode::Shutdown::CODE),
+    ];
+    Ok(used.into_iter().filter(|(_, code)| !probe.is_supported(*code)).map(|(name, _)| name).collect())
 }
 
 fn build_ring() -> Result<IoUring, RingError> {

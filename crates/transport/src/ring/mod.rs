@@ -12,4 +12,4 @@ pub use connection::{Chunk, Connection, SendBytes, SharedBytes};
 pub use dial::DialError;
 pub use driver::RingError;
 
-pub(crate) use driver::{Driver, probe_ring};
+pub(crate) use driver::{Driver, missing_operations, probe_ring};

@@ -1,11 +1,18 @@
-//! What this machine gives to a process.
+//! What this machine gives to a process: what a run takes of it, and the facts behind that for those who ask.
+
+mod facts;
+mod memory;
+mod trial;
 
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 
+pub use facts::{Conntrack, Facts, InterfaceAddress, Limit};
+pub use trial::{missing_operations, try_shards};
+
 /// Sockets of a shard at most, whatever the limit of open files.
-const SOCKETS_MAX: u64 = 65_536;
+pub const SOCKETS_MAX: u64 = 65_536;
 
 /// The cores this process may use, by number.
 #[must_use]

@@ -133,6 +133,7 @@ pub(crate) struct NewArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = crate::command::target::routes())]
 pub(crate) struct TargetArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]

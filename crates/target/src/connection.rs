@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_lite::future::poll_fn;
 use throng_transport::{Clock, Connection, Nanos, SendBytes};
 
+use crate::routes::Peer;
 use crate::server::{BLOCK_BYTES, Open};
 use crate::session::{FILLER, Next, Session};
 
@@ -18,8 +19,10 @@ const LINGER_BYTES_MAX: usize = 64 << 20;
 
 /// Serves a connection until either side ends it.
 pub(crate) async fn serve(connection: Connection, server: Open) {
+    let peer = Peer { address: connection.client().map(|client| client.ip()), is_secure: false };
+    let session = Session::new(peer);
     let mut conversation =
-        Conversation { connection, server, session: Session::default(), held: Vec::new(), unflushed: 0 };
+        Conversation { connection, server, session, held: Vec::new(), unflushed: 0, paced_from: Nanos::default() };
     // Once the connection is broken or the server stops there is nobody to tell: what there is to say was counted.
     let _ = conversation.run().await;
 }
@@ -34,6 +37,8 @@ struct Conversation {
     /// Received bytes that the session hasn't consumed; empty, and without memory, while the client is idle.
     held: Vec<u8>,
     unflushed: usize,
+    /// When the body began that is sent at a pace.
+    paced_from: Nanos,
 }
 
 impl Conversation {
@@ -50,6 +55,9 @@ impl Conversation {
                     Next::Wait(duration) => self.wait(Clock::now().after(duration)).await?,
                     Next::Silence(duration) => self.silence(duration).await?,
                     Next::Stream(bytes) => self.stream(bytes).await?,
+                    Next::Again => {}
+                    Next::Pace { since, first } => self.pace(since, first).await?,
+                    Next::Reset => return self.reset().await,
                     Next::Close => return self.close().await,
                 }
                 self.server.desk.date.refresh(self.connection.shard().turn_time());
@@ -136,6 +144,20 @@ impl Conversation {
         })
         .await?;
         connection.wake_at(None);
+        Ok(())
+    }
+
+    /// Waits until that long after the body began: waiting from piece to piece would add up what each wait is late.
+    async fn pace(&mut self, since: Duration, first: bool) -> Result<(), Ended> {
+        if first {
+            self.paced_from = Clock::now();
+        }
+        self.wait(self.paced_from.after(since)).await
+    }
+
+    async fn reset(&mut self) -> Result<(), Ended> {
+        self.flush().await?;
+        self.connection.reset();
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use throng_target::{Target, TargetConfig};
+use throng_target::{ROUTES, Target, TargetConfig};
 use throng_transport::machine;
 
 use crate::args::TargetArgs;
@@ -33,4 +33,19 @@ pub(crate) fn run(args: &TargetArgs) -> Result<Exit, Failure> {
     printing::line(&target.stats().to_string());
     target.stop().map_err(|error| Failure::new(Exit::Other, error))?;
     Ok(Exit::Success)
+}
+
+/// What the server answers, for `--help`.
+pub(crate) fn routes() -> String {
+    let mut text = "Paths and what they answer, to GET and HEAD where no method is named:\n".to_owned();
+    for (pattern, methods, about) in ROUTES {
+        let methods = match *methods {
+            "" => " (any method)".to_owned(),
+            "GET, HEAD" => String::new(),
+            methods => format!(" ({methods})"),
+        };
+        // Backticks are for documents.
+        text += &format!("  {pattern}{methods}\n          {}\n", about.replace('`', ""));
+    }
+    text
 }

@@ -14,6 +14,7 @@
 //! bytes and no buffer.
 
 mod answer;
+mod certificate;
 mod connection;
 mod counters;
 mod date;
@@ -29,5 +30,6 @@ mod silence;
 mod target;
 mod task;
 
+pub use certificate::{SelfSigned, SelfSignedError};
 pub use route::ROUTES;
 pub use target::{Target, TargetConfig, TargetError};

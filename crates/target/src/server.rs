@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_lite::future::poll_fn;
+use throng_transport::tls::TlsAcceptor;
 use throng_transport::{Clock, Connection, Listener, Nanos, Remote, Shard};
 
 use crate::connection;
@@ -34,6 +35,7 @@ pub(crate) struct Everyone {
     pub(crate) board: Arc<Board>,
     pub(crate) secret: Arc<Secret>,
     pub(crate) nonces: Arc<Nonces>,
+    pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) silence: Silence,
     /// Ways to all shards, once they have started.
     pub(crate) remotes: OnceLock<Vec<Remote>>,
@@ -42,11 +44,12 @@ pub(crate) struct Everyone {
 }
 
 impl Everyone {
-    pub(crate) fn new(shards: usize) -> Self {
+    pub(crate) fn new(shards: usize, tls: Option<TlsAcceptor>) -> Self {
         Self {
             board: Arc::new(Board::new(shards)),
             secret: Arc::new(Secret::random()),
             nonces: Arc::default(),
+            tls,
             silence: Silence::default(),
             remotes: OnceLock::new(),
             stop_at: AtomicU64::new(0),

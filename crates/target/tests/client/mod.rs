@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn start(shards: usize) -> Target {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    Target::start(TargetConfig { address, shards: vec![None; shards], sockets_per_shard: 500 }).unwrap()
+    Target::start(TargetConfig { address, shards: vec![None; shards], sockets_per_shard: 500, tls: None }).unwrap()
 }
 
 /// A client of one connection.

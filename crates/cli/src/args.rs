@@ -70,10 +70,26 @@ pub(crate) struct NewArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = crate::command::target::routes())]
 pub(crate) struct TargetArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    /// Speak TLS, with a certificate made for this run unless --tls-cert gives one
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Write the certificate that was made, in PEM, so that clients can trust it
+    #[arg(long, value_name = "FILE", requires = "tls", conflicts_with = "tls_cert")]
+    pub(crate) tls_cert_out: Option<PathBuf>,
+    /// The server's certificate with its chain, in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["tls", "tls_key"])]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Require clients to have a certificate by one of these authorities, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
 }
 
 #[cfg(test)]

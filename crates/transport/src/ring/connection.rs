@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::{Deref, Range};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -130,6 +131,18 @@ impl Connection {
     /// [`flush`](Self::flush) first.
     pub fn end_sending(&self) {
         self.shard.driver().end_sending(self.slot);
+    }
+
+    /// Ends the connection with a reset: what the peer hasn't acknowledged is lost, and it is told of an error.
+    /// [`flush`](Self::flush) first what it is to see before, and drop the connection after.
+    pub fn reset(&self) {
+        self.shard.driver().reset(self.slot);
+    }
+
+    /// Who connected, if this side accepted the connection.
+    #[must_use]
+    pub fn client(&self) -> Option<SocketAddr> {
+        self.shard.driver().sockets.get(self.slot).client
     }
 
     /// Waits for bytes: the oldest unread ones, in the buffer that they arrived in. None means that the peer has sent

@@ -5,9 +5,10 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
+use socket2::SockAddr;
 
 use super::buffers::BufferPool;
-use super::sockets::{GENERATION_MASK, Phase, Received, Sending, Sockets};
+use super::sockets::{ClientAddress, GENERATION_MASK, Phase, Received, Sending, Sockets};
 use crate::source::SourceTicket;
 use crate::time::{Clock, Nanos, TimerKey};
 
@@ -56,6 +57,7 @@ enum Operation {
     Wake = 7,
     Pause = 8,
     EndSending = 9,
+    Reset = 10,
 }
 
 impl Operation {
@@ -70,6 +72,7 @@ impl Operation {
             7 => Self::Wake,
             8 => Self::Pause,
             9 => Self::EndSending,
+            10 => Self::Reset,
             _ => return None,
         })
     }
@@ -141,7 +144,7 @@ impl Driver {
     fn push(&mut self, entry: &squeue::Entry) {
         self.queued = true;
         // SAFETY: every caller passes memory that outlives its operation: buffers are held in the slot or in the
-        // driver until the completion arrives, and the ring is torn down before them.
+        // driver until the completion arrives, or static, and the ring is torn down before them.
         while unsafe { self.ring.submission().push(entry) }.is_err() {
             // The queue is full: let the kernel take it. An error here shows again at the turn.
             let _ = self.ring.submit();
@@ -166,18 +169,18 @@ impl Driver {
         self.ring.submitter().register_files_update(slot, &[fd]).map(drop)
     }
 
-    pub(crate) fn connect(&mut self, slot: u32, peer: socket2::SockAddr) {
+    pub(crate) fn connect(&mut self, slot: u32, peer: SockAddr) {
         let peer = self.sockets.get(slot).peer.insert(Box::new(peer));
         let entry = opcode::Connect::new(types::Fixed(slot), peer.as_ptr().cast(), peer.len()).build();
         self.push_for(slot, Operation::Connect, entry);
     }
 
     pub(crate) fn accept(&mut self, slot: u32, listener: RawFd) {
-        self.sockets.get(slot).accepting = true;
         let Ok(target) = types::DestinationSlot::try_from_slot_target(slot) else {
             unreachable!("slots lie below the table's size");
         };
-        let (address, length) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let client = self.sockets.get(slot).accepting.insert(Box::new(ClientAddress::new()));
+        let (address, length) = (std::ptr::from_mut(&mut client.storage).cast(), &raw mut client.length);
         let entry = opcode::Accept::new(types::Fd(listener), address, length).file_index(Some(target)).build();
         self.push_for(slot, Operation::Accept, entry);
     }
@@ -216,6 +219,15 @@ impl Driver {
         self.push_for(slot, Operation::EndSending, entry);
     }
 
+    /// Breaks the connection off with a reset. A connect to no address is how TCP is told so; SO_LINGER would do it at
+    /// the close, but can't be set on a socket without a descriptor.
+    pub(crate) fn reset(&mut self, slot: u32) {
+        static NOBODY: libc::sockaddr = libc::sockaddr { sa_family: libc::AF_UNSPEC as u16, sa_data: [0; 14] };
+        let length = size_of::<libc::sockaddr>() as u32;
+        let entry = opcode::Connect::new(types::Fixed(slot), &raw const NOBODY, length).build();
+        self.push_for(slot, Operation::Reset, entry);
+    }
+
     /// Gives the socket up: every operation on it is cancelled, then it is closed; the slot is free after the last
     /// completion. Closing alone would leave an armed receive holding the socket open.
     pub(crate) fn close(&mut self, slot: u32) {
@@ -229,7 +241,7 @@ impl Driver {
             self.buffers.give(received.buffer);
         }
         let socket = self.sockets.get(slot);
-        if socket.accepting {
+        if socket.accepting.is_some() {
             // Should it succeed all the same, the socket is closed when it arrives.
             let name = Operation::Accept.name(slot, socket.generation);
             self.push_for(slot, Operation::Cancel, opcode::AsyncCancel::new(name).build());
@@ -331,7 +343,12 @@ impl Driver {
             Operation::Receive => self.received(slot, result, completion.flags(), finished),
             Operation::Send => self.sent(slot, result),
             Operation::Connect | Operation::Accept => self.opened(slot, result),
-            Operation::Cancel | Operation::Close | Operation::Wake | Operation::Pause | Operation::EndSending => {}
+            Operation::Cancel
+            | Operation::Close
+            | Operation::Wake
+            | Operation::Pause
+            | Operation::EndSending
+            | Operation::Reset => {}
         }
         let socket = self.sockets.get(slot);
         if socket.phase == Phase::Closing && socket.pending == 0 {
@@ -342,9 +359,9 @@ impl Driver {
     fn opened(&mut self, slot: u32, result: i32) {
         let socket = self.sockets.get(slot);
         socket.peer = None;
-        let accepted = std::mem::take(&mut socket.accepting) && result >= 0;
+        let client = socket.accepting.take().filter(|_| result >= 0);
         if socket.phase != Phase::Opening {
-            if accepted {
+            if client.is_some() {
                 self.push_for(slot, Operation::Close, opcode::Close::new(types::Fixed(slot)).build());
             }
             return;
@@ -353,6 +370,9 @@ impl Driver {
             socket.fail(-result);
         } else {
             socket.phase = Phase::Open;
+            // SAFETY: the accept has succeeded, so the kernel has written an address of its family and that length.
+            socket.client =
+                client.and_then(|client| unsafe { SockAddr::new(client.storage, client.length) }.as_socket());
             self.receive(slot);
         }
         self.wake(slot);

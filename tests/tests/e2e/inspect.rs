@@ -8,8 +8,28 @@ use throng_tests::{Throng, without_io_uring};
 
 use crate::SCRIPTS;
 
-const CERT: &str = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
-const KEY: &str = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+/// A certificate and its key, made for these tests and used nowhere else.
+const CERT: &str = "-----BEGIN CERTIFICATE-----
+MIIBgjCCASmgAwIBAgIUMSBCpoWXPEkbH2YxeWlQCALGxF0wCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLdGhyb25nLXRlc3QwIBcNMjYxMTI0MTIyODI2WhgPMjEyNjEw
+MzExMjI4MjZaMBYxFDASBgNVBAMMC3Rocm9uZy10ZXN0MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEA/qyvamNCc3z4p8+EYtuZHzmp+7+gq1g5nvw1FaHx+P0gm0C
+DInWhovmOOS2+kKG5HzcvuiaFg3qKABR+9sttaNTMFEwHQYDVR0OBBYEFMRBA/H0
+DjPJgiKE63QY/QezlSm+MB8GA1UdIwQYMBaAFMRBA/H0DjPJgiKE63QY/QezlSm+
+MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgaZGWihTcuTGAS3K/
+KugPCFb+Df9WvVemloVUJS5BVsYCIFgLd9zpsn78D0Dk6nQMU4mpPee2r12uTo2Z
+jBk5yv4/
+-----END CERTIFICATE-----
+";
+const KEY: &str = "-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyVjXwr9OfxlYDC3s
+0S4oBB9UsLUFY+w4K/klxSLpcEWhRANCAAQD+rK9qY0JzfPinz4Ri25kfOan7v6C
+rWDme/DUVofH4/SCbQIMidaGi+Y45Lb6QobkfNy+6JoWDeooAFH72y21
+-----END PRIVATE KEY-----
+";
+/// What must not be seen of the key.
+const SECRET: &str = "MIGHAgEAMBMG";
+const HOLLOW: &str = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
 
 /// `throng inspect` of a script of the tests.
 fn inspect(script: &str) -> Result<Throng> {
@@ -86,7 +106,7 @@ fn keys_and_passwords_are_not_shown() -> Result<()> {
     let auth = json!({ "tlsAuth": [{ "cert": CERT, "key": KEY, "password": "hunter2", "domains": ["a.example"] }] });
     for flags in [vec![], vec!["--human"]] {
         let finished = inspect("plain")?.options(&auth).args(flags).finish()?.expect_code(0)?;
-        assert!(!finished.stdout.contains("c2VjcmV0") && !finished.stdout.contains("hunter2"), "{}", finished.stdout);
+        assert!(!finished.stdout.contains(SECRET) && !finished.stdout.contains("hunter2"), "{}", finished.stdout);
     }
     let shown = &printed(inspect("plain")?.options(&auth))?["tlsAuth"][0];
     assert_eq!((&shown["cert"], &shown["key"]), (&json!(CERT), &json!("(not shown)")));
@@ -134,7 +154,12 @@ fn what_is_wrong_is_told_as_a_run_tells_it() -> Result<()> {
     let script = SCRIPTS.component("plain")?;
     let wrong = json!({ "vsu": 3, "thresholds": { "http_req_duratoin": ["p(95)<3"] }, "dns": { "ttl": "soon" } });
     let unknown = json!({ "scenarios": { "a": { "executor": "per-vu-iterations", "exec": "defalt" } } });
-    for (options, flags) in [(&wrong, vec![]), (&unknown, vec![]), (&json!({}), vec!["--tls-ca", "none.pem"])] {
+    // In the form of PEM, and no certificate inside.
+    let hollow = json!({ "throng": { "tlsCaCertificates": [HOLLOW] } });
+    let none = json!({});
+    for (options, flags) in
+        [(&wrong, vec![]), (&unknown, vec![]), (&hollow, vec![]), (&none, vec!["--tls-ca", "none.pem"])]
+    {
         let run = Throng::run(&script)?.options(options).args(&flags).finish()?.expect_code(104)?;
         let inspected = inspect("plain")?.options(options).args(&flags).finish()?.expect_code(104)?;
         assert_eq!(inspected.stderr, run.stderr);

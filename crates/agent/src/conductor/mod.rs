@@ -53,7 +53,7 @@ pub enum RunError {
     #[error(transparent)]
     Options(#[from] OptionErrors),
     /// What the options say about TLS can't be done.
-    #[error("the options of TLS are invalid: {0}")]
+    #[error("the options of TLS are invalid")]
     Tls(#[from] TlsConfigError),
     /// A metric of the script's is wrong.
     #[error(transparent)]

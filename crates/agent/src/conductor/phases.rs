@@ -10,6 +10,7 @@ use throng_plan::{HostRules, Plan};
 use throng_stats::{MetricId, Registry, Report, Settings as SummarySettings, TagSet};
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
 use throng_transport::source::PortShare;
+use throng_transport::tls::TlsClient;
 use throng_transport::{Clock, ShardConfig, ShardThread};
 use throng_vu::{Description, LogLevel, Script};
 
@@ -21,7 +22,7 @@ use crate::command::{Command, Event, Preparation, Stumble};
 use crate::health;
 use crate::host::VuHost;
 use crate::inbox::{Inbox, Sender};
-use crate::network::{name_options, tls_client};
+use crate::network::name_options;
 use crate::observer::{Ending, LogRecord, Observer};
 use crate::series::KeptTags;
 use crate::shard::{self, Reporting, Settings};
@@ -42,6 +43,7 @@ struct Conductor<'a> {
     handle: RunHandle,
     observer: &'a mut dyn Observer,
     script: Script<VuHost>,
+    tls: TlsClient,
     shards: Vec<ShardLink>,
     events: mpsc::Receiver<(usize, Event)>,
     sockets_per_shard: u32,
@@ -52,7 +54,7 @@ struct Conductor<'a> {
 /// Makes the plan, then starts shards for it and leads them through the run.
 pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
     let planned = Planned::new(&config, observer)?;
-    Conductor::new(config, handle, observer, planned.script.clone())?.run(planned)
+    Conductor::new(config, handle, observer, &planned)?.run(planned)
 }
 
 impl<'a> Conductor<'a> {
@@ -60,7 +62,7 @@ impl<'a> Conductor<'a> {
         config: RunConfig,
         handle: RunHandle,
         observer: &'a mut dyn Observer,
-        script: Script<VuHost>,
+        planned: &Planned,
     ) -> Result<Self, RunError> {
         let (events_sender, events) = mpsc::channel();
         let cores = cores();
@@ -86,7 +88,8 @@ impl<'a> Conductor<'a> {
             config,
             handle,
             observer,
-            script,
+            script: planned.script.clone(),
+            tls: planned.tls.clone(),
             shards,
             events,
             sockets_per_shard,
@@ -153,7 +156,7 @@ impl<'a> Conductor<'a> {
             http: options.http.clone(),
             names: name_options(options.dns, 0),
             rules: Arc::new(HostRules::new(&options.rules)),
-            tls: Some(tls_client(&options.tls, self.config.tls_key_log.clone())?),
+            tls: Some(self.tls.clone()),
             min_iteration_duration: options.min_iteration_duration,
             setup_timeout: options.setup_timeout,
             teardown_timeout: options.teardown_timeout,

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use throng_plan::{Layer, Options, Plan, resolve};
 use throng_stats::{Contains, Definition, Kind, MetricId, Registry, Thresholds};
+use throng_transport::tls::TlsClient;
 use throng_vu::{Description, Engine, EngineConfig, LogLevel, MetricKind, Script, Ticker};
 
 use super::RunError;
 use super::config::RunConfig;
 use crate::describer::{Describer, describe};
 use crate::host::VuHost;
+use crate::network::tls_client;
 use crate::observer::{LogRecord, Observer};
 
 /// A script that is compiled, has said what it consists of, and has a plan.
@@ -19,6 +21,7 @@ pub(super) struct Planned {
     pub(super) script: Script<VuHost>,
     /// Interrupts the script's calls as long as it lives.
     pub(super) _ticker: Ticker,
+    pub(super) tls: TlsClient,
     pub(super) description: Description,
     pub(super) registry: Registry,
     /// The script's metrics in its own order.
@@ -54,7 +57,8 @@ impl Planned {
             script = Script::compile(&engine, &config.component)?;
         }
         let plan = Plan::new(options, &description.functions, &registry)?;
-        Ok(Self { script, _ticker: ticker, description, registry, metrics, plan, origins: resolved.origins })
+        let tls = tls_client(&plan.options().tls, config.tls_key_log.clone())?;
+        Ok(Self { script, _ticker: ticker, tls, description, registry, metrics, plan, origins: resolved.origins })
     }
 }
 

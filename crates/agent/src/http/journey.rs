@@ -1,5 +1,6 @@
 //! One request of a script on its way.
 
+use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -60,28 +61,31 @@ impl Journey {
     }
 
     /// Carries it out.
-    pub(crate) async fn run(mut self) -> Received {
-        let encoded = match &self.request.encoded {
-            Ok(encoded) => encoded,
-            Err((code, message)) => {
-                let failed = Failed { code: *code, message: message.clone() };
-                return self.failed(failed, &Exchange::default(), 0);
+    #[expect(clippy::manual_async_fn, reason = "the future of an async fn holds its arguments twice")]
+    pub(crate) fn run(mut self) -> impl Future<Output = Received> {
+        async move {
+            let encoded = match &self.request.encoded {
+                Ok(encoded) => encoded,
+                Err((code, message)) => {
+                    let failed = Failed { code: *code, message: message.clone() };
+                    return self.failed(failed, &Exchange::default(), 0);
+                }
+            };
+            if let Some(pace) = &self.shard.pace {
+                pace.wait(&self.shard.shard).await;
             }
-        };
-        if let Some(pace) = &self.shard.pace {
-            pace.wait(&self.shard.shard).await;
-        }
-        let compression = &self.request.manner.compression;
-        if !compression.is_empty() {
-            let plain = self.payload.body.take();
-            self.payload.body = plain.map(|body| compressed(compression, body.contiguous().into_owned()).into());
-        }
-        self.payload.header_lines = self.cookie_line(encoded);
-        let exchanged = self.exchange(encoded, self.request.manner.timeout).await;
-        match exchanged.result {
-            // What nearly all responses are: nothing in them is to be acted upon.
-            Ok(buffer) if !buffer.notable().any() => self.arrived(buffer, &exchanged.numbers, 0),
-            _ => Box::pin(self.go_on(exchanged)).await,
+            let compression = &self.request.manner.compression;
+            if !compression.is_empty() {
+                let plain = self.payload.body.take();
+                self.payload.body = plain.map(|body| compressed(compression, body.contiguous().into_owned()).into());
+            }
+            self.payload.header_lines = self.cookie_line(encoded);
+            let exchanged = self.exchange(encoded, self.request.manner.timeout).await;
+            match exchanged.result {
+                // What nearly all responses are: nothing in them is to be acted upon.
+                Ok(buffer) if !buffer.notable().any() => self.arrived(buffer, &exchanged.numbers, 0),
+                _ => Box::pin(self.go_on(exchanged)).await,
+            }
         }
     }
 

@@ -122,8 +122,9 @@ async fn converse(
     exchange: &mut Exchange,
     traffic: &mut Traffic,
 ) -> Result<Box<ResponseBuffer>, ExchangeError> {
-    let Task { shard, request, payload, options, wanted } = *task;
-    let deadline = wanted.after(options.timeout);
+    // By reference: what is copied here would be held by the future twice.
+    let (shard, request) = (task.shard, task.request);
+    let deadline = task.wanted.after(task.options.timeout);
     let mut pooled = pool.borrow_mut().take(&request.origin, traffic);
     loop {
         exchange.reused = pooled.is_some();
@@ -132,15 +133,15 @@ async fn converse(
             None => {
                 let timings = &mut exchange.timings;
                 // Boxed since it is rare: the future of an exchange is to stay small.
-                Box::pin(open(shard, &request.origin, deadline, options.timeout, timings, traffic)).await?
+                Box::pin(open(shard, &request.origin, deadline, task.options.timeout, timings, traffic)).await?
             }
         };
         exchange.tls = stream.tls_info();
         let mut conversation = Conversation {
             shard,
             stream: &mut stream,
-            parser: ResponseParser::new(request.to_head, options.keep_body, options.limits),
-            wanted,
+            parser: ResponseParser::new(request.to_head, task.options.keep_body, task.options.limits),
+            wanted: task.wanted,
             deadline,
             first_at: None,
             leftover: false,
@@ -148,7 +149,7 @@ async fn converse(
             began: None,
             into: None,
         };
-        conversation.send(request.outgoing(payload), traffic)?;
+        conversation.send(request.outgoing(task.payload), traffic)?;
         let result = poll_fn(|context| conversation.poll(context, exchange, traffic)).await;
         if result.is_err() {
             conversation.time_until_failure(exchange);
@@ -168,7 +169,7 @@ async fn converse(
                 match failure {
                     // Once more, on a new connection.
                     Failure::Stale(_) if exchange.reused && request.idempotent => {}
-                    Failure::Timeout => return Err(ExchangeError::Timeout(options.timeout)),
+                    Failure::Timeout => return Err(ExchangeError::Timeout(task.options.timeout)),
                     Failure::Stale(error) | Failure::Final(error) => return Err(error),
                 }
             }

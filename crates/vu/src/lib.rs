@@ -43,7 +43,7 @@ pub use load::LoadError;
 pub use script::Script;
 pub use ticker::Ticker;
 pub use types::{
-    Coding, Credentials, Description, Failure, InstanceInfo, LogLevel, MetricDefinition, MetricKind, RequestSpec,
-    ScenarioInfo, Timings, VuInfo,
+    Coding, Credentials, Description, Failure, FileDeclaration, FileFormat, InstanceInfo, LogLevel, MetricDefinition,
+    MetricKind, RequestSpec, ScenarioInfo, Timings, VuInfo,
 };
 pub use vu::Vu;

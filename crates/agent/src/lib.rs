@@ -27,5 +27,5 @@ mod series;
 mod shard;
 mod stop;
 
-pub use conductor::{RunConfig, RunError, RunHandle, RunResult, run};
+pub use conductor::{Inspection, RunConfig, RunError, RunHandle, RunResult, inspect, run};
 pub use observer::{Ending, LogRecord, Observer, Progress, ScenarioProgress};

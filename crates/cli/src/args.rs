@@ -32,6 +32,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run a test on this machine
     Run(Box<RunArgs>),
+    /// Pack a test into one file: script, options, variables and data files
+    Archive(Box<ArchiveArgs>),
     /// Compile a script to a component
     Build(BuildArgs),
     /// Make a new script
@@ -42,9 +44,31 @@ pub(crate) enum Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunArgs {
-    /// A component (.wasm), or a script's source to build first: a .rs file or a crate's directory
+    /// A component (.wasm), an archive (.tar), or a script's source to build first: a .rs file or a crate's directory
     pub(crate) script: PathBuf,
+    #[command(flatten)]
+    pub(crate) options: OptionFlags,
 
+    /// Give the script a variable; may be repeated
+    #[arg(short, long = "env", value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// Whether the script sees the system's environment; -e goes before it
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub(crate) include_system_env_vars: bool,
+    /// Write the end-of-test summary as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary_export: Option<PathBuf>,
+    /// What the end-of-test summary shows
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = SummaryMode::Compact)]
+    pub(crate) summary_mode: SummaryMode,
+    /// Judge no thresholds
+    #[arg(long)]
+    pub(crate) no_thresholds: bool,
+}
+
+/// What becomes options.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OptionFlags {
     /// Number of virtual users
     #[arg(short = 'u', long, value_name = "N")]
     pub(crate) vus: Option<u64>,
@@ -54,22 +78,10 @@ pub(crate) struct RunArgs {
     /// How long to run, for example 30s or 1h30m
     #[arg(short, long, value_name = "TIME")]
     pub(crate) duration: Option<String>,
-    /// Give the script a variable; may be repeated
-    #[arg(short, long = "env", value_name = "NAME=VALUE")]
-    pub(crate) env: Vec<String>,
-    /// Whether the script sees the system's environment; -e goes before it
-    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
-    pub(crate) include_system_env_vars: bool,
     /// JSON file with options; below those of the script
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Write the end-of-test summary as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) summary_export: Option<PathBuf>,
-    /// What the end-of-test summary shows
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = SummaryMode::Compact)]
-    pub(crate) summary_mode: SummaryMode,
     /// Statistics shown for trends, for example "avg,p(99)"
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) summary_trend_stats: Option<Vec<String>>,
@@ -77,9 +89,6 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "s|ms|us")]
     pub(crate) summary_time_unit: Option<String>,
 
-    /// Judge no thresholds
-    #[arg(long)]
-    pub(crate) no_thresholds: bool,
     /// Leave out setup
     #[arg(long)]
     pub(crate) no_setup: bool,
@@ -105,6 +114,23 @@ pub(crate) struct RunArgs {
     /// Least time of an iteration; what is left of it is slept
     #[arg(long, value_name = "TIME")]
     pub(crate) min_iteration_duration: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ArchiveArgs {
+    /// What to pack, as for `run`
+    pub(crate) script: PathBuf,
+    /// Where to write the archive
+    #[arg(short = 'O', long, value_name = "FILE", default_value = "archive.tar")]
+    pub(crate) archive_out: PathBuf,
+    /// Give the script a variable, and keep it in the archive; may be repeated
+    #[arg(short, long = "env", value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// Keep no variables in the archive
+    #[arg(long)]
+    pub(crate) exclude_env_vars: bool,
+    #[command(flatten)]
+    pub(crate) options: OptionFlags,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

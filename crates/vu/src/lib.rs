@@ -39,7 +39,7 @@ pub use arena::ArenaUsage;
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use fault::{Fault, FaultKind};
 pub use host::Host;
-pub use load::LoadError;
+pub use load::{CONTRACT_VERSION, LoadError};
 pub use script::Script;
 pub use ticker::Ticker;
 pub use types::{

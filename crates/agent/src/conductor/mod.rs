@@ -7,6 +7,8 @@ mod state;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::{Map, Value};
+use throng_archive::{FileErrors, TestFiles};
 use throng_plan::OptionErrors;
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
@@ -30,6 +32,15 @@ pub struct RunResult {
     pub report: Report,
     /// What the script made of the summary, by destination.
     pub summarized: Option<Vec<(String, String)>>,
+}
+
+/// What a test consists of.
+#[derive(Debug)]
+pub struct Inspection {
+    /// Options of all layers as one, in k6's shape.
+    pub options: Map<String, Value>,
+    /// The script's data files.
+    pub files: Arc<TestFiles>,
 }
 
 /// Why a run could not begin, or could not go on.
@@ -56,6 +67,9 @@ pub enum RunError {
     /// A metric of the script's is wrong.
     #[error(transparent)]
     Metric(#[from] throng_stats::MetricError),
+    /// The script's data files are wrong.
+    #[error(transparent)]
+    Files(#[from] FileErrors),
     /// No shard.
     #[error(transparent)]
     Shard(#[from] ShardError),
@@ -96,5 +110,14 @@ impl RunHandle {
 /// # Errors
 /// When it could not begin: see [`RunError`]. A run that began has a result, however it ended.
 pub fn run(config: RunConfig, handle: &RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
-    phases::Conductor::new(config, handle.clone(), observer)?.run()
+    phases::Conductor::new(config, handle.clone(), observer, usize::MAX)?.run()
+}
+
+/// Reads a test and finds out whether it could run, without running it: its script is asked what it consists of, its
+/// options and data files are checked. Takes one shard.
+///
+/// # Errors
+/// Why it could not begin.
+pub fn inspect(config: RunConfig, observer: &mut dyn Observer) -> Result<Inspection, RunError> {
+    phases::Conductor::new(config, RunHandle::default(), observer, 1)?.inspect()
 }

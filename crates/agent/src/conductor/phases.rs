@@ -1,19 +1,22 @@
 //! The phases of a run in their order.
 
+mod reading;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use throng_plan::{HostRules, Layer, Options, Plan, resolve};
-use throng_stats::{
-    Contains, Definition, Kind, MetricId, Registry, Report, Settings as SummarySettings, TagSet, Thresholds,
-};
+use serde_json::json;
+use throng_archive::TestFiles;
+use throng_plan::{HostRules, Options, Plan};
+use throng_stats::{MetricId, Registry, Report, Settings as SummarySettings, TagSet};
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
 use throng_transport::source::PortShare;
 use throng_transport::{Clock, ShardConfig, ShardThread};
-use throng_vu::{Description, Engine, EngineConfig, LogLevel, MetricKind, Script, Ticker};
+use throng_vu::{Description, Engine, EngineConfig, LogLevel, Script, Ticker};
+
+use reading::Test;
 
 use super::config::RunConfig;
 use super::state::RunState;
@@ -38,6 +41,14 @@ struct ShardLink {
     waiting: Arc<AtomicUsize>,
 }
 
+/// What shards are given beside the plan.
+struct Prepared<'a> {
+    registry: &'a Arc<Registry>,
+    metrics: &'a Arc<[MetricId]>,
+    files: &'a Arc<TestFiles>,
+    taken: &'a Arc<[AtomicU64]>,
+}
+
 pub(super) struct Conductor<'a> {
     config: RunConfig,
     handle: RunHandle,
@@ -53,12 +64,19 @@ pub(super) struct Conductor<'a> {
 }
 
 impl<'a> Conductor<'a> {
-    pub(super) fn new(config: RunConfig, handle: RunHandle, observer: &'a mut dyn Observer) -> Result<Self, RunError> {
+    /// Compiles the script and starts the shards, `shards_max` at most.
+    pub(super) fn new(
+        config: RunConfig,
+        handle: RunHandle,
+        observer: &'a mut dyn Observer,
+        shards_max: usize,
+    ) -> Result<Self, RunError> {
         let engine = Engine::new(EngineConfig { cache_dir: config.cache_dir.clone(), ..EngineConfig::default() })?;
         let script = Script::compile(&engine, &config.component)?;
         let ticker = engine.ticker().map_err(RunError::Thread)?;
         let (events_sender, events) = mpsc::channel();
-        let cores = cores();
+        let mut cores = cores();
+        cores.truncate(shards_max);
         let sockets_per_shard = sockets_per_shard();
         let count = cores.len() as u16;
         let first_port = first_port();
@@ -93,53 +111,21 @@ impl<'a> Conductor<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<RunResult, RunError> {
-        let description = self.describe()?;
-        let (registry, metrics) = register_metrics(&description)?;
-        let resolved = resolve(&self.layers(&description)?)?;
-        for warning in resolved.warnings {
-            self.log(LogLevel::Warn, warning);
-        }
-        let mut options = resolved.options;
-        if self.config.no_thresholds {
-            options.thresholds = Thresholds::new();
-        }
-        let plan = Arc::new(Plan::new(options, &description.functions, &registry)?);
+        let Test { description, registry, metrics, plan, files, .. } = self.read_test()?;
         self.use_limits(plan.options())?;
         self.warn_of_few_sockets(&plan);
         self.observer.planned(&plan);
 
-        let registry = Arc::new(registry);
         let taken: Arc<[AtomicU64]> = plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect();
         let mut state = RunState::new(&registry, &plan, self.shards.len(), self.config.detail);
-        self.prepare(&plan, &registry, &metrics, &taken, &mut state)?;
+        let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken };
+        self.prepare(&plan, &prepared, &mut state)?;
         let (ending, setup_data) = self.execute(&description, &plan, &taken, &mut state)?;
         self.conclude(&description, &plan, ending, setup_data, state)
     }
 
     fn log(&mut self, level: LogLevel, message: String) {
         self.observer.log(LogRecord { level, message, source: String::new() });
-    }
-
-    fn describe(&mut self) -> Result<Description, RunError> {
-        let env = Arc::new(self.config.env.clone());
-        self.shards[0].sender.send(Command::Describe(self.script.clone(), env));
-        loop {
-            match self.events.recv().map_err(|_| RunError::ShardLost)?.1 {
-                Event::Described(result) => return result.map(|description| *description).map_err(RunError::Init),
-                event => self.minor(0, event)?,
-            }
-        }
-    }
-
-    fn layers(&self, description: &Description) -> Result<Vec<Layer>, RunError> {
-        let script = match description.options.as_str() {
-            "" => json!({}),
-            text => serde_json::from_str::<Value>(text).map_err(RunError::OptionsJson)?,
-        };
-        let mut layers = self.config.layers_below.clone();
-        layers.push(Layer { origin: "script".into(), value: script });
-        layers.extend(self.config.layers_above.iter().cloned());
-        Ok(layers)
     }
 
     /// Limits come with the options, and the options from a script that has to run for it: an engine with other limits
@@ -177,22 +163,16 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    fn prepare(
-        &mut self,
-        plan: &Arc<Plan>,
-        registry: &Arc<Registry>,
-        metrics: &Arc<[MetricId]>,
-        taken: &Arc<[AtomicU64]>,
-        state: &mut RunState,
-    ) -> Result<(), RunError> {
+    fn prepare(&mut self, plan: &Arc<Plan>, prepared: &Prepared<'_>, state: &mut RunState) -> Result<(), RunError> {
         let options = plan.options();
         let env = Arc::new(self.config.env.clone());
         let pairs = options.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let settings = Settings {
             shard: 0,
             shards: self.shards.len() as u64,
-            registry: Arc::clone(registry),
-            metrics: Arc::clone(metrics),
+            registry: Arc::clone(prepared.registry),
+            metrics: Arc::clone(prepared.metrics),
+            files: Arc::clone(prepared.files),
             env,
             tags: TagSet::from_pairs(pairs),
             kept_tags: KeptTags::new(&options.thresholds.selectors(), self.config.detail, options.system_tags),
@@ -212,7 +192,7 @@ impl<'a> Conductor<'a> {
                 script: self.script.clone(),
                 plan: Arc::clone(plan),
                 settings,
-                taken: Arc::clone(taken),
+                taken: Arc::clone(prepared.taken),
             })));
         }
         let mut ready = 0;
@@ -413,13 +393,20 @@ impl<'a> Conductor<'a> {
         };
         let report = Report::new(&state.totals, &state.outcomes, settings);
         let summarized = self.summarize(description, plan, &mut state, &report)?;
+        let marked_failed = self.marked_failed.take();
+        self.finish()?;
+        Ok(RunResult { ending, marked_failed, outcomes: state.outcomes, report, summarized })
+    }
+
+    /// Ends the shards.
+    fn finish(self) -> Result<(), RunError> {
         for shard in &self.shards {
             shard.sender.send(Command::Finish);
         }
         for shard in self.shards {
             shard.thread.join()?;
         }
-        Ok(RunResult { ending, marked_failed: self.marked_failed, outcomes: state.outcomes, report, summarized })
+        Ok(())
     }
 
     fn summarize(
@@ -446,20 +433,4 @@ impl<'a> Conductor<'a> {
             }
         }
     }
-}
-
-fn register_metrics(description: &Description) -> Result<(Registry, Arc<[MetricId]>), RunError> {
-    let mut registry = Registry::new();
-    let mut ids = Vec::new();
-    for metric in &description.metrics {
-        let kind = match metric.kind {
-            MetricKind::Counter => Kind::Counter,
-            MetricKind::Gauge => Kind::Gauge,
-            MetricKind::Rate => Kind::Rate,
-            MetricKind::Trend => Kind::Trend,
-        };
-        let contains = if metric.is_time { Contains::Time } else { Contains::Default };
-        ids.push(registry.register(Definition::new(metric.name.clone(), kind, contains))?);
-    }
-    Ok((registry, ids.into()))
 }

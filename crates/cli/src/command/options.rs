@@ -7,11 +7,11 @@ use anyhow::{Context, anyhow};
 use serde_json::{Map, Value, json};
 use throng_plan::Layer;
 
-use crate::args::RunArgs;
+use crate::args::{OptionFlags, RunArgs};
 use crate::exit::{Exit, Failure};
 
 /// The configuration file's layer: the one that was named, or the user's own if there is one.
-pub(crate) fn config_layer(args: &RunArgs) -> Result<Option<Layer>, Failure> {
+pub(crate) fn config_layer(args: &OptionFlags) -> Result<Option<Layer>, Failure> {
     let invalid = |error: anyhow::Error| Failure::new(Exit::InvalidConfig, error);
     let (path, named) = match &args.config {
         Some(path) => (path.clone(), true),
@@ -41,7 +41,7 @@ fn default_config() -> Option<PathBuf> {
 }
 
 /// The command line's layer.
-pub(crate) fn flags_layer(args: &RunArgs) -> Result<Layer, Failure> {
+pub(crate) fn flags_layer(args: &OptionFlags) -> Result<Layer, Failure> {
     let mut options = Map::new();
     let mut set = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -70,17 +70,25 @@ pub(crate) fn flags_layer(args: &RunArgs) -> Result<Layer, Failure> {
     Ok(Layer { origin: "command line".into(), value: Value::Object(options) })
 }
 
-/// The script's variables.
-pub(crate) fn environment(args: &RunArgs) -> Result<BTreeMap<String, String>, Failure> {
+/// The script's variables: `-e` goes before those of an archive, and these before the system's.
+pub(crate) fn environment(
+    args: &RunArgs,
+    archived: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Failure> {
     let mut variables = BTreeMap::new();
     if args.include_system_env_vars {
         let system = std::env::vars_os();
         variables
             .extend(system.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))));
     }
-    let given = pairs(&args.env, "-e", is_variable_name, "a letter or _, then letters, digits or _")?;
-    variables.extend(given);
+    variables.extend(archived);
+    variables.extend(given_variables(&args.env)?);
     Ok(variables)
+}
+
+/// Those of `-e`.
+pub(crate) fn given_variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    pairs(given, "-e", is_variable_name, "a letter or _, then letters, digits or _")
 }
 
 fn is_variable_name(name: &str) -> bool {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -13,18 +12,18 @@ use super::options;
 use crate::args::{Global, RunArgs, SummaryMode};
 use crate::build;
 use crate::exit::{Exit, Failure};
+use crate::load;
 use crate::printing::{self, Printer};
 
-/// The bytes that every WebAssembly binary begins with.
-const WASM_MAGIC: &[u8] = b"\0asm";
-
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
-    let component = component(&args.script, global)?;
+    let test = load::load(&args.script, global)?;
     let config = RunConfig {
-        component,
-        layers_below: options::config_layer(args)?.into_iter().collect(),
-        layers_above: vec![options::flags_layer(args)?],
-        env: options::environment(args)?,
+        component: test.component,
+        files: test.files,
+        options: test.options,
+        layers_below: options::config_layer(&args.options)?.into_iter().collect(),
+        layers_above: vec![options::flags_layer(&args.options)?],
+        env: options::environment(args, test.env)?,
         cache_dir: build::components_directory(),
         version: env!("CARGO_PKG_VERSION").into(),
         tls_key_log: std::env::var_os("SSLKEYLOGFILE").map(Into::into),
@@ -42,32 +41,6 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     settings.no_color = !printing::colours(global, settings.stdout_is_terminal);
     summarize(&result, args, global)?;
     Ok(verdict(&result, global))
-}
-
-/// Reads a component, or builds one from source first.
-fn component(script: &Path, global: &Global) -> Result<Vec<u8>, Failure> {
-    let is_source =
-        script.is_dir() || script.extension().is_some_and(|extension| extension == "rs" || extension == "toml");
-    if is_source {
-        let mut log = |line: &str| printing::note(line, global);
-        return Ok(build::compile(script, &mut log)?.bytes);
-    }
-    let bytes = read(script)?;
-    if !bytes.starts_with(WASM_MAGIC) {
-        let error = anyhow!(
-            "{} is neither a component nor a script's source: give a .wasm file made by `throng build`, a .rs file or \
-             a crate's directory",
-            script.display()
-        );
-        return Err(Failure::new(Exit::ScriptFailed, error));
-    }
-    Ok(bytes)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path)
-        .with_context(|| format!("the script {} can't be read", path.display()))
-        .map_err(|error| Failure::new(Exit::ScriptFailed, error))
 }
 
 /// The first signal ends the run in order, the second the process at once.

@@ -15,8 +15,8 @@ pub fn merge(layers: &[Layer]) -> Map<String, Value> {
     let mut merged = Map::new();
     for layer in layers {
         let Some(upper) = layer.value.as_object() else { continue };
-        let given = |key: &&str| upper.get(*key).is_some_and(|value| !value.is_null());
-        if LOAD.iter().any(|key| given(&key)) {
+        let given = |key: &str| upper.get(key).is_some_and(|value| !value.is_null());
+        if LOAD.iter().any(|key| given(key)) {
             merged.retain(|key, _| !LOAD.contains(&key.as_str()));
         }
         for (key, value) in upper.iter().filter(|(_, value)| !value.is_null()) {

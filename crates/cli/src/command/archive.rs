@@ -34,6 +34,7 @@ pub(crate) fn run(args: &ArchiveArgs, global: &Global) -> Result<Exit, Failure> 
         version: VERSION.into(),
         detail: false,
         no_thresholds: false,
+        tls_key_log: None,
     };
     let inspection = throng_agent::inspect(config, &mut Printer::new(global, &args.script))?;
     if args.exclude_env_vars {

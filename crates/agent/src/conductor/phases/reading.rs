@@ -11,6 +11,7 @@ use throng_vu::{Description, FileFormat, LogLevel, MetricKind};
 use super::Conductor;
 use crate::command::{Command, Event};
 use crate::conductor::{Inspection, RunError};
+use crate::network::tls_client;
 
 /// A test, read and found to be valid.
 pub(super) struct Test {
@@ -27,7 +28,9 @@ pub(super) struct Test {
 impl Conductor<'_> {
     /// What the test consists of, and nothing run of it.
     pub(in crate::conductor) fn inspect(mut self) -> Result<Inspection, RunError> {
-        let Test { options, files, .. } = self.read_test()?;
+        let Test { options, files, plan, .. } = self.read_test()?;
+        // Certificates and keys are read where connections are to be made; here to find mistakes in them.
+        tls_client(&plan.options().tls, None)?;
         self.finish()?;
         Ok(Inspection { options, files })
     }

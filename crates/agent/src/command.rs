@@ -7,17 +7,15 @@ use std::time::Duration;
 use throng_plan::Plan;
 use throng_stats::Window;
 use throng_transport::Nanos;
-use throng_vu::{Description, Fault, Script};
+use throng_vu::{Fault, Script};
 
 use crate::health::ShardUsage;
-use crate::host::{Environment, VuHost};
+use crate::host::VuHost;
 use crate::observer::LogRecord;
 use crate::shard::Settings;
 
 /// From the conductor to one shard.
 pub(crate) enum Command {
-    /// Say what the script consists of.
-    Describe(Script<VuHost>, Arc<Environment>),
     /// Make the VUs.
     Prepare(Box<Preparation>),
     /// Run the script's setup here.
@@ -45,7 +43,6 @@ pub(crate) struct Preparation {
 
 /// From a shard to the conductor.
 pub(crate) enum Event {
-    Described(Result<Box<Description>, Fault>),
     /// The shard's VUs are made, and what that took; or not.
     Ready(Result<(u64, ShardUsage), String>),
     SetupDone(Result<Option<String>, Stumble>),

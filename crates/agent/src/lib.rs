@@ -8,13 +8,14 @@
 //! [`VuHost`](host::VuHost) of each VU turns the script's calls into requests of `transport` and into samples in the
 //! shard's recorder. Shards and the conductor talk by messages, a few a second.
 //!
-//! An [`Observer`] sees progress and messages; a [`RunHandle`] ends the run early. What the run came to is a
+//! [`inspect`] goes that path as far as the plan, and runs nothing. An [`Observer`] sees progress and messages; a [`RunHandle`] ends the run early. What the run came to is a
 //! [`RunResult`]; printing and exit codes are the command line's.
 //!
 //! Not here: building scripts, printing, anything of a cluster.
 
 mod command;
 mod conductor;
+mod describer;
 mod health;
 mod host;
 mod http;

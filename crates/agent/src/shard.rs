@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_lite::future::or;
 use throng_archive::TestFiles;
-use throng_plan::{HostRules, HttpOptions, Plan, PlannedScenario, Shard as ShardPlace, SystemTags};
+use throng_plan::{HostRules, HttpOptions, Plan, PlannedScenario, Shard as ShardPlace};
 use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
 use throng_transport::tls::TlsClient;
 use throng_transport::{Clock, NameOptions, Names as HostNames, Nanos, Shard};
@@ -291,10 +291,6 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
     let mut prepared: Option<(Rc<ShardContext>, Arc<Plan>)> = None;
     loop {
         match (inbox.receive().await, &prepared) {
-            (Command::Describe(script, env), _) => {
-                let description = describe(&shard, index, script, &reporting, env).await;
-                let _ = reporting.events.send((index, Event::Described(description.map(Box::new))));
-            }
             (Command::Prepare(preparation), _) => {
                 let Preparation { script, plan, settings, taken } = *preparation;
                 let context = ShardContext::new(&shard, script, settings, reporting.clone());
@@ -352,19 +348,6 @@ impl Drop for Presence {
             let _ = self.reporting.events.send((self.index, Event::Gone));
         }
     }
-}
-
-async fn describe(
-    shard: &Shard,
-    index: usize,
-    script: Script<VuHost>,
-    reporting: &Reporting,
-    env: Arc<Environment>,
-) -> Result<throng_vu::Description, Fault> {
-    let settings = Settings::for_describing(index as u64, env);
-    let context = ShardContext::new(shard, script.clone(), settings, reporting.clone());
-    let mut vu = Vu::new(&script, VuHost::new(&context, Identity::default())).await?;
-    vu.describe().await
 }
 
 async fn make_vus(context: &Rc<ShardContext>, plan: &Plan) -> Result<u64, String> {
@@ -471,28 +454,5 @@ async fn summarize(context: &Rc<ShardContext>, data: String) -> Result<Option<Ve
 impl Settings {
     fn place(&self) -> ShardPlace {
         ShardPlace::new(self.shard as u32, self.shards as u32)
-    }
-
-    /// What describing a script needs: nothing but a place to stand.
-    fn for_describing(shard: u64, env: Arc<Environment>) -> Self {
-        Self {
-            shard,
-            shards: shard + 1,
-            registry: Arc::new(Registry::new()),
-            metrics: Arc::from(Vec::new()),
-            files: Arc::default(),
-            env,
-            tags: TagSet::empty(),
-            kept_tags: KeptTags::new(&[], false, SystemTags::NONE),
-            user_agent: String::new(),
-            http: HttpOptions::default(),
-            names: NameOptions::default(),
-            rules: Arc::default(),
-            tls: None,
-            min_iteration_duration: Duration::ZERO,
-            setup_timeout: Duration::ZERO,
-            teardown_timeout: Duration::ZERO,
-            seed: 0,
-        }
     }
 }

@@ -33,5 +33,5 @@ pub use error::{FileError, FileErrors, FileFault};
 pub use metadata::{FORMAT, METADATA_BYTES_MAX, Metadata, MetadataError, PackedFile, PackedScript};
 pub use source::FileSource;
 pub use table::TableError;
-pub use test_files::{Declaration, FILES_BYTES_MAX, FILES_MAX, FileFormat, READ_BYTES_MAX, TestFiles};
+pub use test_files::{Declaration, FILES_BYTES_MAX, FILES_MAX, FileFormat, FileSummary, READ_BYTES_MAX, TestFiles};
 pub use ustar::TarError;

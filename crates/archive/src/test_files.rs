@@ -1,8 +1,11 @@
 use std::collections::HashMap;
+use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
+use serde::Serialize;
 
+use crate::digest::Digest;
 use crate::error::{FileError, FileErrors, FileFault};
 use crate::source::{FileSource, ReadFailure};
 use crate::table::Table;
@@ -15,7 +18,8 @@ pub const FILES_MAX: usize = 256;
 pub const READ_BYTES_MAX: u32 = 16 << 20;
 
 /// What a file holds, as the script says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FileFormat {
     /// Bytes.
     Raw,
@@ -25,6 +29,16 @@ pub enum FileFormat {
     Json,
 }
 
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Raw => "raw",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        })
+    }
+}
+
 /// A file that a script reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declaration {
@@ -32,6 +46,21 @@ pub struct Declaration {
     pub path: String,
     /// What it holds.
     pub format: FileFormat,
+}
+
+/// What is to be said of a data file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileSummary {
+    /// The path that the script declares.
+    pub path: String,
+    /// What it holds.
+    pub format: FileFormat,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// How many rows, unless it is raw.
+    pub rows: Option<u64>,
+    /// The digest of its bytes.
+    pub sha256: Digest,
 }
 
 /// The data files of a test, in the order in which its script declares them.
@@ -80,6 +109,23 @@ impl TestFiles {
         files.sort_by(|a, b| a.0.cmp(&b.0));
         files.dedup_by(|a, b| a.0 == b.0);
         files
+    }
+
+    /// All files, in the script's order. Takes the digest of each.
+    #[must_use]
+    pub fn summaries(&self) -> Vec<FileSummary> {
+        let files = self.0.iter().map(|file| FileSummary {
+            path: file.path.clone(),
+            format: match file.table {
+                Table::None => FileFormat::Raw,
+                Table::Csv { .. } => FileFormat::Csv,
+                Table::Json { .. } => FileFormat::Json,
+            },
+            bytes: file.bytes.len() as u64,
+            rows: file.starts().ok().map(|starts| starts.len() as u64),
+            sha256: Digest::of(&file.bytes),
+        });
+        files.collect()
     }
 
     /// How many bytes a file has.
@@ -141,12 +187,8 @@ impl TestFiles {
     }
 
     fn file(&self, file: u32) -> Result<&TestFile, String> {
-        self.0.get(file as usize).ok_or_else(|| match self.0.len() {
-            0 => {
-                "there are no data files here: options can't depend on them, and any other script declares them".into()
-            }
-            count => format!("there is no data file {file}: the script declares {count}"),
-        })
+        let there = self.0.get(file as usize);
+        there.ok_or_else(|| format!("there is no data file {file}: the script declares {}", self.0.len()))
     }
 }
 

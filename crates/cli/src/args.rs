@@ -1,9 +1,23 @@
 //! What can be typed. Names are k6's where k6 has the thing.
 
+mod archive;
+mod doctor;
+mod inspect;
+mod options;
+mod run;
+mod script;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+pub(crate) use archive::ArchiveArgs;
+pub(crate) use doctor::DoctorArgs;
+pub(crate) use inspect::InspectArgs;
+pub(crate) use options::OptionArgs;
+pub(crate) use run::{RunArgs, SummaryMode};
+pub(crate) use script::ScriptArgs;
 
 /// A load tester: scripts compiled to WebAssembly, run by thread-per-core io_uring agents.
 #[derive(Debug, Parser)]
@@ -32,115 +46,15 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run a test on this machine
     Run(Box<RunArgs>),
-    /// Pack a test into one file: script, options, variables and data files
+    Inspect(Box<InspectArgs>),
     Archive(Box<ArchiveArgs>),
     /// Compile a script to a component
     Build(BuildArgs),
     /// Make a new script
     New(NewArgs),
+    Doctor(DoctorArgs),
     /// Serve HTTP for trying and testing
     Target(TargetArgs),
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct RunArgs {
-    /// A component (.wasm), an archive (.tar), or a script's source to build first: a .rs file or a crate's directory
-    pub(crate) script: PathBuf,
-    #[command(flatten)]
-    pub(crate) options: OptionFlags,
-
-    /// Give the script a variable; may be repeated
-    #[arg(short, long = "env", value_name = "NAME=VALUE")]
-    pub(crate) env: Vec<String>,
-    /// Whether the script sees the system's environment; -e goes before it
-    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
-    pub(crate) include_system_env_vars: bool,
-    /// Write the end-of-test summary as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) summary_export: Option<PathBuf>,
-    /// What the end-of-test summary shows
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = SummaryMode::Compact)]
-    pub(crate) summary_mode: SummaryMode,
-    /// Judge no thresholds
-    #[arg(long)]
-    pub(crate) no_thresholds: bool,
-}
-
-/// What becomes options.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct OptionFlags {
-    /// Number of virtual users
-    #[arg(short = 'u', long, value_name = "N")]
-    pub(crate) vus: Option<u64>,
-    /// Iterations in all, shared by the VUs
-    #[arg(short, long, value_name = "N")]
-    pub(crate) iterations: Option<u64>,
-    /// How long to run, for example 30s or 1h30m
-    #[arg(short, long, value_name = "TIME")]
-    pub(crate) duration: Option<String>,
-    /// JSON file with options; below those of the script
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-
-    /// Statistics shown for trends, for example "avg,p(99)"
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) summary_trend_stats: Option<Vec<String>>,
-    /// Unit of times in the summary
-    #[arg(long, value_name = "s|ms|us")]
-    pub(crate) summary_time_unit: Option<String>,
-
-    /// Leave out setup
-    #[arg(long)]
-    pub(crate) no_setup: bool,
-    /// Leave out teardown
-    #[arg(long)]
-    pub(crate) no_teardown: bool,
-    /// Tag all samples; may be repeated
-    #[arg(long = "tag", value_name = "NAME=VALUE")]
-    pub(crate) tags: Vec<String>,
-
-    /// User-Agent of requests
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) user_agent: Option<String>,
-    /// Count response bodies and drop them
-    #[arg(long)]
-    pub(crate) discard_response_bodies: bool,
-    /// A new connection for every request
-    #[arg(long)]
-    pub(crate) no_connection_reuse: bool,
-    /// Close a VU's connections after each iteration
-    #[arg(long)]
-    pub(crate) no_vu_connection_reuse: bool,
-    /// Least time of an iteration; what is left of it is slept
-    #[arg(long, value_name = "TIME")]
-    pub(crate) min_iteration_duration: Option<String>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct ArchiveArgs {
-    /// What to pack, as for `run`
-    pub(crate) script: PathBuf,
-    /// Where to write the archive
-    #[arg(short = 'O', long, value_name = "FILE", default_value = "archive.tar")]
-    pub(crate) archive_out: PathBuf,
-    /// Give the script a variable, and keep it in the archive; may be repeated
-    #[arg(short, long = "env", value_name = "NAME=VALUE")]
-    pub(crate) env: Vec<String>,
-    /// Keep no variables in the archive
-    #[arg(long)]
-    pub(crate) exclude_env_vars: bool,
-    #[command(flatten)]
-    pub(crate) options: OptionFlags,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SummaryMode {
-    /// Totals
-    Compact,
-    /// Groups and scenarios too, and all parts of requests
-    Full,
-    /// None
-    Disabled,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -159,8 +73,36 @@ pub(crate) struct NewArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = crate::command::target::routes())]
 pub(crate) struct TargetArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    /// Speak TLS, with a certificate made for this run unless --tls-cert gives one
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Write the certificate that was made, in PEM, so that clients can trust it
+    #[arg(long, value_name = "FILE", requires = "tls", conflicts_with = "tls_cert")]
+    pub(crate) tls_cert_out: Option<PathBuf>,
+    /// The server's certificate with its chain, in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["tls", "tls_key"])]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Require clients to have a certificate by one of these authorities, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn flags_do_not_contradict_each_other() {
+        Args::command().debug_assert();
+    }
 }

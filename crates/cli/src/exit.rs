@@ -9,6 +9,8 @@ use throng_agent::RunError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Success = 0,
+    /// The doctor: no run would work here.
+    Unfit = 1,
     ThresholdsFailed = 99,
     SetupTimeout = 100,
     TeardownTimeout = 101,

@@ -1,4 +1,4 @@
-//! What a path given to `run` or `archive` stands for: a script's source, a component, or an archive.
+//! What a path given to `run`, `inspect` or `archive` stands for: a script's source, a component, or an archive.
 
 use std::collections::BTreeMap;
 use std::fs::File;

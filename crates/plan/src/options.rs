@@ -21,8 +21,10 @@ mod dns;
 mod error;
 mod fields;
 mod http;
+mod json;
 mod members;
 mod merge;
+mod origins;
 mod partial;
 mod reader;
 mod rules;
@@ -113,6 +115,9 @@ pub struct Resolved {
     pub options: Options,
     /// What the user should know, each a sentence.
     pub warnings: Vec<String>,
+    /// The layer that each option comes from, by its key; those under `throng` as `throng.seed`. What isn't given
+    /// anywhere isn't here.
+    pub origins: BTreeMap<String, String>,
 }
 
 /// Lays options over each other, the lowest layer first, and reads what they mean.
@@ -137,5 +142,8 @@ pub fn resolve(layers: &[Layer]) -> Result<Resolved, OptionErrors> {
         merged = merged.overlaid(upper, &mut warnings);
     }
     let options = merged.into_options(&mut errors, &mut warnings);
-    if errors.is_empty() { Ok(Resolved { options, warnings }) } else { Err(OptionErrors(errors)) }
+    if !errors.is_empty() {
+        return Err(OptionErrors(errors));
+    }
+    Ok(Resolved { options, warnings, origins: origins::of(layers) })
 }

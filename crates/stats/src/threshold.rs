@@ -49,6 +49,11 @@ impl Threshold {
         &self.expression
     }
 
+    /// Whether its failure ends the run, and then after which run time, if not at once.
+    pub fn abort(&self) -> Option<Option<Duration>> {
+        self.abort_on_fail.then_some(self.delay_abort)
+    }
+
     fn aborts_at(&self, elapsed: Duration) -> bool {
         self.abort_on_fail && self.delay_abort.is_none_or(|delay| elapsed > delay)
     }

@@ -16,11 +16,19 @@ pub(crate) struct Manner {
 pub(crate) struct Fields<'a> {
     pub(crate) content_type: Option<&'a [u8]>,
     pub(crate) allow: Option<&'a str>,
+    /// Further ones, each begun with CR LF.
+    pub(crate) more: &'a [u8],
 }
 
-pub(crate) const TEXT: Fields<'static> = Fields { content_type: Some(b"text/plain; charset=utf-8"), allow: None };
-pub(crate) const JSON: Fields<'static> = Fields { content_type: Some(b"application/json"), allow: None };
-pub(crate) const BINARY: Fields<'static> = Fields { content_type: Some(b"application/octet-stream"), allow: None };
+impl<'a> Fields<'a> {
+    pub(crate) const fn of_type(content_type: &'a [u8]) -> Self {
+        Self { content_type: Some(content_type), allow: None, more: &[] }
+    }
+}
+
+pub(crate) const TEXT: Fields<'static> = Fields::of_type(b"text/plain; charset=utf-8");
+pub(crate) const JSON: Fields<'static> = Fields::of_type(b"application/json");
+pub(crate) const BINARY: Fields<'static> = Fields::of_type(b"application/octet-stream");
 
 /// An answer with its body.
 pub(crate) fn write(
@@ -35,7 +43,7 @@ pub(crate) fn write(
     // answer which isn't known.
     let bare = matches!(status, 204 | 304);
     let body = if bare || status == 205 { &[] } else { body };
-    let fields = if body.is_empty() && fields.allow.is_none() { Fields::default() } else { fields };
+    let fields = if body.is_empty() { Fields { content_type: None, ..fields } } else { fields };
     write_head(out, status, fields, (!bare).then_some(body.len() as u64), manner, date);
     if !manner.is_head {
         out.extend_from_slice(body);
@@ -66,6 +74,7 @@ pub(crate) fn write_head(
         out.extend_from_slice(b"\r\nAllow: ");
         out.extend_from_slice(allow.as_bytes());
     }
+    out.extend_from_slice(fields.more);
     if let Some(length) = length {
         out.extend_from_slice(b"\r\nContent-Length: ");
         push_decimal(out, length);
@@ -110,6 +119,7 @@ pub(crate) fn reason(status: u16) -> &'static str {
         308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
+        402 => "Payment Required",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
@@ -117,6 +127,8 @@ pub(crate) fn reason(status: u16) -> &'static str {
         409 => "Conflict",
         410 => "Gone",
         413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
         418 => "I'm a teapot",
         422 => "Unprocessable Content",
         429 => "Too Many Requests",

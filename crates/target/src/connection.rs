@@ -5,8 +5,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_lite::future::poll_fn;
-use throng_transport::{Clock, Connection, Nanos, SendBytes};
+use throng_transport::{Clock, Connection, Nanos, Received, SendBytes, Stream, Traffic};
 
+use crate::routes::Peer;
 use crate::server::{BLOCK_BYTES, Open};
 use crate::session::{FILLER, Next, Session};
 
@@ -16,24 +17,49 @@ const UNFLUSHED_BYTES_MAX: usize = 256 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 64 << 20;
 
+/// How long a client may take to shake hands.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// Serves a connection until either side ends it.
 pub(crate) async fn serve(connection: Connection, server: Open) {
+    let address = connection.client().map(|client| client.ip());
+    let Some(stream) = open(connection, &server).await else { return };
+    let session = Session::new(Peer { address, is_secure: stream.tls_info().is_some() });
     let mut conversation =
-        Conversation { connection, server, session: Session::default(), held: Vec::new(), unflushed: 0 };
+        Conversation { stream, server, session, held: Vec::new(), unflushed: 0, paced_from: Nanos::default() };
     // Once the connection is broken or the server stops there is nobody to tell: what there is to say was counted.
     let _ = conversation.run().await;
+}
+
+/// Shakes hands if the server speaks TLS; none if that comes to nothing.
+async fn open(connection: Connection, server: &Open) -> Option<Stream> {
+    let Some(acceptor) = &server.everyone.tls else { return Some(Stream::plain(connection)) };
+    let until = Clock::now().after(HANDSHAKE);
+    connection.wake_at(Some(until));
+    // Boxed, since it is large and only TLS needs it.
+    let mut accept = Box::pin(acceptor.accept(connection));
+    let stream = poll_fn(|context| match accept.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(result.ok()),
+        Poll::Pending if server.stop_at().is_some() || until <= Clock::now() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await?;
+    stream.connection().wake_at(None);
+    Some(stream)
 }
 
 /// The connection can't be used any more, or the server stops.
 struct Ended;
 
 struct Conversation {
-    connection: Connection,
+    stream: Stream,
     server: Open,
     session: Session,
     /// Received bytes that the session hasn't consumed; empty, and without memory, while the client is idle.
     held: Vec<u8>,
     unflushed: usize,
+    /// When the body began that is sent at a pace.
+    paced_from: Nanos,
 }
 
 impl Conversation {
@@ -50,9 +76,12 @@ impl Conversation {
                     Next::Wait(duration) => self.wait(Clock::now().after(duration)).await?,
                     Next::Silence(duration) => self.silence(duration).await?,
                     Next::Stream(bytes) => self.stream(bytes).await?,
+                    Next::Again => {}
+                    Next::Pace { since, first } => self.pace(since, first).await?,
+                    Next::Reset => return self.reset().await,
                     Next::Close => return self.close().await,
                 }
-                self.server.desk.date.refresh(self.connection.shard().turn_time());
+                self.server.desk.date.refresh(self.stream.connection().shard().turn_time());
                 let (consumed, then) = self.session.feed(&self.held, &self.server.desk, &mut out);
                 self.held.drain(..consumed);
                 next = then;
@@ -63,46 +92,59 @@ impl Conversation {
         }
     }
 
-    /// Receives once and feeds the session: its answers and what is next. None when the client has sent its last.
+    /// Receives until the session was fed: its answers and what is next. None when the client has sent its last.
     async fn receive(&mut self) -> Result<Option<(Vec<u8>, Next)>, Ended> {
-        let Self { connection, server, session, held, .. } = self;
-        let received = poll_fn(|context| match server.stop_at() {
-            Some(_) => Poll::Ready(None),
-            None => connection.poll_receive(context).map(Some),
-        });
-        let Some(Ok(chunk)) = received.await else { return Err(Ended) };
-        let Some(chunk) = chunk else { return Ok(None) };
+        let Self { stream, server, session, held, .. } = self;
         let desk = &server.desk;
-        desk.counters().received(chunk.len());
-        desk.date.refresh(connection.shard().turn_time());
         let mut out = Vec::new();
-        let next = if held.is_empty() {
-            // Usually whole requests arrive: they are parsed where they lie.
-            chunk.read(|bytes| {
-                let (consumed, next) = session.feed(bytes, desk, &mut out);
-                held.extend_from_slice(&bytes[consumed..]);
-                next
-            })
-        } else {
-            chunk.read(|bytes| held.extend_from_slice(bytes));
-            let (consumed, next) = session.feed(held, desk, &mut out);
-            held.drain(..consumed);
-            next
-        };
-        Ok(Some((out, next)))
+        loop {
+            let (mut next, mut left) = (None, false);
+            let received = poll_fn(|context| {
+                if server.stop_at().is_some() {
+                    return Poll::Ready(None);
+                }
+                desk.date.refresh(stream.connection().shard().turn_time());
+                let read = |bytes: &[u8]| {
+                    desk.counters().received(bytes.len());
+                    if next.is_none() && held.is_empty() {
+                        // Usually whole requests arrive: they are parsed where they lie.
+                        let (consumed, then) = session.feed(bytes, desk, &mut out);
+                        held.extend_from_slice(&bytes[consumed..]);
+                        next = Some(then);
+                    } else {
+                        held.extend_from_slice(bytes);
+                        left = true;
+                    }
+                };
+                stream.poll_receive(context, &mut Traffic::default(), read).map(Some)
+            });
+            match received.await {
+                Some(Ok(Received::Bytes { .. })) => {}
+                Some(Ok(Received::Ended { .. })) => return Ok(None),
+                Some(Err(_)) | None => return Err(Ended),
+            }
+            if left && matches!(next, None | Some(Next::Receive)) {
+                let (consumed, then) = session.feed(held, desk, &mut out);
+                held.drain(..consumed);
+                next = Some(then);
+            }
+            // A record that isn't complete yet is nothing to answer.
+            if let Some(next) = next {
+                return Ok(Some((out, next)));
+            }
+        }
     }
 
     /// Queues bytes; waits for the client when it lags.
     async fn send(&mut self, bytes: SendBytes) -> Result<(), Ended> {
-        self.unflushed += bytes.len();
-        self.connection.send(bytes);
+        self.unflushed += self.stream.send(bytes).map_err(|_| Ended)?;
         if self.unflushed > UNFLUSHED_BYTES_MAX { self.flush().await } else { Ok(()) }
     }
 
     /// Waits until the kernel has taken everything; once the server stops, only for its grace.
     async fn flush(&mut self) -> Result<(), Ended> {
-        let Self { connection, server, .. } = self;
-        let mut flush = pin!(connection.flush());
+        let Self { stream, server, .. } = self;
+        let mut flush = pin!(stream.flush());
         poll_fn(|context| {
             if let Poll::Ready(result) = flush.as_mut().poll(context) {
                 return Poll::Ready(result.map_err(|_| Ended));
@@ -110,7 +152,7 @@ impl Conversation {
             match server.stop_at() {
                 Some(instant) if instant <= Clock::now() => Poll::Ready(Err(Ended)),
                 Some(instant) => {
-                    connection.wake_at(Some(instant));
+                    stream.connection().wake_at(Some(instant));
                     Poll::Pending
                 }
                 None => Poll::Pending,
@@ -122,7 +164,8 @@ impl Conversation {
     }
 
     async fn wait(&mut self, until: Nanos) -> Result<(), Ended> {
-        let Self { connection, server, .. } = self;
+        let Self { stream, server, .. } = self;
+        let connection = stream.connection();
         connection.wake_at(Some(until));
         poll_fn(|context| {
             if server.stop_at().is_some() {
@@ -136,6 +179,20 @@ impl Conversation {
         })
         .await?;
         connection.wake_at(None);
+        Ok(())
+    }
+
+    /// Waits until that long after the body began: waiting from piece to piece would add up what each wait is late.
+    async fn pace(&mut self, since: Duration, first: bool) -> Result<(), Ended> {
+        if first {
+            self.paced_from = Clock::now();
+        }
+        self.wait(self.paced_from.after(since)).await
+    }
+
+    async fn reset(&mut self) -> Result<(), Ended> {
+        self.flush().await?;
+        self.stream.connection().reset();
         Ok(())
     }
 
@@ -175,21 +232,25 @@ impl Conversation {
     /// the kernel reset the connection, and the answer might be lost.
     async fn close(&mut self) -> Result<(), Ended> {
         self.flush().await?;
-        let Self { connection, server, .. } = self;
-        connection.end_sending();
+        let Self { stream, server, .. } = self;
+        stream.end_sending().await.map_err(|_| Ended)?;
         let until = Clock::now().after(LINGER);
-        connection.wake_at(Some(until));
+        stream.connection().wake_at(Some(until));
         let mut drained = 0;
         while drained <= LINGER_BYTES_MAX {
-            let chunk = poll_fn(|context| {
+            let received = poll_fn(|context| {
                 if server.stop_at().is_some() || until <= Clock::now() {
                     return Poll::Ready(None);
                 }
-                connection.poll_receive(context).map(|result| result.ok().flatten())
+                let read = |bytes: &[u8]| {
+                    server.desk.counters().received(bytes.len());
+                    drained += bytes.len();
+                };
+                stream.poll_receive(context, &mut Traffic::default(), read).map(Some)
             });
-            let Some(chunk) = chunk.await else { break };
-            server.desk.counters().received(chunk.len());
-            drained += chunk.len();
+            if !matches!(received.await, Some(Ok(Received::Bytes { .. }))) {
+                break;
+            }
         }
         Ok(())
     }

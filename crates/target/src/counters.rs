@@ -119,7 +119,8 @@ impl Board {
         let base = self.baseline.lock().unwrap_or_else(PoisonError::into_inner);
         let sums = Sums::of(&self.shards);
         let by_route: Map<String, Value> = Route::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .map(|route| (route.name().to_string(), sums.routes[route as usize] - base.routes[route as usize]))
             .map(|(name, count)| (name, count.into()))
             .collect();

@@ -4,13 +4,16 @@ use httparse::Header;
 use serde_json::{Map, Value};
 
 use crate::request::Head;
-use crate::route::Task;
+use crate::task::Task;
 
 /// POST, PUT and PATCH send their body back; every other method gets a description in JSON.
 pub(crate) fn task(head: &Head<'_>, fields: &[Header<'_>]) -> Task {
     if matches!(head.method, "POST" | "PUT" | "PATCH") {
-        let content_type = fields.iter().find(|field| field.name.eq_ignore_ascii_case("content-type"));
-        return Task::Return(content_type.map(|field| field.value.into()));
+        let value = |name: &str| {
+            let field = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+            field.map(|field| field.value.into())
+        };
+        return Task::Return { content_type: value("content-type"), content_encoding: value("content-encoding") };
     }
     let mut headers = Map::new();
     for field in fields {

@@ -3,14 +3,18 @@
 //! [`Target::start`] listens with one shard of the ring driver per core. Besides plain answers it gives what a test of a
 //! load tester needs: delays, any status, bodies of any size, silence on demand, and exact counts of all it has served.
 //!
-//! Bytes go from a connection's task (`connection`) into its `Session`, which does no IO: it parses requests
-//! (`request`), finds what they ask for (`route`) and writes answers. What takes time (a delay, a long body, silence) it
-//! hands back to the task as a `Next`. Counts are kept by each shard alone (`counters`) and added up on demand.
+//! Most of [`ROUTES`] are there for trying scripts, as httpbin's are: cookies, redirects, codings, logins, uploads.
 //!
-//! Not here: TLS, HTTP/2, files, compression, and time limits for clients that are slow. An idle connection costs its
-//! task's few hundred bytes and no buffer.
+//! Bytes go from a connection's task (`connection`) into its `Session`, which does no IO: it parses requests
+//! (`request`), finds what they ask for (`route`, `task`) and writes answers. What needs more than the path has a file
+//! in `routes`. What takes time (a delay, a long body, silence) it hands back to the task as a `Next`. Counts are kept
+//! by each shard alone (`counters`) and added up on demand.
+//!
+//! Not here: HTTP/2, files, and time limits for clients that are slow. An idle connection costs its task's few hundred
+//! bytes and no buffer.
 
 mod answer;
+mod certificate;
 mod connection;
 mod counters;
 mod date;
@@ -18,9 +22,14 @@ mod echo;
 mod refusal;
 mod request;
 mod route;
+mod routes;
+mod secret;
 mod server;
 mod session;
 mod silence;
 mod target;
+mod task;
 
+pub use certificate::{SelfSigned, SelfSignedError};
+pub use route::ROUTES;
 pub use target::{Target, TargetConfig, TargetError};

@@ -1,5 +1,6 @@
 //! One shard of the server: accepting, and what its connections share.
 
+use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,11 +9,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_lite::future::poll_fn;
+use throng_transport::tls::TlsAcceptor;
 use throng_transport::{Clock, Connection, Listener, Nanos, Remote, Shard};
 
 use crate::connection;
 use crate::counters::Board;
 use crate::date::DateCache;
+use crate::routes::Nonces;
+use crate::secret::Secret;
 use crate::session::{Desk, FILLER};
 use crate::silence::Silence;
 
@@ -29,6 +33,9 @@ const STOP_GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Everyone {
     pub(crate) board: Arc<Board>,
+    pub(crate) secret: Arc<Secret>,
+    pub(crate) nonces: Arc<Nonces>,
+    pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) silence: Silence,
     /// Ways to all shards, once they have started.
     pub(crate) remotes: OnceLock<Vec<Remote>>,
@@ -37,9 +44,12 @@ pub(crate) struct Everyone {
 }
 
 impl Everyone {
-    pub(crate) fn new(shards: usize) -> Self {
+    pub(crate) fn new(shards: usize, tls: Option<TlsAcceptor>) -> Self {
         Self {
             board: Arc::new(Board::new(shards)),
+            secret: Arc::new(Secret::random()),
+            nonces: Arc::default(),
+            tls,
             silence: Silence::default(),
             remotes: OnceLock::new(),
             stop_at: AtomicU64::new(0),
@@ -66,7 +76,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(index: usize, shard: &Shard, everyone: Arc<Everyone>) -> Rc<Self> {
-        let desk = Desk { board: Arc::clone(&everyone.board), shard: index, date: DateCache::new(shard.turn_time()) };
+        let desk = Desk {
+            board: Arc::clone(&everyone.board),
+            secret: Arc::clone(&everyone.secret),
+            nonces: Arc::clone(&everyone.nonces),
+            shard: index,
+            date: DateCache::new(shard.turn_time()),
+            issued: Cell::new(0),
+        };
         Rc::new(Self { desk, everyone, block: vec![FILLER; BLOCK_BYTES].into() })
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 
 use serde_json::Value;
 use throng_transport::source::PortShare;
+use throng_transport::tls::TlsAcceptor;
 use throng_transport::{Listener, Shard, ShardConfig, ShardError, ShardThread};
 
 use crate::server::{Everyone, Server};
@@ -20,6 +21,8 @@ pub struct TargetConfig {
     /// Most connections of one shard at once, at most RLIMIT_NOFILE. Sixteen of them wait for a client at any time.
     /// More clients wait to be accepted until others have gone.
     pub sockets_per_shard: u32,
+    /// Speaks TLS with this; plain HTTP without.
+    pub tls: Option<TlsAcceptor>,
 }
 
 /// Why the server can't be started. The texts name the remedy.
@@ -85,7 +88,7 @@ impl Target {
             return Err(TargetError::NoShards);
         }
         probe(config.address)?;
-        let everyone = Arc::new(Everyone::new(config.shards.len()));
+        let everyone = Arc::new(Everyone::new(config.shards.len(), config.tls));
         let mut target = Self { address: config.address, everyone, shards: Vec::new() };
         for (index, cpu) in config.shards.iter().enumerate() {
             let ports = PortShare::of_all(index as u16, config.shards.len() as u16, 0);

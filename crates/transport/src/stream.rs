@@ -227,8 +227,9 @@ impl Stream {
             if session.has_ended() || session.has_early() {
                 return false;
             }
-            self.send_records(traffic);
         }
-        self.connection.is_quiet()
+        let is_quiet = self.connection.is_quiet();
+        self.send_records(traffic);
+        is_quiet
     }
 }

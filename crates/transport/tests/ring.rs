@@ -86,6 +86,30 @@ async fn get(
 }
 
 #[test]
+fn a_reset_is_told_to_the_peer_after_what_was_flushed() {
+    let (client, seen, slots) = on_shard(config(8), |shard| async move {
+        let listener = Listener::bind(&shard, loopback()).unwrap();
+        let mut stream = TcpStream::connect(listener.address()).unwrap();
+        let connection = listener.accept().await.unwrap();
+        let client = (connection.client(), stream.local_addr().ok());
+        connection.send(SendBytes::Owned(b"half".to_vec()));
+        connection.flush().await.unwrap();
+        connection.reset();
+        drop(connection);
+        while shard.counts().sockets > 0 {
+            shard.sleep(Duration::from_millis(1)).await;
+        }
+        let mut bytes = [0; 4];
+        stream.read_exact(&mut bytes).unwrap();
+        let error = stream.read(&mut bytes).unwrap_err().kind();
+        (client, (bytes, error), shard.counts().sockets)
+    });
+    assert!(client.0.is_some() && client.0 == client.1, "{client:?}");
+    assert_eq!(seen, (*b"half", std::io::ErrorKind::ConnectionReset));
+    assert_eq!(slots, 0);
+}
+
+#[test]
 fn many_connections_echo_and_every_slot_and_port_comes_back() {
     let (open, ports) = on_shard(config(4000), |shard| async move {
         let listener = Rc::new(Listener::bind(&shard, loopback()).unwrap());
@@ -216,7 +240,8 @@ fn a_silent_server_ends_in_a_timeout_and_the_port_comes_back() {
         while shard.counts().sockets > 0 {
             shard.sleep(Duration::from_millis(1)).await;
         }
-        (error.code(), shard.counts().sockets, numbers.timings.duration_ns())
+        // On a busy machine connecting takes some of it.
+        (error.code(), shard.counts().sockets, numbers.timings.blocked_ns + numbers.timings.duration_ns())
     });
     assert_eq!((code, open), (1050, 0));
     assert!(waited > 70_000_000, "the time that nothing came counts: {waited} ns");

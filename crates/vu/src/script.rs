@@ -46,9 +46,36 @@ impl<H: Host> Script<H> {
             Some(cache) => cached(engine, cache, bytes)?,
             None => compile(engine, bytes)?,
         };
-        let asked = load::check_world(engine, &component)?;
+        Script::link(engine, &component)
+    }
+
+    /// The same compiled script for VUs with another kind of host.
+    ///
+    /// # Errors
+    ///
+    /// None that compiling it has not found.
+    pub fn for_host<G: Host>(&self) -> Result<Script<G>, LoadError> {
+        Script::link(&self.engine, self.pre.component())
+    }
+
+    /// Names of what the component imports, in its own order.
+    #[must_use]
+    pub fn imports(&self) -> Vec<String> {
+        let world = self.pre.component().component_type();
+        world.imports(self.engine.wasmtime()).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// Names of what the component exports, in its own order.
+    #[must_use]
+    pub fn exports(&self) -> Vec<String> {
+        let world = self.pre.component().component_type();
+        world.exports(self.engine.wasmtime()).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    fn link(engine: &Engine, component: &Component) -> Result<Script<H>, LoadError> {
+        let asked = load::check_world(engine, component)?;
         let pre = linker(engine)
-            .and_then(|linker| linker.instantiate_pre(&component))
+            .and_then(|linker| linker.instantiate_pre(component))
             .map_err(|e| load::link_error(asked, &e))?;
         let exports = Exports::find(&pre)?;
         Ok(Script { engine: engine.clone(), pre, exports })

@@ -7,10 +7,11 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use throng_tests::{Finished, Throng};
+use throng_tests::{Finished, Throng, without_io_uring};
 
 use crate::SCRIPTS;
 use crate::data::Test;
+use crate::inspect::{CERT, KEY};
 
 /// An archive alone in its directory.
 struct Packed {
@@ -100,6 +101,38 @@ fn options_of_all_layers_are_packed_and_flags_go_above_them() -> Result<()> {
 }
 
 #[test]
+fn an_archive_resolves_to_the_same_options_with_their_keys_and_without_io_uring() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let (ca, out) = (directory.path().join("ca.pem"), directory.path().join("test.tar"));
+    fs::write(&ca, CERT)?;
+    let options = json!({
+        "scenarios": { "s": { "executor": "constant-vus", "duration": "9s" } }, "thresholds": { "checks": ["rate==1"] },
+        "tlsAuth": [{ "cert": CERT, "key": KEY, "domains": ["a.example"] }],
+        "dns": { "ttl": "7s", "policy": "any" }, "throng": { "seed": 5 },
+    });
+    let variable = format!("OPTIONS={options}");
+    let flags = ["-e", &variable, "--dns", "select=first", "--tls-ca", &ca.to_string_lossy(), "-w", "--rps", "7"];
+    let inspect = |test: &Path, flags: &[&str]| -> Result<Value> {
+        let throng = Throng::command(["inspect".as_ref(), test.as_os_str()])?.args(flags);
+        Ok(serde_json::from_str(&throng.finish()?.expect_code(0)?.stdout)?)
+    };
+    let script = SCRIPTS.component("plain")?;
+    let archive = ["archive".as_ref(), script.as_os_str(), "-O".as_ref(), out.as_os_str()];
+    let throng = Throng::command(archive)?.args(flags).with(|command| without_io_uring(command, libc::EPERM as u16));
+    let digest = throng.finish()?.expect_code(0)?.stdout.trim_end().to_owned();
+    let packed = Packed { _directory: directory, path: out, digest };
+    let (of_script, of_archive) = (inspect(&script, &flags)?, inspect(&packed.path, &[])?);
+    assert_eq!(of_archive, of_script);
+    assert_eq!(of_archive["dns"], json!({ "ttl": "7s", "select": "first", "policy": "any" }));
+    assert_eq!(of_archive["tlsAuth"][0]["key"], "(not shown)");
+    let kept = &metadata(&packed)?["options"];
+    assert_eq!((&kept["tlsAuth"][0]["key"], &kept["throng"]["tlsCaCertificates"]), (&json!(KEY), &json!([CERT])));
+    let without = pack(&packed.path, &["--no-thresholds"])?;
+    assert_eq!(metadata(&without)?["options"].get("thresholds"), None);
+    Ok(())
+}
+
+#[test]
 fn variables_are_packed_unless_they_are_left_out_and_can_be_given_anew() -> Result<()> {
     let script = SCRIPTS.component("plain")?;
     let options = json!({ "scenarios": { "s": { "executor": "per-vu-iterations", "exec": "tell" } } });
@@ -113,7 +146,7 @@ fn variables_are_packed_unless_they_are_left_out_and_can_be_given_anew() -> Resu
         (&kept, &[][..], "told WHO=packed"),
         (&kept, &["-e", "WHO=given"], "told WHO=given"),
         (&left_out, &[], "told WHO=system"),
-        (&left_out, &["--include-system-env-vars", "false"], "told WHO=nobody"),
+        (&left_out, &["--include-system-env-vars=false"], "told WHO=nobody"),
     ] {
         let throng = Throng::run(&packed.path)?.args(arguments).with(|command| {
             command.env("WHO", "system");

@@ -5,9 +5,11 @@
 mod archive;
 mod counts;
 mod data;
+mod doctor;
 mod faults;
 mod hooks;
 mod hostile;
+mod inspect;
 mod interrupt;
 mod latency;
 mod loading;

@@ -2,18 +2,20 @@
 
 mod config;
 mod phases;
+mod planned;
 mod state;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
-use throng_plan::OptionErrors;
+use throng_plan::{OptionErrors, Plan};
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
 use throng_transport::tls::TlsConfigError;
-use throng_vu::{EngineError, Fault, LoadError};
+use throng_vu::{Description, EngineError, Fault, LoadError};
 
 pub use config::RunConfig;
 
@@ -32,15 +34,6 @@ pub struct RunResult {
     pub report: Report,
     /// What the script made of the summary, by destination.
     pub summarized: Option<Vec<(String, String)>>,
-}
-
-/// What a test consists of.
-#[derive(Debug)]
-pub struct Inspection {
-    /// Options of all layers as one, in k6's shape.
-    pub options: Map<String, Value>,
-    /// The script's data files.
-    pub files: Arc<TestFiles>,
 }
 
 /// Why a run could not begin, or could not go on.
@@ -62,7 +55,7 @@ pub enum RunError {
     #[error(transparent)]
     Options(#[from] OptionErrors),
     /// What the options say about TLS can't be done.
-    #[error("the options of TLS are invalid: {0}")]
+    #[error("the options of TLS are invalid")]
     Tls(#[from] TlsConfigError),
     /// A metric of the script's is wrong.
     #[error(transparent)]
@@ -110,14 +103,42 @@ impl RunHandle {
 /// # Errors
 /// When it could not begin: see [`RunError`]. A run that began has a result, however it ended.
 pub fn run(config: RunConfig, handle: &RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
-    phases::Conductor::new(config, handle.clone(), observer, usize::MAX)?.run()
+    phases::run(config, handle.clone(), observer)
 }
 
-/// Reads a test and finds out whether it could run, without running it: its script is asked what it consists of, its
-/// options and data files are checked. Takes one shard.
+/// What a test consists of and would do.
+#[derive(Debug)]
+pub struct Inspection {
+    /// What the script says of itself.
+    pub description: Description,
+    /// Names of what the component imports.
+    pub imports: Vec<String>,
+    /// Names of what the component exports.
+    pub exports: Vec<String>,
+    /// The plan of the run, with the options of all layers.
+    pub plan: Plan,
+    /// The options of all layers as they were typed, as one layer that means the same.
+    pub options: Map<String, Value>,
+    /// The layer that each option comes from, by its key; see [`throng_plan::Resolved`].
+    pub origins: BTreeMap<String, String>,
+    /// The script's data files.
+    pub files: Arc<TestFiles>,
+}
+
+/// Reads a test as [`run`] does, and runs nothing of it: the script only says what it consists of. It needs no shard,
+/// and so no io_uring.
 ///
 /// # Errors
-/// Why it could not begin.
-pub fn inspect(config: RunConfig, observer: &mut dyn Observer) -> Result<Inspection, RunError> {
-    phases::Conductor::new(config, RunHandle::default(), observer, 1)?.inspect()
+/// Those of [`run`] that are found before anything runs.
+pub fn inspect(config: &RunConfig, observer: &mut dyn Observer) -> Result<Inspection, RunError> {
+    let planned = planned::Planned::new(config, observer)?;
+    Ok(Inspection {
+        imports: planned.script.imports(),
+        exports: planned.script.exports(),
+        description: planned.description,
+        plan: planned.plan,
+        options: planned.merged,
+        origins: planned.origins,
+        files: planned.files,
+    })
 }

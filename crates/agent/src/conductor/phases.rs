@@ -1,7 +1,5 @@
 //! The phases of a run in their order.
 
-mod reading;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -9,23 +7,23 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use throng_archive::TestFiles;
-use throng_plan::{HostRules, Options, Plan};
+use throng_plan::{HostRules, Plan};
 use throng_stats::{MetricId, Registry, Report, Settings as SummarySettings, TagSet};
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
 use throng_transport::source::PortShare;
+use throng_transport::tls::TlsClient;
 use throng_transport::{Clock, ShardConfig, ShardThread};
-use throng_vu::{Description, Engine, EngineConfig, LogLevel, Script, Ticker};
-
-use reading::Test;
+use throng_vu::{Description, LogLevel, Script};
 
 use super::config::RunConfig;
+use super::planned::Planned;
 use super::state::RunState;
 use super::{RunError, RunHandle, RunResult};
 use crate::command::{Command, Event, Preparation, Stumble};
 use crate::health;
 use crate::host::VuHost;
 use crate::inbox::{Inbox, Sender};
-use crate::network::{name_options, tls_client};
+use crate::network::name_options;
 use crate::observer::{Ending, LogRecord, Observer};
 use crate::series::KeptTags;
 use crate::shard::{self, Reporting, Settings};
@@ -49,13 +47,12 @@ struct Prepared<'a> {
     taken: &'a Arc<[AtomicU64]>,
 }
 
-pub(super) struct Conductor<'a> {
+struct Conductor<'a> {
     config: RunConfig,
     handle: RunHandle,
     observer: &'a mut dyn Observer,
-    engine: Engine,
-    _ticker: Ticker,
     script: Script<VuHost>,
+    tls: TlsClient,
     shards: Vec<ShardLink>,
     events: mpsc::Receiver<(usize, Event)>,
     sockets_per_shard: u32,
@@ -63,20 +60,21 @@ pub(super) struct Conductor<'a> {
     aborting: Option<Ending>,
 }
 
+/// Makes the plan, then starts shards for it and leads them through the run.
+pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
+    let planned = Planned::new(&config, observer)?;
+    Conductor::new(config, handle, observer, &planned)?.run(planned)
+}
+
 impl<'a> Conductor<'a> {
-    /// Compiles the script and starts the shards, `shards_max` at most.
-    pub(super) fn new(
+    fn new(
         config: RunConfig,
         handle: RunHandle,
         observer: &'a mut dyn Observer,
-        shards_max: usize,
+        planned: &Planned,
     ) -> Result<Self, RunError> {
-        let engine = Engine::new(EngineConfig { cache_dir: config.cache_dir.clone(), ..EngineConfig::default() })?;
-        let script = Script::compile(&engine, &config.component)?;
-        let ticker = engine.ticker().map_err(RunError::Thread)?;
         let (events_sender, events) = mpsc::channel();
-        let mut cores = cores();
-        cores.truncate(shards_max);
+        let cores = cores();
         let sockets_per_shard = sockets_per_shard();
         let count = cores.len() as u16;
         let first_port = first_port();
@@ -99,9 +97,8 @@ impl<'a> Conductor<'a> {
             config,
             handle,
             observer,
-            engine,
-            _ticker: ticker,
-            script,
+            script: planned.script.clone(),
+            tls: planned.tls.clone(),
             shards,
             events,
             sockets_per_shard,
@@ -110,12 +107,14 @@ impl<'a> Conductor<'a> {
         })
     }
 
-    pub(super) fn run(mut self) -> Result<RunResult, RunError> {
-        let Test { description, registry, metrics, plan, files, .. } = self.read_test()?;
-        self.use_limits(plan.options())?;
+    fn run(mut self, planned: Planned) -> Result<RunResult, RunError> {
+        // The ticker is dropped at the end.
+        let Planned { _ticker, description, registry, metrics, plan, files, .. } = planned;
+        let plan = Arc::new(plan);
         self.warn_of_few_sockets(&plan);
         self.observer.planned(&plan);
 
+        let registry = Arc::new(registry);
         let taken: Arc<[AtomicU64]> = plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect();
         let mut state = RunState::new(&registry, &plan, self.shards.len(), self.config.detail);
         let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken };
@@ -126,25 +125,6 @@ impl<'a> Conductor<'a> {
 
     fn log(&mut self, level: LogLevel, message: String) {
         self.observer.log(LogRecord { level, message, source: String::new() });
-    }
-
-    /// Limits come with the options, and the options from a script that has to run for it: an engine with other limits
-    /// takes its place, and the compiled code from the cache.
-    fn use_limits(&mut self, options: &Options) -> Result<(), RunError> {
-        let usual = EngineConfig::default();
-        let limits = &options.throng;
-        if (limits.memory_limit_bytes as usize, limits.guest_time_limit)
-            != (usual.memory_limit_bytes, usual.guest_time_limit)
-        {
-            self.engine = Engine::new(EngineConfig {
-                cache_dir: self.config.cache_dir.clone(),
-                memory_limit_bytes: limits.memory_limit_bytes as usize,
-                guest_time_limit: limits.guest_time_limit,
-            })?;
-            self.script = Script::compile(&self.engine, &self.config.component)?;
-            self._ticker = self.engine.ticker().map_err(RunError::Thread)?;
-        }
-        Ok(())
     }
 
     fn warn_of_few_sockets(&mut self, plan: &Plan) {
@@ -180,7 +160,7 @@ impl<'a> Conductor<'a> {
             http: options.http.clone(),
             names: name_options(options.dns, 0),
             rules: Arc::new(HostRules::new(&options.rules)),
-            tls: Some(tls_client(&options.tls, self.config.tls_key_log.clone())?),
+            tls: Some(self.tls.clone()),
             min_iteration_duration: options.min_iteration_duration,
             setup_timeout: options.setup_timeout,
             teardown_timeout: options.teardown_timeout,
@@ -353,7 +333,6 @@ impl<'a> Conductor<'a> {
                 self.marked_failed.get_or_insert(message);
             }
             Event::Window(_)
-            | Event::Described(_)
             | Event::Ready(_)
             | Event::SetupDone(_)
             | Event::Done
@@ -393,20 +372,13 @@ impl<'a> Conductor<'a> {
         };
         let report = Report::new(&state.totals, &state.outcomes, settings);
         let summarized = self.summarize(description, plan, &mut state, &report)?;
-        let marked_failed = self.marked_failed.take();
-        self.finish()?;
-        Ok(RunResult { ending, marked_failed, outcomes: state.outcomes, report, summarized })
-    }
-
-    /// Ends the shards.
-    fn finish(self) -> Result<(), RunError> {
         for shard in &self.shards {
             shard.sender.send(Command::Finish);
         }
         for shard in self.shards {
             shard.thread.join()?;
         }
-        Ok(())
+        Ok(RunResult { ending, marked_failed: self.marked_failed, outcomes: state.outcomes, report, summarized })
     }
 
     fn summarize(

@@ -168,7 +168,7 @@ impl VuHost {
             shard: Rc::clone(&self.shard),
             session: Rc::clone(&self.session),
             request: Rc::clone(request),
-            payload: Payload { body, ..Payload::default() },
+            payload: Payload { body: body.map(Into::into), ..Payload::default() },
             place: Rc::clone(&self.place),
             source: self.identity.id_in_test,
         }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use throng_transport::http1::{
-    Exchange, ExchangeOptions, Exchanged, Limits, Payload, ResponseBuffer, Timings, exchange,
+    Body, Exchange, ExchangeOptions, Exchanged, Limits, Payload, ResponseBuffer, Timings, exchange,
 };
 use throng_vu::LogLevel;
 use throng_web::auth::{DigestChallenge, DigestRequest, DigestSession};
@@ -73,7 +73,8 @@ impl Journey {
         }
         let compression = &self.request.manner.compression;
         if !compression.is_empty() {
-            self.payload.body = self.payload.body.take().map(|body| compressed(compression, body));
+            let plain = self.payload.body.take();
+            self.payload.body = plain.map(|body| compressed(compression, body.contiguous().into_owned()).into());
         }
         self.payload.header_lines = self.cookie_line(encoded);
         let exchanged = self.exchange(encoded, self.request.manner.timeout).await;
@@ -125,8 +126,8 @@ impl Journey {
                         return self.spoiled(buffer, failed, &numbers, progress.redirects);
                     }
                     Ok(Decision::Follow(next)) => {
-                        let body = self.payload.body.as_deref().or(encoded.request.body());
-                        let next = request.redirected(&self.shard, encoded, next, first.url.url(), body);
+                        let body = self.payload.body.as_ref().map(Body::contiguous).or_else(|| encoded.request.body());
+                        let next = request.redirected(&self.shard, encoded, next, first.url.url(), body.as_deref());
                         self.passed(buffer, &numbers, false);
                         self.request = Rc::new(next);
                         progress.redirects += 1;
@@ -183,11 +184,12 @@ impl Journey {
         let challenge = DigestChallenge::parse(challenges.iter().map(String::as_str)).ok()?;
         let credentials =
             throng_web::auth::Credentials { user: credentials.user.clone(), password: credentials.password.clone() };
+        let body = self.payload.body.as_ref().map(Body::contiguous).or_else(|| encoded.request.body());
         let cnonce = format!("{:016x}", self.shard.nonce());
         let request = DigestRequest {
             method: &encoded.method,
             target: encoded.url.request_target(),
-            body: self.payload.body.as_deref().or(encoded.request.body()).unwrap_or_default(),
+            body: body.as_deref().unwrap_or_default(),
             cnonce: &cnonce,
         };
         let value = DigestSession::new(challenge).authorization(&credentials, &request);

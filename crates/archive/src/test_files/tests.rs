@@ -31,6 +31,10 @@ fn files_are_given_by_number_in_the_order_of_their_declaration() {
     assert_eq!(files.read(0, 21, 0), Ok(&b""[..]));
     assert_eq!(files.0[0].bytes.as_ptr(), files.0[3].bytes.as_ptr(), "a file in two formats is in memory once");
     assert_eq!(files.by_path().len(), 3);
+    let told = serde_json::to_value(files.summaries()).unwrap();
+    let sha256 = "3a316d6d3226f84c1e46e4447fa8d5fd800bff4a1bc6498152523cd4a602b69b";
+    let list = serde_json::json!({"path": "list.json", "format": "json", "bytes": 6, "rows": 2, "sha256": sha256});
+    assert_eq!((&told[1], &told[3]["rows"]), (&list, &serde_json::Value::Null));
 }
 
 #[test]
@@ -53,7 +57,7 @@ fn what_is_not_there_is_told_by_name() {
         (files.read(2, 2, 2).map(|_| 0), "c has 3 bytes, not 2 from byte 2 on"),
         (files.read(2, u64::MAX, 1).map(|_| 0), "c has 3 bytes, not 1 from byte"),
         (files.read(2, 0, READ_BYTES_MAX + 1).map(|_| 0), "over the limit of 16777216"),
-        (TestFiles::default().size(0), "no data files here: options can't depend on them"),
+        (TestFiles::default().size(0), "there is no data file 0: the script declares 0"),
     ] {
         let refused = refused.unwrap_err();
         assert!(refused.contains(wanted), "{refused}");

@@ -64,3 +64,9 @@ pub(crate) fn compile(path: &Path, log: &mut dyn FnMut(&str)) -> Result<Componen
     let bytes = component::encode(&package, &module)?;
     Ok(Component { name: package.script_name, bytes })
 }
+
+/// The first line of what the compiler that would be used says of itself.
+pub(crate) fn toolchain_version() -> Result<String, BuildError> {
+    let toolchain = toolchain::find(Path::new("."))?;
+    Ok(toolchain.version().lines().next().unwrap_or_default().to_owned())
+}

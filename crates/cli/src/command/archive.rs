@@ -6,44 +6,24 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 
 use anyhow::Context;
-use throng_agent::RunConfig;
 use throng_archive::{Archive, Digest};
 
 use super::options;
 use crate::args::{ArchiveArgs, Global};
-use crate::build;
 use crate::exit::{Exit, Failure};
 use crate::load;
 use crate::printing::{self, Printer};
 
-/// The version of this program.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 pub(crate) fn run(args: &ArchiveArgs, global: &Global) -> Result<Exit, Failure> {
-    let test = load::load(&args.script, global)?;
-    let mut env = test.env;
-    env.extend(options::given_variables(&args.env)?);
-    let config = RunConfig {
-        component: test.component.clone(),
-        files: test.files,
-        options: test.options,
-        layers_below: options::config_layer(&args.options)?.into_iter().collect(),
-        layers_above: vec![options::flags_layer(&args.options)?],
-        env: env.clone(),
-        cache_dir: build::components_directory(),
-        version: VERSION.into(),
-        detail: false,
-        no_thresholds: false,
-        tls_key_log: None,
-    };
-    let inspection = throng_agent::inspect(config, &mut Printer::new(global, &args.script))?;
-    if args.exclude_env_vars {
-        env = BTreeMap::new();
-    }
+    let test = load::load(&args.script.script, global)?;
+    let name = test.name.clone();
+    let config = options::run_config(test, &args.script, &args.options, false)?;
+    let inspection = throng_agent::inspect(&config, &mut Printer::new(global, &args.script.script))?;
+    let env = if args.exclude_env_vars { BTreeMap::new() } else { config.env };
     let files = inspection.files.by_path();
-    let (count, name) = (files.len(), test.name);
-    let versions = (VERSION, throng_vu::CONTRACT_VERSION);
-    let archive = Archive::new(versions, (&name, test.component), inspection.options, env, files)
+    let count = files.len();
+    let versions = (env!("CARGO_PKG_VERSION"), throng_vu::CONTRACT_VERSION);
+    let archive = Archive::new(versions, (&name, config.component), inspection.options, env, files)
         .map_err(|error| Failure::new(Exit::ScriptFailed, error))?;
     let out = &args.archive_out;
     let digest = write(&archive, out)

@@ -2,6 +2,8 @@
 
 pub(crate) mod archive;
 pub(crate) mod build;
+pub(crate) mod doctor;
+pub(crate) mod inspect;
 pub(crate) mod new;
 pub(crate) mod options;
 pub(crate) mod run;

@@ -1,17 +1,47 @@
-//! The layers of options that come from outside the script, and its variables.
+//! What a run is made of: the script, its variables, and the layers of options that come from outside of it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use serde_json::{Map, Value, json};
+use throng_agent::RunConfig;
 use throng_plan::Layer;
 
-use crate::args::{OptionFlags, RunArgs};
+use crate::args::{OptionArgs, ScriptArgs};
+use crate::build;
 use crate::exit::{Exit, Failure};
+use crate::load::Test;
+
+/// A test with its layers; `system_env` says whether it sees the system's environment if no flag does.
+pub(crate) fn run_config(
+    test: Test,
+    script: &ScriptArgs,
+    options: &OptionArgs,
+    system_env: bool,
+) -> Result<RunConfig, Failure> {
+    Ok(RunConfig {
+        component: test.component,
+        files: test.files,
+        options: test.options,
+        layers_below: config_layer(script)?.into_iter().collect(),
+        layers_above: vec![flags_layer(options)?],
+        env: environment(script, test.env, system_env)?,
+        cache_dir: build::components_directory(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        detail: false,
+        no_thresholds: script.no_thresholds,
+        tls_key_log: None,
+    })
+}
+
+/// Where other programs of the system write the secrets of TLS sessions.
+pub(crate) fn key_log_file() -> Option<PathBuf> {
+    std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty()).map(PathBuf::from)
+}
 
 /// The configuration file's layer: the one that was named, or the user's own if there is one.
-pub(crate) fn config_layer(args: &OptionFlags) -> Result<Option<Layer>, Failure> {
+fn config_layer(args: &ScriptArgs) -> Result<Option<Layer>, Failure> {
     let invalid = |error: anyhow::Error| Failure::new(Exit::InvalidConfig, error);
     let (path, named) = match &args.config {
         Some(path) => (path.clone(), true),
@@ -41,54 +71,84 @@ fn default_config() -> Option<PathBuf> {
 }
 
 /// The command line's layer.
-pub(crate) fn flags_layer(args: &OptionFlags) -> Result<Layer, Failure> {
+fn flags_layer(args: &OptionArgs) -> Result<Layer, Failure> {
+    let OptionArgs { load, http, network, tls, results } = args;
     let mut options = Map::new();
     let mut set = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
             options.insert(key.to_owned(), value);
         }
     };
-    set("vus", args.vus.map(Value::from));
-    set("iterations", args.iterations.map(Value::from));
-    set("duration", args.duration.clone().map(Value::from));
-    set("summaryTrendStats", args.summary_trend_stats.clone().map(Value::from));
-    set("summaryTimeUnit", args.summary_time_unit.clone().map(Value::from));
-    set("userAgent", args.user_agent.clone().map(Value::from));
-    set("minIterationDuration", args.min_iteration_duration.clone().map(Value::from));
     for (key, given) in [
-        ("noSetup", args.no_setup),
-        ("noTeardown", args.no_teardown),
-        ("discardResponseBodies", args.discard_response_bodies),
-        ("noConnectionReuse", args.no_connection_reuse),
-        ("noVUConnectionReuse", args.no_vu_connection_reuse),
+        ("vus", load.vus),
+        ("iterations", load.iterations),
+        ("rps", load.rps),
+        ("maxRedirects", http.max_redirects),
+        ("batch", http.batch),
+        ("batchPerHost", http.batch_per_host),
     ] {
-        set(key, given.then(|| json!(true)));
+        set(key, given.map(Value::from));
     }
-    if !args.tags.is_empty() {
-        set("tags", Some(json!(pairs(&args.tags, "--tag", |name| !name.is_empty(), "not empty")?)));
+    for (key, given) in [
+        ("duration", &load.duration),
+        ("minIterationDuration", &load.min_iteration_duration),
+        ("userAgent", &http.user_agent),
+        ("httpDebug", &http.http_debug),
+        ("dns", &network.dns),
+        ("summaryTimeUnit", &results.summary_time_unit),
+    ] {
+        set(key, given.clone().map(Value::from));
+    }
+    for (key, given) in [
+        ("noSetup", load.no_setup),
+        ("noTeardown", load.no_teardown),
+        ("throw", http.throw),
+        ("discardResponseBodies", http.discard_response_bodies),
+        ("noConnectionReuse", http.no_connection_reuse),
+        ("noVUConnectionReuse", http.no_vu_connection_reuse),
+        ("insecureSkipTLSVerify", tls.insecure_skip_tls_verify),
+    ] {
+        set(key, given.map(Value::from));
+    }
+    let several = |given: &[String]| (!given.is_empty()).then(|| json!(given));
+    set("blacklistIPs", several(&network.blacklist_ips));
+    set("blockHostnames", several(&network.block_hostnames));
+    set("systemTags", results.system_tags.clone().map(Value::from));
+    set("summaryTrendStats", results.summary_trend_stats.clone().map(Value::from));
+    if !results.tags.is_empty() {
+        set("tags", Some(json!(pairs(&results.tags, "--tag", |name| !name.is_empty(), "not empty")?)));
+    }
+    if !tls.tls_ca.is_empty() {
+        set("throng", Some(json!({ "tlsCaCertificates": authorities(&tls.tls_ca)? })));
     }
     Ok(Layer { origin: "command line".into(), value: Value::Object(options) })
 }
 
+/// The texts of PEM files.
+fn authorities(files: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path);
+        text.with_context(|| format!("--tls-ca {} can't be read", path.display()))
+    };
+    files.iter().map(read).collect::<Result<_, _>>().map_err(|error| Failure::new(Exit::InvalidConfig, error))
+}
+
 /// The script's variables: `-e` goes before those of an archive, and these before the system's.
-pub(crate) fn environment(
-    args: &RunArgs,
+fn environment(
+    args: &ScriptArgs,
     archived: BTreeMap<String, String>,
+    system: bool,
 ) -> Result<BTreeMap<String, String>, Failure> {
     let mut variables = BTreeMap::new();
-    if args.include_system_env_vars {
+    if args.include_system_env_vars.unwrap_or(system) {
         let system = std::env::vars_os();
         variables
             .extend(system.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))));
     }
     variables.extend(archived);
-    variables.extend(given_variables(&args.env)?);
+    let given = pairs(&args.env, "-e", is_variable_name, "a letter or _, then letters, digits or _")?;
+    variables.extend(given);
     Ok(variables)
-}
-
-/// Those of `-e`.
-pub(crate) fn given_variables(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
-    pairs(given, "-e", is_variable_name, "a letter or _, then letters, digits or _")
 }
 
 fn is_variable_name(name: &str) -> bool {

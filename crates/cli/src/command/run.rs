@@ -10,29 +10,20 @@ use throng_stats::{Mode, json, text};
 
 use super::options;
 use crate::args::{Global, RunArgs, SummaryMode};
-use crate::build;
 use crate::exit::{Exit, Failure};
 use crate::load;
 use crate::printing::{self, Printer};
 
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
-    let test = load::load(&args.script, global)?;
+    let test = load::load(&args.script.script, global)?;
     let config = RunConfig {
-        component: test.component,
-        files: test.files,
-        options: test.options,
-        layers_below: options::config_layer(&args.options)?.into_iter().collect(),
-        layers_above: vec![options::flags_layer(&args.options)?],
-        env: options::environment(args, test.env)?,
-        cache_dir: build::components_directory(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        tls_key_log: std::env::var_os("SSLKEYLOGFILE").map(Into::into),
         detail: args.summary_mode == SummaryMode::Full,
-        no_thresholds: args.no_thresholds,
+        tls_key_log: args.tls_key_log.clone().or_else(options::key_log_file),
+        ..options::run_config(test, &args.script, &args.options, true)?
     };
     let handle = RunHandle::default();
     watch_signals(&handle)?;
-    let mut printer = Printer::new(global, &args.script);
+    let mut printer = Printer::new(global, &args.script.script);
     let mut result = throng_agent::run(config, &handle, &mut printer)?;
     printer.finish();
     let settings = &mut result.report.settings;

@@ -24,7 +24,8 @@ pub(super) fn render(script: &Path, plan: &Plan) -> String {
     text
 }
 
-fn describe(planned: &PlannedScenario) -> String {
+/// What a scenario does, in a line.
+pub(super) fn describe(planned: &PlannedScenario) -> String {
     let scenario = planned.scenario();
     let mut notes = Vec::new();
     let what = match &scenario.model {

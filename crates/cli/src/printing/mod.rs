@@ -4,6 +4,7 @@
 
 mod bars;
 mod header;
+mod page;
 
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use throng_vu::LogLevel;
 
 use crate::args::Global;
 use bars::Bars;
+pub(crate) use page::{Page, page};
 
 /// How often a plain line of progress is printed.
 const LINE_EVERY: Duration = Duration::from_secs(1);

@@ -61,6 +61,9 @@ pub(super) const TOP_NOT_YET: [&str; 14] = [
 /// Options under `throng`.
 pub(super) const THRONG: [&str; 4] = ["memoryLimit", "guestTimeLimit", "seed", "tlsCaCertificates"];
 
+/// Options that drop each other in lower layers.
+pub(super) const REPLACE_LOAD: [&str; 3] = ["iterations", "duration", "scenarios"];
+
 /// Fields of `dns`.
 pub(super) const DNS: [&str; 3] = ["ttl", "select", "policy"];
 

@@ -1,36 +1,41 @@
 //! Layers laid over each other as they were typed, for an archive to hold.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-use super::{Layer, fields};
+use super::origins::members;
+use super::{Layer, dns, fields};
 
-/// What to run, of which a layer drops what lower layers say (k6's rule).
-const LOAD: [&str; 4] = ["duration", "iterations", "stages", "scenarios"];
 /// Options whose members are laid over each other one by one.
 const BY_MEMBER: [&str; 2] = [fields::OWN, "dns"];
 
 /// Lays options over each other, the lowest layer first, into a layer that means the same as
-/// all of them: [`resolve`](super::resolve) of it alone gives the same options. Nothing is read or checked.
+/// all of them: [`resolve`](super::resolve) of it alone, or between the same other layers, gives the same options. What
+/// isn't given stays so, and what is typed in a short form too, so that a layer above or below is laid over it as over
+/// the layers; [`Options::to_json`](super::Options::to_json) has neither. Nothing is read or checked.
 pub fn merge(layers: &[Layer]) -> Map<String, Value> {
     let mut merged = Map::new();
     for layer in layers {
-        let Some(upper) = layer.value.as_object() else { continue };
-        let given = |key: &str| upper.get(key).is_some_and(|value| !value.is_null());
-        if LOAD.iter().any(|key| given(key)) {
-            merged.retain(|key, _| !LOAD.contains(&key.as_str()));
+        let given = members(&layer.value);
+        if given.iter().any(|(key, _)| fields::REPLACE_LOAD.contains(key)) {
+            fields::REPLACE_LOAD.into_iter().for_each(|key| drop(merged.remove(key)));
         }
-        for (key, value) in upper.iter().filter(|(_, value)| !value.is_null()) {
-            match (merged.get_mut(key), value) {
-                (Some(Value::Object(lower)), Value::Object(members)) if BY_MEMBER.contains(&key.as_str()) => {
-                    lower.extend(
-                        members.iter().filter(|(_, value)| !value.is_null()).map(|(k, v)| (k.clone(), v.clone())),
-                    );
+        for (key, value) in given {
+            let value = in_one_form(key, value);
+            match merged.get_mut(key) {
+                Some(Value::Object(lower)) if BY_MEMBER.contains(&key) && value.is_object() => {
+                    lower.extend(members(&value).into_iter().map(|(key, value)| (key.to_owned(), value.clone())));
                 }
-                _ => {
-                    merged.insert(key.clone(), value.clone());
-                }
+                _ => drop(merged.insert(key.to_owned(), value.into_owned())),
             }
         }
     }
     merged
+}
+
+/// `dns` as an object, whose members can be laid over another's; anything else as it is.
+fn in_one_form<'a>(key: &str, value: &'a Value) -> Cow<'a, Value> {
+    let members = value.as_str().filter(|_| key == "dns").and_then(|text| dns::pairs(text).ok());
+    members.map_or(Cow::Borrowed(value), |members| Cow::Owned(Value::Object(members)))
 }

@@ -18,8 +18,8 @@ use crate::host_pattern::HostPattern;
 pub struct TlsOptions {
     /// Whether any certificate of a server is taken.
     pub insecure_skip_verify: bool,
-    /// The suites that are offered, and no others; all without. Never empty, and one at least is of a version
-    /// between `min` and `max`.
+    /// The suites that are offered; all without. Never empty. If none is of TLS 1.3, that version keeps its own, as in
+    /// k6; if none is of TLS 1.2, that isn't spoken. A version between `min` and `max` is left in any case.
     pub cipher_suites: Option<Vec<CipherSuite>>,
     /// The lowest version that is offered.
     pub min: TlsVersion,
@@ -109,15 +109,15 @@ impl PartialTls {
         let usual = TlsOptions::default();
         let (min, max) = self.versions.unwrap_or((usual.min, usual.max));
         if let Some(Given { value, origin }) = &self.cipher_suites
-            && !value.iter().any(|suite| (min..=max).contains(&suite.version()))
+            && max == TlsVersion::Tls12
+            && value.iter().all(|suite| suite.version() == TlsVersion::Tls13)
         {
             errors.push(OptionError {
                 path: "tlsCipherSuites".to_owned(),
                 origin: origin.clone(),
                 message: format!(
-                    "none of them is of a version that `tlsVersion` allows, {} to {}; add one that is, or change \
+                    "none of them is of {}, the highest version that `tlsVersion` allows; add one that is, or change \
                      `tlsVersion`",
-                    min.as_str(),
                     max.as_str()
                 ),
             });

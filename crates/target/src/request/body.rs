@@ -1,7 +1,7 @@
 //! A request's body: RFC 9112 sections 6 and 7.
 
+use super::HEAD_BYTES_MAX;
 use super::head::Framing;
-use super::{BODY_BYTES_MAX, HEAD_BYTES_MAX};
 use crate::refusal::Refusal;
 
 /// Most bytes of a chunk's size line, its extensions included.
@@ -13,6 +13,7 @@ pub(crate) struct BodyDecoder {
     state: State,
     /// Bytes of the body so far, in chunks.
     total: u64,
+    bytes_max: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +46,18 @@ enum State {
 const SIZE: State = State::Size { size: 0, digits: 0, line: 0, extension: false };
 
 impl BodyDecoder {
-    pub(crate) fn new(framing: Framing) -> Self {
+    /// For a body of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// When its length says already that it is longer.
+    pub(crate) fn new(framing: Framing, bytes_max: u64) -> Result<Self, Refusal> {
         let state = match framing {
             Framing::Length(0) => State::Complete,
+            Framing::Length(length) if length > bytes_max => return Err(Refusal::BodyTooLarge),
             Framing::Length(length) => State::Length(length),
             Framing::Chunked => SIZE,
         };
-        Self { state, total: 0 }
+        Ok(Self { state, total: 0, bytes_max })
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -112,7 +118,7 @@ impl BodyDecoder {
             (State::SizeLf { size: 0 }, b'\n') => State::Trailer { bytes: 0, line: 0 },
             (State::SizeLf { size }, b'\n') => {
                 self.total = self.total.saturating_add(size);
-                if self.total > BODY_BYTES_MAX {
+                if self.total > self.bytes_max {
                     return Err(Refusal::BodyTooLarge);
                 }
                 State::Data(size)
@@ -138,11 +144,12 @@ impl BodyDecoder {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::BODY_BYTES_MAX;
     use super::*;
 
     /// Feeds `bytes` in pieces of `step`; returns the body and how many bytes it took.
     fn decode(framing: Framing, bytes: &[u8], step: usize) -> Result<(Vec<u8>, usize, bool), Refusal> {
-        let mut decoder = BodyDecoder::new(framing);
+        let mut decoder = BodyDecoder::new(framing, BODY_BYTES_MAX)?;
         let (mut body, mut taken) = (Vec::new(), 0);
         for piece in bytes.chunks(step) {
             let count = decoder.feed(piece, |data| body.extend_from_slice(data))?;
@@ -166,6 +173,9 @@ mod tests {
     fn a_length_ends_where_it_says() {
         assert_eq!(decode(Framing::Length(3), b"abcdef", 2), Ok((b"abc".to_vec(), 3, true)));
         assert_eq!(decode(Framing::Length(7), b"abcdef", 4), Ok((b"abcdef".to_vec(), 6, false)));
+        for length in [BODY_BYTES_MAX + 1, u64::MAX] {
+            assert_eq!(decode(Framing::Length(length), b"", 1), Err(Refusal::BodyTooLarge));
+        }
         assert_eq!(decode(Framing::Length(0), b"abcdef", 4), Ok((Vec::new(), 0, true)));
     }
 

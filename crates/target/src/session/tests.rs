@@ -4,7 +4,14 @@ use throng_transport::Nanos;
 use super::*;
 
 fn desk() -> Desk {
-    Desk { board: Arc::new(Board::new(1)), shard: 0, date: DateCache::new(Nanos(0)) }
+    Desk {
+        board: Arc::new(Board::new(1)),
+        secret: Arc::new(Secret::random()),
+        nonces: Arc::default(),
+        shard: 0,
+        date: DateCache::new(Nanos(0)),
+        issued: Cell::new(0),
+    }
 }
 
 /// Feeds `bytes` in pieces and does what is asked without waiting: what was answered, and what was asked for.
@@ -17,7 +24,7 @@ fn talk(desk: &Desk, bytes: &[u8], step: usize) -> (String, Vec<Next>) {
             held.drain(..consumed);
             match next {
                 Next::Receive => break,
-                Next::Close => {
+                Next::Close | Next::Reset => {
                     asked.push(next);
                     break 'pieces;
                 }
@@ -160,5 +167,45 @@ proptest! {
             bytes.splice(0..0, b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n".iter().copied());
         }
         talk(&desk(), &bytes, step);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_request_to_any_route_makes_it_panic_or_loop(
+        route in 0..crate::ROUTES.len(),
+        parameter in "[0-9a-z%/]{0,4}",
+        query in "[ -~]{0,30}",
+        field in prop::sample::select(vec![
+            "Cookie", "Authorization: Digest", "Accept-Encoding", "Content-Encoding", "Content-Type",
+            "Content-Type: multipart/form-data; boundary=", "Accept",
+        ]),
+        value in "[ -~]{0,40}",
+        body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let (pattern, methods, _) = crate::ROUTES[route];
+        let path = format!("{}{parameter}", pattern.split(['{', '?']).next().unwrap_or(pattern));
+        let method = methods.split(", ").next().filter(|method| !method.is_empty()).unwrap_or("POST");
+        let separator = if field.contains(':') { " " } else { ": " };
+        let query = query.replace(' ', "+");
+        let mut bytes = format!(
+            "{method} {path}?{query} HTTP/1.1\r\nHost: h\r\n{field}{separator}{value}\r\nContent-Length: {}\r\n\r\n",
+            body.len(),
+        )
+        .into_bytes();
+        bytes.extend(&body);
+        let (mut session, desk, mut out) = (Session::default(), desk(), Vec::new());
+        let mut consumed = 0;
+        for _ in 0..20_000 {
+            let (count, next) = session.feed(&bytes[consumed..], &desk, &mut out);
+            consumed += count;
+            out.truncate(100);
+            if matches!(next, Next::Receive | Next::Close | Next::Reset) {
+                break;
+            }
+        }
+        prop_assert!(out.starts_with(b"HTTP/1.1 "));
+        // What doesn't read the body leaves it.
+        prop_assert!(consumed == bytes.len() || pattern.starts_with("/expect/"));
     }
 }

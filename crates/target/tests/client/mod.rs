@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn start(shards: usize) -> Target {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    Target::start(TargetConfig { address, shards: vec![None; shards], sockets_per_shard: 500 }).unwrap()
+    Target::start(TargetConfig { address, shards: vec![None; shards], sockets_per_shard: 500, tls: None }).unwrap()
 }
 
 /// A client of one connection.
@@ -27,6 +27,27 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
+    /// What follows the last chunk, with the empty line.
+    pub(crate) trailer: String,
+}
+
+impl Answer {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields(name).first().copied()
+    }
+
+    pub(crate) fn fields(&self, name: &str) -> Vec<&str> {
+        let fields = self.head.lines().filter_map(|line| line.split_once(": "));
+        fields.filter(|(found, _)| *found == name).map(|(_, value)| value).collect()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
 }
 
 impl Client {
@@ -56,21 +77,45 @@ impl Client {
         count
     }
 
-    /// Reads one answer, whose body is as long as Content-Length says if `with_body`.
+    /// Reads one answer, whose body is as long as Content-Length or its chunks say if `with_body`.
     pub(crate) fn answer(&mut self, with_body: bool) -> Answer {
-        let end = loop {
-            if let Some(at) = self.held.windows(4).position(|four| four == b"\r\n\r\n") {
-                break at + 4;
+        let head = String::from_utf8(self.take_to(b"\r\n\r\n")).unwrap();
+        let status = head[9..12].parse().unwrap();
+        let mut answer = Answer { status, head, body: Vec::new(), trailer: String::new() };
+        if with_body && answer.field("Transfer-Encoding") == Some("chunked") {
+            loop {
+                let line = String::from_utf8(self.take_to(b"\r\n")).unwrap();
+                let size = usize::from_str_radix(line.trim_end(), 16).unwrap();
+                if size == 0 {
+                    break;
+                }
+                let chunk = self.take(size + 2);
+                answer.body.extend_from_slice(chunk.strip_suffix(b"\r\n").unwrap());
+            }
+            while !answer.trailer.ends_with("\r\n\r\n") && answer.trailer != "\r\n" {
+                answer.trailer += &String::from_utf8(self.take_to(b"\r\n")).unwrap();
+            }
+        } else if with_body {
+            let length = answer.field("Content-Length").map_or(0, |text| text.parse().unwrap());
+            answer.body = self.take(length);
+        }
+        answer
+    }
+
+    pub(crate) fn take(&mut self, length: usize) -> Vec<u8> {
+        while self.held.len() < length {
+            assert_ne!(self.fill(), 0, "the connection ended");
+        }
+        self.held.drain(..length).collect()
+    }
+
+    fn take_to(&mut self, end: &[u8]) -> Vec<u8> {
+        loop {
+            if let Some(at) = self.held.windows(end.len()).position(|window| window == end) {
+                return self.held.drain(..at + end.len()).collect();
             }
             assert_ne!(self.fill(), 0, "the connection ended: {:?}", String::from_utf8_lossy(&self.held));
-        };
-        let head = String::from_utf8(self.held.drain(..end).collect()).unwrap();
-        let length = head.split_once("Content-Length: ").and_then(|(_, rest)| rest.split("\r\n").next());
-        let length: usize = length.filter(|_| with_body).map_or(0, |text| text.parse().unwrap());
-        while self.held.len() < length {
-            assert_ne!(self.fill(), 0);
         }
-        Answer { status: head[9..12].parse().unwrap(), body: self.held.drain(..length).collect(), head }
     }
 
     pub(crate) fn ask(&mut self, method: &str, path: &str, rest: &str) -> Answer {

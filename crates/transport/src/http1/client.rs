@@ -5,15 +5,21 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::body::Body;
 use super::dial::open;
 use super::error::ExchangeError;
 use super::parser::{Fed as ResponseFed, Limits, ParseError, ResponseBuffer, ResponseParser};
 use super::pool::Pool;
-use super::request::Request;
+use super::request::{Outgoing, Request};
+use crate::ring::SendBytes;
 use crate::shard::Shard;
-use crate::stream::{Received, Stream, Traffic};
+use crate::stream::{Received, Stream, StreamError, Traffic};
 use crate::time::{Clock, Nanos};
 use crate::tls::{TlsError, TlsInfo};
+
+/// How long a body waits for the server's 100 (Continue), which servers need not send (RFC 9110 section 10.1.1). As curl
+/// and Go's default client; k6 leaves Go's setting at 0 and never waits.
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 
 /// The parts of an exchange in nanoseconds, as k6 defines them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,7 +80,7 @@ pub struct Payload {
     /// Further header lines, each ended by CR LF; the caller answers for their syntax.
     pub header_lines: Vec<u8>,
     /// A body in place of the prepared one.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Body>,
 }
 
 /// Sends `request` with what `payload` adds, and reads the whole response.
@@ -130,8 +136,6 @@ async fn converse(
             }
         };
         exchange.tls = stream.tls_info();
-        traffic.sent += stream.send(request.bytes(payload))? as u64;
-        stream.connection().wake_at(Some(deadline));
         let mut conversation = Conversation {
             shard,
             stream: &mut stream,
@@ -140,14 +144,18 @@ async fn converse(
             deadline,
             first_at: None,
             leftover: false,
+            held: None,
+            began: None,
             into: None,
         };
+        conversation.send(request.outgoing(payload), traffic)?;
         let result = poll_fn(|context| conversation.poll(context, exchange, traffic)).await;
         if result.is_err() {
             conversation.time_until_failure(exchange);
         }
         let (buffer, keep_alive) = (conversation.into.take(), conversation.parser.keep_alive());
-        let leftover = conversation.leftover;
+        // A body that was held back to the end was announced all the same.
+        let leftover = conversation.leftover || conversation.held.is_some();
         match result {
             Ok(()) => {
                 if keep_alive && !leftover && !request.close {
@@ -194,6 +202,10 @@ struct Conversation<'a> {
     deadline: Nanos,
     first_at: Option<Nanos>,
     leftover: bool,
+    /// A body that waits for 100 (Continue), until an instant.
+    held: Option<(Vec<SendBytes>, Nanos)>,
+    /// When the head of such a request was sent.
+    began: Option<Nanos>,
     /// Taken when the first byte arrives: buffers go from hand to hand while they are warm.
     into: Option<Box<ResponseBuffer>>,
 }
@@ -208,6 +220,45 @@ enum Fed {
 }
 
 impl Conversation<'_> {
+    fn send(&mut self, outgoing: Outgoing, traffic: &mut Traffic) -> Result<(), StreamError> {
+        let Outgoing { first, rest, waits } = outgoing;
+        traffic.sent += self.stream.send(first)? as u64;
+        let mut wake_at = self.deadline;
+        if waits {
+            let until = Clock::now().after(CONTINUE_WAIT);
+            wake_at = wake_at.min(until);
+            self.held = Some((rest, until));
+        } else {
+            self.send_all(rest, traffic)?;
+        }
+        self.stream.connection().wake_at(Some(wake_at));
+        Ok(())
+    }
+
+    fn send_all(&mut self, pieces: Vec<SendBytes>, traffic: &mut Traffic) -> Result<(), StreamError> {
+        for piece in pieces {
+            traffic.sent += self.stream.send(piece)? as u64;
+        }
+        Ok(())
+    }
+
+    /// Sends the body that was held back, if it may go or nothing came. A final response without it ends its chance.
+    fn let_go(&mut self, traffic: &mut Traffic) -> Result<(), StreamError> {
+        let Some((_, until)) = &self.held else { return Ok(()) };
+        if !self.parser.continued() && self.shard.turn_time() < *until {
+            return Ok(());
+        }
+        if !self.parser.is_past_head() {
+            let (pieces, _) = self.held.take().unwrap_or_default();
+            self.began = Some(self.stream.connection().sent_between().0);
+            // What counts is the first byte behind the body.
+            self.first_at = None;
+            self.send_all(pieces, traffic)?;
+        }
+        self.stream.connection().wake_at(Some(self.deadline));
+        Ok(())
+    }
+
     fn poll(
         &mut self,
         context: &mut Context<'_>,
@@ -249,6 +300,10 @@ impl Conversation<'_> {
                 Poll::Pending if self.shard.turn_time() >= self.deadline => {
                     return Poll::Ready(Err(Failure::Timeout));
                 }
+                Poll::Pending if self.held.is_some() => match self.let_go(traffic) {
+                    Ok(()) => return Poll::Pending,
+                    Err(error) => return Poll::Ready(Err(self.broken(error.into()))),
+                },
                 Poll::Pending => return Poll::Pending,
             };
             let first_at = match fed {
@@ -289,6 +344,7 @@ impl Conversation<'_> {
 
     fn time(&self, first_at: Nanos, last_at: Nanos, exchange: &mut Exchange) {
         let (from, to) = self.stream.connection().sent_between();
+        let from = self.began.unwrap_or(from);
         let timings = &mut exchange.timings;
         timings.blocked_ns = from.since(self.wanted);
         // A response may begin before the request has ended.

@@ -4,6 +4,7 @@
 //! connection and feeds the parser. Bytes stay in the ring's buffers until the parser copies what is to be kept into
 //! a [`ResponseBuffer`], whose memory its owner re-uses.
 
+mod body;
 mod chunked;
 mod client;
 mod connect;
@@ -16,6 +17,7 @@ mod parser;
 mod pool;
 mod request;
 
+pub use body::{Body, BodyPart};
 pub use chunked::ChunkError;
 pub use client::{Exchange, ExchangeOptions, Exchanged, Payload, Timings, exchange};
 pub use error::ExchangeError;

@@ -156,19 +156,32 @@ pub struct ResponseParser {
     keep_body: bool,
     keep_alive: bool,
     interim: u32,
+    continued: bool,
 }
 
 impl ResponseParser {
     /// A parser for the answer to a request; `to_head_request` if that is a HEAD, whose answer has no body.
     #[must_use]
     pub fn new(to_head_request: bool, keep_body: bool, limits: Limits) -> Self {
-        Self { state: State::Head, limits, to_head_request, keep_body, keep_alive: false, interim: 0 }
+        Self { state: State::Head, limits, to_head_request, keep_body, keep_alive: false, interim: 0, continued: false }
     }
 
     /// Whether the connection may carry another request after this, as far as the response says.
     #[must_use]
     pub fn keep_alive(&self) -> bool {
         self.keep_alive
+    }
+
+    /// Whether a 100 (Continue) has come.
+    #[must_use]
+    pub fn continued(&self) -> bool {
+        self.continued
+    }
+
+    /// Whether the head of the final response has come.
+    #[must_use]
+    pub fn is_past_head(&self) -> bool {
+        self.state != State::Head
     }
 
     /// Takes the next bytes. After `complete` nothing more may be fed.
@@ -269,6 +282,7 @@ impl ResponseParser {
         // 101 ends HTTP on this connection and is an answer; other 1xx precede one.
         if (100..200).contains(&status) && status != 101 {
             self.interim += 1;
+            self.continued |= status == 100;
             if self.interim > self.limits.interim_responses {
                 return Err(ParseError::TooManyInterim(self.limits.interim_responses));
             }

@@ -1,8 +1,11 @@
 //! A connected socket as its owner sees it.
 
+use std::fmt;
 use std::io;
-use std::ops::Deref;
+use std::net::SocketAddr;
+use std::ops::{Deref, Range};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_lite::future::poll_fn;
@@ -18,6 +21,8 @@ pub enum SendBytes {
     Shared(Rc<[u8]>),
     /// Bytes of this send alone.
     Owned(Vec<u8>),
+    /// Bytes that are shared beyond the shard.
+    Range(SharedBytes),
 }
 
 impl SendBytes {
@@ -25,7 +30,38 @@ impl SendBytes {
         match self {
             Self::Shared(bytes) => bytes,
             Self::Owned(bytes) => bytes,
+            Self::Range(bytes) => bytes.as_slice(),
         }
+    }
+}
+
+/// A range of bytes that any number of threads share, such as a mapped file. If that file is cut meanwhile, the send
+/// fails.
+#[derive(Clone)]
+pub struct SharedBytes {
+    bytes: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    range: Range<usize>,
+}
+
+impl SharedBytes {
+    /// The range of `bytes`; none if they don't reach so far.
+    #[must_use]
+    pub fn new(bytes: Arc<dyn AsRef<[u8]> + Send + Sync>, range: Range<usize>) -> Option<Self> {
+        (*bytes).as_ref().get(range.clone())?;
+        Some(Self { bytes, range })
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        // It is there, unless the owner's bytes are others each time.
+        (*self.bytes).as_ref().get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for SharedBytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("SharedBytes").field(&self.range).finish()
     }
 }
 
@@ -60,7 +96,8 @@ impl Connection {
         self.shard.driver().send(self.slot, Sending { bytes, done: 0 });
     }
 
-    /// When the last queued bytes were first offered to the kernel, and when it had taken them all.
+    /// When the last queued bytes, or those that they stood behind in the queue, were first offered to the kernel, and
+    /// when it had taken them all.
     #[must_use]
     pub fn sent_between(&self) -> (Nanos, Nanos) {
         let mut driver = self.shard.driver();
@@ -94,6 +131,18 @@ impl Connection {
     /// [`flush`](Self::flush) first.
     pub fn end_sending(&self) {
         self.shard.driver().end_sending(self.slot);
+    }
+
+    /// Ends the connection with a reset: what the peer hasn't acknowledged is lost, and it is told of an error.
+    /// [`flush`](Self::flush) first what it is to see before, and drop the connection after.
+    pub fn reset(&self) {
+        self.shard.driver().reset(self.slot);
+    }
+
+    /// Who connected, if this side accepted the connection.
+    #[must_use]
+    pub fn client(&self) -> Option<SocketAddr> {
+        self.shard.driver().sockets.get(self.slot).client
     }
 
     /// Waits for bytes: the oldest unread ones, in the buffer that they arrived in. None means that the peer has sent

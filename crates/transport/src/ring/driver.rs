@@ -4,10 +4,11 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use io_uring::{IoUring, cqueue, opcode, squeue, types};
+use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
+use socket2::SockAddr;
 
 use super::buffers::BufferPool;
-use super::sockets::{GENERATION_MASK, Phase, Received, Sending, Sockets};
+use super::sockets::{ClientAddress, GENERATION_MASK, Phase, Received, Sending, Sockets};
 use crate::source::SourceTicket;
 use crate::time::{Clock, Nanos, TimerKey};
 
@@ -56,6 +57,7 @@ enum Operation {
     Wake = 7,
     Pause = 8,
     EndSending = 9,
+    Reset = 10,
 }
 
 impl Operation {
@@ -70,6 +72,7 @@ impl Operation {
             7 => Self::Wake,
             8 => Self::Pause,
             9 => Self::EndSending,
+            10 => Self::Reset,
             _ => return None,
         })
     }
@@ -141,7 +144,7 @@ impl Driver {
     fn push(&mut self, entry: &squeue::Entry) {
         self.queued = true;
         // SAFETY: every caller passes memory that outlives its operation: buffers are held in the slot or in the
-        // driver until the completion arrives, and the ring is torn down before them.
+        // driver until the completion arrives, or static, and the ring is torn down before them.
         while unsafe { self.ring.submission().push(entry) }.is_err() {
             // The queue is full: let the kernel take it. An error here shows again at the turn.
             let _ = self.ring.submit();
@@ -166,18 +169,18 @@ impl Driver {
         self.ring.submitter().register_files_update(slot, &[fd]).map(drop)
     }
 
-    pub(crate) fn connect(&mut self, slot: u32, peer: socket2::SockAddr) {
+    pub(crate) fn connect(&mut self, slot: u32, peer: SockAddr) {
         let peer = self.sockets.get(slot).peer.insert(Box::new(peer));
         let entry = opcode::Connect::new(types::Fixed(slot), peer.as_ptr().cast(), peer.len()).build();
         self.push_for(slot, Operation::Connect, entry);
     }
 
     pub(crate) fn accept(&mut self, slot: u32, listener: RawFd) {
-        self.sockets.get(slot).accepting = true;
         let Ok(target) = types::DestinationSlot::try_from_slot_target(slot) else {
             unreachable!("slots lie below the table's size");
         };
-        let (address, length) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let client = self.sockets.get(slot).accepting.insert(Box::new(ClientAddress::new()));
+        let (address, length) = (std::ptr::from_mut(&mut client.storage).cast(), &raw mut client.length);
         let entry = opcode::Accept::new(types::Fd(listener), address, length).file_index(Some(target)).build();
         self.push_for(slot, Operation::Accept, entry);
     }
@@ -197,23 +200,32 @@ impl Driver {
         } else {
             socket.sending = Some(sending);
             self.push_send(slot);
+            self.just_sent.push(slot);
         }
     }
 
     fn push_send(&mut self, slot: u32) {
         let Some(sending) = &self.sockets.get(slot).sending else { return };
-        let rest = &sending.bytes.as_slice()[sending.done..];
+        let rest = sending.bytes.as_slice().get(sending.done..).unwrap_or_default();
         let len = u32::try_from(rest.len()).unwrap_or(u32::MAX);
         let entry =
             opcode::Send::new(types::Fixed(slot), rest.as_ptr(), len).flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL);
         self.push_for(slot, Operation::Send, entry.build());
-        self.just_sent.push(slot);
     }
 
     /// Tells the peer that nothing more comes; receiving goes on.
     pub(crate) fn end_sending(&mut self, slot: u32) {
         let entry = opcode::Shutdown::new(types::Fixed(slot), libc::SHUT_WR).build();
         self.push_for(slot, Operation::EndSending, entry);
+    }
+
+    /// Breaks the connection off with a reset. A connect to no address is how TCP is told so; SO_LINGER would do it at
+    /// the close, but can't be set on a socket without a descriptor.
+    pub(crate) fn reset(&mut self, slot: u32) {
+        static NOBODY: libc::sockaddr = libc::sockaddr { sa_family: libc::AF_UNSPEC as u16, sa_data: [0; 14] };
+        let length = size_of::<libc::sockaddr>() as u32;
+        let entry = opcode::Connect::new(types::Fixed(slot), &raw const NOBODY, length).build();
+        self.push_for(slot, Operation::Reset, entry);
     }
 
     /// Gives the socket up: every operation on it is cancelled, then it is closed; the slot is free after the last
@@ -229,7 +241,7 @@ impl Driver {
             self.buffers.give(received.buffer);
         }
         let socket = self.sockets.get(slot);
-        if socket.accepting {
+        if socket.accepting.is_some() {
             // Should it succeed all the same, the socket is closed when it arrives.
             let name = Operation::Accept.name(slot, socket.generation);
             self.push_for(slot, Operation::Cancel, opcode::AsyncCancel::new(name).build());
@@ -331,7 +343,12 @@ impl Driver {
             Operation::Receive => self.received(slot, result, completion.flags(), finished),
             Operation::Send => self.sent(slot, result),
             Operation::Connect | Operation::Accept => self.opened(slot, result),
-            Operation::Cancel | Operation::Close | Operation::Wake | Operation::Pause | Operation::EndSending => {}
+            Operation::Cancel
+            | Operation::Close
+            | Operation::Wake
+            | Operation::Pause
+            | Operation::EndSending
+            | Operation::Reset => {}
         }
         let socket = self.sockets.get(slot);
         if socket.phase == Phase::Closing && socket.pending == 0 {
@@ -342,9 +359,9 @@ impl Driver {
     fn opened(&mut self, slot: u32, result: i32) {
         let socket = self.sockets.get(slot);
         socket.peer = None;
-        let accepted = std::mem::take(&mut socket.accepting) && result >= 0;
+        let client = socket.accepting.take().filter(|_| result >= 0);
         if socket.phase != Phase::Opening {
-            if accepted {
+            if client.is_some() {
                 self.push_for(slot, Operation::Close, opcode::Close::new(types::Fixed(slot)).build());
             }
             return;
@@ -353,6 +370,9 @@ impl Driver {
             socket.fail(-result);
         } else {
             socket.phase = Phase::Open;
+            // SAFETY: the accept has succeeded, so the kernel has written an address of its family and that length.
+            socket.client =
+                client.and_then(|client| unsafe { SockAddr::new(client.storage, client.length) }.as_socket());
             self.receive(slot);
         }
         self.wake(slot);
@@ -426,7 +446,7 @@ impl Driver {
             socket.drop_sends();
         } else {
             sending.done += result as usize;
-            if sending.done == sending.bytes.as_slice().len() {
+            if sending.done >= sending.bytes.as_slice().len() {
                 socket.sending = socket.queued.pop_front();
                 socket.sent_at = now;
             }
@@ -451,6 +471,25 @@ impl Driver {
 /// Fails with the reason if this process can't have a ring such as the driver's.
 pub(crate) fn probe_ring() -> Result<(), RingError> {
     build_ring().map(drop)
+}
+
+/// Names of the operations that the driver uses and this kernel's io_uring doesn't have.
+pub(crate) fn missing_operations() -> Result<Vec<&'static str>, RingError> {
+    let ring = build_ring()?;
+    let mut probe = Probe::new();
+    let unsupported = |source| RingError::Unsupported { what: "a list of its operations", source };
+    ring.submitter().register_probe(&mut probe).map_err(unsupported)?;
+    let used = [
+        ("accept", opcode::Accept::CODE),
+        ("cancel", opcode::AsyncCancel::CODE),
+        ("close", opcode::Close::CODE),
+        ("connect", opcode::Connect::CODE),
+        ("read", opcode::Read::CODE),
+        ("receive", opcode::RecvMulti::CODE),
+        ("send", opcode::Send::CODE),
+        ("shutdown", opcode::Shutdown::CODE),
+    ];
+    Ok(used.into_iter().filter(|(_, code)| !probe.is_supported(*code)).map(|(name, _)| name).collect())
 }
 
 fn build_ring() -> Result<IoUring, RingError> {

@@ -8,8 +8,8 @@ mod driver;
 mod sockets;
 
 pub use accept::Listener;
-pub use connection::{Chunk, Connection, SendBytes};
+pub use connection::{Chunk, Connection, SendBytes, SharedBytes};
 pub use dial::DialError;
 pub use driver::RingError;
 
-pub(crate) use driver::{Driver, probe_ring};
+pub(crate) use driver::{Driver, missing_operations, probe_ring};

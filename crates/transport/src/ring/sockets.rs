@@ -1,6 +1,7 @@
 //! The table of sockets: what the driver knows of each slot of the ring's file table.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::task::{Context, Waker};
 
 use super::connection::SendBytes;
@@ -70,10 +71,26 @@ pub(crate) struct Socket {
     /// The timer behind it: at most one a socket, moved on lazily, since most deadlines never come.
     pub(crate) alarm: Option<TimerKey>,
     /// An accept is under way: it is the listener's operation, and cancelled by its name.
-    pub(crate) accepting: bool,
+    pub(crate) accepting: Option<Box<ClientAddress>>,
     pub(crate) source: Option<SourceTicket>,
     /// Where to connect to, while connecting.
     pub(crate) peer: Option<Box<socket2::SockAddr>>,
+    /// Who connected, of an accepted socket.
+    pub(crate) client: Option<SocketAddr>,
+}
+
+/// Where the kernel leaves the client's address.
+#[derive(Debug)]
+pub(crate) struct ClientAddress {
+    pub(crate) storage: socket2::SockAddrStorage,
+    pub(crate) length: libc::socklen_t,
+}
+
+impl ClientAddress {
+    pub(crate) fn new() -> Self {
+        let storage = socket2::SockAddrStorage::zeroed();
+        Self { length: storage.size_of(), storage }
+    }
 }
 
 impl Socket {
@@ -97,9 +114,10 @@ impl Socket {
             waiting: false,
             deadline: None,
             alarm: None,
-            accepting: false,
+            accepting: None,
             source: None,
             peer: None,
+            client: None,
         }
     }
 

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::server::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ServerConfig, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 
-use super::client::{certified_key, provider};
+use super::client::{authorities, certified_key, provider};
 use super::options::{TlsConfigError, TlsMistake};
 use super::session::Session;
 use crate::ring::Connection;
@@ -29,15 +31,33 @@ impl TlsAcceptor {
     /// # Errors
     /// When they can't be used, or don't belong together.
     pub fn new(chain_pem: &[u8], key_pem: &[u8]) -> Result<Self, TlsConfigError> {
+        Self::build(chain_pem, key_pem, None)
+    }
+
+    /// The same, and clients need a certificate by one of these authorities, in PEM.
+    ///
+    /// # Errors
+    /// As `new`, and when there is no such authority.
+    pub fn for_clients_of(authorities_pem: &[u8], chain_pem: &[u8], key_pem: &[u8]) -> Result<Self, TlsConfigError> {
+        Self::build(chain_pem, key_pem, Some(authorities_pem))
+    }
+
+    fn build(chain_pem: &[u8], key_pem: &[u8], authorities_pem: Option<&[u8]>) -> Result<Self, TlsConfigError> {
         let provider = provider();
         let wrong = |mistake| TlsConfigError { mistakes: vec![mistake] };
         let other = |error: rustls::Error| {
             wrong(TlsMistake::Identity { whose: "the server's".into(), message: error.to_string() })
         };
         let key = certified_key(chain_pem, key_pem, &provider, "the server's").map_err(wrong)?;
-        let builder = ServerConfig::builder_with_provider(Arc::new(provider));
+        let provider = Arc::new(provider);
+        let clients = match authorities_pem {
+            Some(pem) => client_verifier(pem, Arc::clone(&provider))?,
+            None => WebPkiClientVerifier::no_client_auth(),
+        };
+        let builder = ServerConfig::builder_with_provider(provider);
         let builder = builder.with_safe_default_protocol_versions().map_err(other)?;
-        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+        let mut config =
+            builder.with_client_cert_verifier(clients).with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Tickets hold the session themselves, encrypted: nothing is stored for a client.
         config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(other)?;
@@ -54,4 +74,18 @@ impl TlsAcceptor {
         stream.send_records(&mut Traffic::default());
         Ok(stream)
     }
+}
+
+fn client_verifier(
+    authorities_pem: &[u8],
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsConfigError> {
+    let mut mistakes = Vec::new();
+    let roots = authorities(&[authorities_pem.to_vec()], &mut mistakes);
+    if !mistakes.is_empty() {
+        return Err(TlsConfigError { mistakes });
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().map_err(|error| TlsConfigError {
+        mistakes: vec![TlsMistake::Authority { number: 1, message: error.to_string() }],
+    })
 }

@@ -187,7 +187,7 @@ fn iana_name(suite: CipherSuite) -> String {
     format!("{suite:?}").replacen("TLS13_", "TLS_", 1)
 }
 
-fn authorities(all_pem: &[Vec<u8>], mistakes: &mut Vec<TlsMistake>) -> RootCertStore {
+pub(super) fn authorities(all_pem: &[Vec<u8>], mistakes: &mut Vec<TlsMistake>) -> RootCertStore {
     let mut store = RootCertStore::empty();
     for (index, pem) in all_pem.iter().enumerate() {
         let added = certificates(pem).and_then(|certificates| {

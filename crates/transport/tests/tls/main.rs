@@ -72,7 +72,7 @@ impl Client {
     async fn send(&mut self, method: &str, body: Option<Vec<u8>>) -> Outcome {
         let head = RequestHead { method, target: "/", host: "x", user_agent: "t", headers: &[], close: self.close };
         let request = Request::encode(Rc::clone(&self.origin), &head, None).unwrap();
-        let payload = Payload { body, ..Payload::default() };
+        let payload = Payload { body: body.map(Into::into), ..Payload::default() };
         let exchanged = exchange(&self.shard, &self.pool, &request, &payload, self.options).await;
         match exchanged.result {
             Ok(buffer) => Ok((buffer.body().to_vec(), exchanged.numbers)),

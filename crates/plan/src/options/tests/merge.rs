@@ -42,7 +42,8 @@ fn layer() -> impl Strategy<Value = Value> {
         }
         if number % 2 == 0 && object.contains_key("throng") {
             object.insert("throng".into(), json!({ "guestTimeLimit": number, "seed": null }));
-            object.insert("dns".into(), json!({ "select": "first" }));
+            let select = if number % 4 == 0 { json!("select=first") } else { json!({ "select": "roundRobin" }) };
+            object.insert("dns".into(), select);
         }
         Value::Object(object)
     })
@@ -50,19 +51,29 @@ fn layer() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn a_merged_layer_means_the_same_as_the_layers(values in prop::collection::vec(layer(), 0..4)) {
-        let layers: Vec<_> = values.into_iter().map(|value| Layer::new("some", value)).collect();
-        let merged = Layer::new("some", Value::Object(merge(&layers)));
+    fn a_merged_layer_means_the_same_as_the_layers_between_others_too(
+        values in prop::collection::vec(layer(), 0..4),
+        (below, above) in (layer(), layer()),
+    ) {
+        let between = |layers: Vec<Value>| -> Vec<_> {
+            let all = [vec![below.clone()], layers, vec![above.clone()]].concat();
+            all.into_iter().map(|value| Layer::new("some", value)).collect()
+        };
+        let layers: Vec<_> = values.iter().map(|value| Layer::new("some", value.clone())).collect();
+        let merged = Value::Object(merge(&layers));
+        let (alone, layers_between) = ([Layer::new("some", merged.clone())], between(values));
         let same_origin = |mut options: Options| {
             options.scenarios_origin.clear();
             options.thresholds_origin.clear();
             options
         };
-        match (resolve(&layers), resolve(&[merged])) {
-            (Ok(of_layers), Ok(of_merged)) => {
-                prop_assert_eq!(same_origin(of_layers.options), same_origin(of_merged.options));
+        for (layers, merged) in [(&layers[..], &alone[..]), (&layers_between, &between(vec![merged]))] {
+            match (resolve(layers), resolve(merged)) {
+                (Ok(of_layers), Ok(of_merged)) => {
+                    prop_assert_eq!(same_origin(of_layers.options), same_origin(of_merged.options));
+                }
+                (of_layers, of_merged) => prop_assert_eq!(of_layers.is_ok(), of_merged.is_ok()),
             }
-            (of_layers, of_merged) => prop_assert_eq!(of_layers.is_ok(), of_merged.is_ok()),
         }
     }
 }

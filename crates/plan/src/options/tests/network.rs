@@ -176,12 +176,22 @@ fn a_higher_layer_replaces_maps_and_lists_and_each_part_of_dns() {
 
 #[test]
 fn suites_of_another_layer_must_fit_the_versions() {
-    let suites = Layer::new("script", json!({"tlsCipherSuites": ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]}));
-    assert!(resolve(std::slice::from_ref(&suites)).is_ok());
-    let errors = resolve(&[suites, Layer::new("flags", json!({"tlsVersion": "tls1.3"}))]).unwrap_err().0;
+    let suites = |name| Layer::new("script", json!({"tlsCipherSuites": [name]}));
+    let only = |version| Layer::new("flags", json!({"tlsVersion": version}));
+    // TLS 1.3 keeps its own suites where none is named, as in k6.
+    let of_tls12 = suites("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+    assert!(resolve(&[of_tls12.clone(), only("tls1.2")]).is_ok());
+    assert!(resolve(&[of_tls12, only("tls1.3")]).is_ok());
+    let of_tls13 = suites("TLS_AES_128_GCM_SHA256");
+    assert!(resolve(std::slice::from_ref(&of_tls13)).is_ok());
+    let errors = resolve(&[of_tls13, only("tls1.2")]).unwrap_err().0;
     assert_eq!(errors.len(), 1);
     assert_eq!((errors[0].path.as_str(), errors[0].origin.as_str()), ("tlsCipherSuites", "script"));
-    assert!(errors[0].message.contains("that `tlsVersion` allows, tls1.3 to tls1.3"), "{}", errors[0]);
+    assert!(
+        errors[0].message.contains("none of them is of tls1.2, the highest version that `tlsVersion` allows"),
+        "{}",
+        errors[0]
+    );
 }
 
 pub(super) fn faults() -> Vec<(Value, &'static str, &'static str)> {

@@ -1,0 +1,101 @@
+//! How many VUs and sockets there can be.
+
+use throng_transport::machine::{Facts, SOCKETS_MAX};
+
+use super::finding::{Finding, grouped};
+
+/// Memory of a VU that sleeps and whose script keeps nothing: RSS and page tables, measured with 10,000 of them.
+const IDLE_VU_BYTES: u64 = 20 * 1024;
+/// Below this much memory a machine is a small one.
+const MEMORY_SMALL_BYTES: u64 = 512 << 20;
+/// Mappings of a process besides those of VUs, generously: arenas of 1 GiB or more, threads, code.
+const MAPPINGS_NEEDED: u64 = 10_000;
+
+/// Sockets of all shards.
+pub(super) fn sockets(facts: &Facts) -> u64 {
+    facts.cores as u64 * sockets_of_a_shard(facts)
+}
+
+fn sockets_of_a_shard(facts: &Facts) -> u64 {
+    facts.open_files.hard.min(SOCKETS_MAX)
+}
+
+/// VUs that fit into the memory that is available.
+pub(super) fn idle_vus(facts: &Facts) -> Option<u64> {
+    facts.memory_available.map(|bytes| bytes / IDLE_VU_BYTES)
+}
+
+pub(super) fn open_files(facts: &Facts) -> Finding {
+    let name = "sockets";
+    let each = sockets_of_a_shard(facts);
+    let found = format!(
+        "{} ({} on each of {} cores; the hard limit of open files is {})",
+        grouped(sockets(facts)),
+        grouped(each),
+        facts.cores,
+        limit(facts.open_files.hard)
+    );
+    if each == SOCKETS_MAX {
+        return Finding::ok(name, format!("{found}: as many as throng uses"));
+    }
+    Finding::note(name, found)
+        .costs("when as many connections are open, further requests fail with error code 1215")
+        .lifted_by(format!(
+            "sudo prlimit --pid $$ --nofile={SOCKETS_MAX}:{SOCKETS_MAX}   (this shell)\n\
+             LimitNOFILE={SOCKETS_MAX}                           (a systemd unit)\n\
+             docker run --ulimit nofile={SOCKETS_MAX} …          (a container)"
+        ))
+}
+
+fn limit(value: u64) -> String {
+    if value == u64::MAX { "infinite".to_owned() } else { grouped(value) }
+}
+
+pub(super) fn cores(facts: &Facts) -> Finding {
+    let name = "cores";
+    let found = format!("{} of {}, a shard pinned to each", facts.cores, facts.cores_online.max(facts.cores));
+    if facts.cores_by_quota < facts.cores {
+        return Finding::note(name, format!("{found}, but a quota of CPU time for {}", facts.cores_by_quota))
+            .costs("all shards are halted when the quota of a period is used up, which shows as latency")
+            .lifted_by(format!(
+                "docker run --cpus={0} …, or fewer shards than cores: taskset -c 0-{1} throng …",
+                facts.cores,
+                facts.cores_by_quota - 1
+            ));
+    }
+    if facts.cores < facts.cores_online {
+        return Finding::note(name, found)
+            .costs("the other cores aren't used")
+            .lifted_by(format!("taskset -c 0-{} throng …, if the process may", facts.cores_online - 1));
+    }
+    Finding::ok(name, found)
+}
+
+pub(super) fn memory(facts: &Facts) -> Finding {
+    let name = "memory";
+    let (Some(bytes), Some(vus)) = (facts.memory_available, idle_vus(facts)) else {
+        return Finding::note(name, "how much is available isn't shown here");
+    };
+    let found = format!(
+        "{:.1} GiB available: about {} VUs of 20 KiB, which is an idle one; what a script keeps comes on top",
+        bytes as f64 / f64::from(1 << 30),
+        grouped(vus)
+    );
+    if bytes < MEMORY_SMALL_BYTES {
+        return Finding::note(name, found)
+            .costs("compiling a script alone may take some hundred MiB")
+            .lifted_by("end other programs, or raise the container's limit: docker run --memory=2g …");
+    }
+    Finding::ok(name, found)
+}
+
+pub(super) fn mappings(facts: &Facts) -> Finding {
+    let name = "memory mappings";
+    match facts.max_map_count {
+        Some(max) if max < MAPPINGS_NEEDED => Finding::note(name, grouped(max))
+            .costs("threads or arenas may not get memory")
+            .lifted_by("sudo sysctl -w vm.max_map_count=65530"),
+        Some(max) => Finding::ok(name, format!("{}; VUs need none of their own", grouped(max))),
+        None => Finding::ok(name, "their limit isn't shown here; VUs need none of their own"),
+    }
+}

@@ -1,0 +1,129 @@
+use std::io;
+
+use throng_transport::machine::{Conntrack, InterfaceAddress, Limit};
+
+use super::*;
+
+/// A machine without any shortage.
+fn good() -> Observed {
+    let address = |interface: &str, address: &str| InterfaceAddress {
+        interface: interface.to_owned(),
+        address: address.parse().unwrap(),
+    };
+    let unlimited = Limit { soft: u64::MAX, hard: u64::MAX };
+    let facts = Facts {
+        kernel: "6.18.44-cloud".to_owned(),
+        io_uring_disabled: Some(0),
+        is_root: false,
+        locked_memory: unlimited,
+        open_files: Limit { soft: 1024, hard: 1 << 20 },
+        cores: 4,
+        cores_online: 4,
+        cores_by_quota: 4,
+        memory_available: Some(8 << 30),
+        max_map_count: Some(65_530),
+        local_ports: Some((32_768, 60_999)),
+        tcp_tw_reuse: Some(1),
+        somaxconn: Some(4096),
+        conntrack: None,
+        addresses: vec![address("lo", "127.0.0.1"), address("eth0", "192.0.2.5"), address("eth0", "fe80::1")],
+        clock_source: Some("tsc".to_owned()),
+        clock_sources: vec!["tsc".to_owned()],
+        huge_pages: Some("madvise".to_owned()),
+    };
+    Observed { facts, missing_operations: Ok(Vec::new()), shards: Ok(4), toolchain: Ok("rustc 1.95.0".to_owned()) }
+}
+
+/// The only finding of a changed machine that isn't ok.
+fn shortage(change: impl FnOnce(&mut Observed)) -> Finding {
+    let mut observed = good();
+    change(&mut observed);
+    let mut found = judge(&observed).into_iter().filter(|finding| finding.status != Status::Ok);
+    let first = found.next().expect("everything is ok");
+    assert_eq!(found.next(), None);
+    first
+}
+
+#[test]
+fn a_good_machine_has_no_shortage() {
+    let findings = judge(&good());
+    assert!(findings.iter().all(|finding| finding.status == Status::Ok), "{findings:?}");
+    assert!(findings.len() >= 15);
+    let text = findings.iter().find(|finding| finding.name == "sockets").unwrap().to_string();
+    assert!(text.starts_with("ok       sockets           262,144 (65,536 on each of 4 cores"), "{text}");
+    assert_eq!(verdict(true, 262_144, Some(5)), "\nA run would work here: 262,144 sockets at once, about 5 idle VUs.");
+}
+
+#[test]
+fn each_shortage_is_one_note_with_what_it_costs_and_a_remedy() {
+    type Change = fn(&mut Observed);
+    let cases: [(Change, &str, &str, &str); 11] = [
+        (|o| o.facts.locked_memory.soft = 4 << 20, "locked memory", "as much again", "prlimit --pid $$ --memlock"),
+        (|o| o.facts.open_files.hard = 64, "sockets", "1215", "--nofile=65536:65536"),
+        (|o| o.facts.cores_online = 8, "cores", "aren't used", "taskset -c 0-7"),
+        (|o| o.facts.cores_by_quota = 1, "cores", "halted", "--cpus=4"),
+        (|o| o.facts.memory_available = Some(100 << 20), "memory", "compiling", "--memory"),
+        (|o| o.facts.max_map_count = Some(1000), "memory mappings", "arenas", "vm.max_map_count=65530"),
+        (|o| o.facts.huge_pages = Some("always".into()), "huge pages", "2 MiB", "echo madvise | sudo tee"),
+        (|o| o.facts.clock_source = Some("hpet".into()), "clock", "system call", "echo tsc | sudo tee"),
+        (|o| o.facts.tcp_tw_reuse = Some(2), "tcp_tw_reuse", "1,075 new connections", "net.ipv4.tcp_tw_reuse=1"),
+        (|o| o.facts.somaxconn = Some(128), "somaxconn", "throng target", "net.core.somaxconn=4096"),
+        (
+            |o| o.facts.conntrack = Some(Conntrack { used: 8, max: 1000 }),
+            "conntrack",
+            "dropped",
+            "nf_conntrack_max=524296",
+        ),
+    ];
+    for (change, name, cost, remedy) in cases {
+        let finding = shortage(change);
+        assert_eq!((finding.name, finding.status), (name, Status::Note));
+        assert!(finding.cost.as_ref().is_some_and(|text| text.contains(cost)), "{finding:?}");
+        assert!(finding.remedy.as_ref().is_some_and(|text| text.contains(remedy)), "{finding:?}");
+    }
+}
+
+#[test]
+fn without_what_a_run_needs_there_is_a_problem() {
+    let old = shortage(|observed| observed.facts.kernel = "5.15.0-91-generic".to_owned());
+    assert_eq!((old.name, old.status), ("kernel", Status::Problem));
+    let lacking = shortage(|observed| observed.missing_operations = Ok(vec!["shutdown"]));
+    assert_eq!((lacking.name, lacking.found.as_str()), ("io_uring", "it lacks shutdown"));
+    for (disabled, remedy) in [(Some(0), "seccomp"), (None, "seccomp"), (Some(1), "sysctl"), (Some(2), "sysctl")] {
+        let forbidden = shortage(|observed| {
+            observed.facts.io_uring_disabled = disabled;
+            let error = io::Error::from_raw_os_error(1);
+            observed.missing_operations = Err(RingError::Unavailable(error));
+        });
+        assert_eq!((forbidden.name, forbidden.status), ("io_uring", Status::Problem));
+        assert!(forbidden.remedy.unwrap().contains(remedy), "{disabled:?}");
+    }
+}
+
+#[test]
+fn too_little_locked_memory_is_told_with_what_is_needed() {
+    let mut observed = good();
+    observed.facts.locked_memory = Limit { soft: 65_536, hard: 65_536 };
+    observed.shards = Err(ShardError::LockedMemory { limit_bytes: 65_536 });
+    let findings = judge(&observed);
+    let problems: Vec<_> = findings.iter().filter(|finding| finding.status == Status::Problem).collect();
+    assert_eq!(problems.iter().map(|finding| finding.name).collect::<Vec<_>>(), ["locked memory", "shards"]);
+    assert_eq!(problems[0].found, "64 KiB; rings and buffers need about 3,600 KiB (900 on each of 4 cores)");
+}
+
+#[test]
+fn a_compiler_that_is_missing_is_a_note_with_its_remedies() {
+    let reason =
+        "no Rust compiler is installed\n\nAny one of these makes it complete:\n  with rustup: a\n  on Debian: b";
+    let finding = shortage(|observed| observed.toolchain = Err(reason.to_owned()));
+    let expected = "note     building scripts  no Rust compiler is installed\n                           costs: only \
+                    components (.wasm) can be run here; build scripts elsewhere\n                           lift it: \
+                    with rustup: a\n                             on Debian: b";
+    assert_eq!(finding.to_string(), expected);
+}
+
+#[test]
+fn addresses_within_this_machine_are_not_counted() {
+    let finding = network::addresses(&good().facts);
+    assert_eq!(finding.found, "IPv4: 192.0.2.5 (eth0); IPv6: none beyond this machine");
+}

@@ -65,10 +65,14 @@ fn is_silent(stream: &mut TcpStream, time: Duration) -> bool {
     silent
 }
 
-fn put(address: SocketAddr, headers: &[(String, String)], body: &Body) -> Request {
-    let origin = Rc::new(Origin::new("127.0.0.1", address.port()));
+/// Requests that share a pool's connections share the origin.
+fn origin(address: SocketAddr) -> Rc<Origin> {
+    Rc::new(Origin::new("127.0.0.1", address.port()))
+}
+
+fn put(origin: &Rc<Origin>, headers: &[(String, String)], body: &Body) -> Request {
     let head = RequestHead { method: "PUT", target: "/", host: "h", user_agent: "", headers, close: false };
-    Request::encode_parts(origin, &head, body).unwrap()
+    Request::encode_parts(Rc::clone(origin), &head, body).unwrap()
 }
 
 fn expecting() -> [(String, String); 1] {
@@ -106,11 +110,12 @@ fn parts_arrive_as_one_body_prepared_or_not() {
     }
     let whole = expected.len() as u64;
     let reused = on_shard(move |shard| async move {
+        let to = origin(address);
         let shared = || BodyPart::Shared(SharedBytes::new(file.clone(), 10..10 + SHARED_BYTES).unwrap());
         let owned = |text: &str| BodyPart::Owned(text.into());
         let body = Body::new(vec![owned("begin"), shared(), owned("between"), shared(), owned("between")]);
         let pool = RefCell::new(Pool::default());
-        let prepared = put(address, &[], &body);
+        let prepared = put(&to, &[], &body);
         let (status, first) = send(&shard, &pool, &prepared, &Payload::default()).await;
         assert_eq!(status, 200);
         assert!(first.bytes_sent > whole && first.bytes_sent < whole + 200);
@@ -140,7 +145,8 @@ fn a_body_waits_for_100_continue() {
         (head, silent, still_silent, body)
     });
     let (status, numbers) = on_shard(move |shard| async move {
-        let request = put(address, &expecting(), &Body::from(b"body".to_vec()));
+        let to = origin(address);
+        let request = put(&to, &expecting(), &Body::from(b"body".to_vec()));
         send(&shard, &RefCell::default(), &request, &Payload::default()).await
     });
     let (head, silent, still_silent, body) = received.recv_timeout(DEADLINE).unwrap();
@@ -163,10 +169,11 @@ fn a_body_that_is_refused_is_not_sent_and_its_connection_not_used_again() {
         rest
     });
     let (refused, good) = on_shard(move |shard| async move {
+        let to = origin(address);
         let pool = RefCell::new(Pool::default());
-        let request = put(address, &expecting(), &Body::from(b"body".to_vec()));
+        let request = put(&to, &expecting(), &Body::from(b"body".to_vec()));
         let refused = send(&shard, &pool, &request, &Payload::default()).await;
-        let get = put(address, &[], &Body::default());
+        let get = put(&to, &[], &Body::default());
         (refused, send(&shard, &pool, &get, &Payload::default()).await)
     });
     assert_eq!((refused.0, good.0, good.1.reused), (417, 200, false));
@@ -181,7 +188,8 @@ fn a_refusal_that_never_ends_ends_with_the_time_limit() {
         stream.read_to_end(&mut Vec::new())
     });
     let (error, took) = on_shard(move |shard| async move {
-        let request = put(address, &expecting(), &Body::from(b"body".to_vec()));
+        let to = origin(address);
+        let request = put(&to, &expecting(), &Body::from(b"body".to_vec()));
         let timeout = Duration::from_millis(1300);
         let options = ExchangeOptions { timeout, keep_body: true, limits: Limits::default() };
         let exchanged = exchange(&shard, &RefCell::default(), &request, &Payload::default(), options).await;
@@ -203,7 +211,8 @@ fn a_body_waits_a_second_at_most() {
         (waited, body)
     });
     let (status, _) = on_shard(move |shard| async move {
-        let request = put(address, &expecting(), &Body::from(b"body".to_vec()));
+        let to = origin(address);
+        let request = put(&to, &expecting(), &Body::from(b"body".to_vec()));
         send(&shard, &RefCell::default(), &request, &Payload::default()).await
     });
     let (waited, body) = received.recv_timeout(DEADLINE).unwrap();
@@ -221,10 +230,11 @@ fn a_connection_whose_request_is_not_out_yet_is_not_used_again() {
         unread.lock().unwrap().push(stream.try_clone().unwrap());
     });
     let (early, good) = on_shard(move |shard| async move {
+        let to = origin(address);
         let pool = RefCell::new(Pool::default());
-        let large = put(address, &[], &Body::from(vec![b'x'; 32 << 20]));
+        let large = put(&to, &[], &Body::from(vec![b'x'; 32 << 20]));
         let early = send(&shard, &pool, &large, &Payload::default()).await;
-        let small = put(address, &[], &Body::default());
+        let small = put(&to, &[], &Body::default());
         (early, send(&shard, &pool, &small, &Payload::default()).await)
     });
     assert_eq!((early.0, good.0, good.1.reused), (200, 200, false));

@@ -50,13 +50,7 @@ impl ClientPaths {
     /// # Errors
     /// When throng isn't there or a script can't be built.
     pub fn find(throng: Option<PathBuf>, k6: Option<PathBuf>) -> Result<Self> {
-        let throng = match throng {
-            Some(path) => path,
-            None => std::env::current_exe()?.with_file_name("throng"),
-        };
-        if !throng.exists() {
-            bail!("{} isn't there: `cargo build --release` makes it", throng.display());
-        }
+        let throng = throng_program(throng)?;
         let scripts = tempfile::tempdir()?;
         for (name, text) in [
             ("check.lua", include_str!("../wrk/check.lua")),
@@ -130,6 +124,21 @@ impl ClientPaths {
         };
         Process::start(&program, arguments, core)
     }
+}
+
+/// throng's program: the one given, or the one beside the program that runs.
+///
+/// # Errors
+/// When it isn't there.
+pub fn throng_program(given: Option<PathBuf>) -> Result<PathBuf> {
+    let throng = match given {
+        Some(path) => path,
+        None => std::env::current_exe()?.with_file_name("throng"),
+    };
+    if !throng.exists() {
+        bail!("{} isn't there: `cargo build --release` makes it", throng.display());
+    }
+    Ok(throng)
 }
 
 /// Builds a script to a component.

@@ -14,7 +14,7 @@ mod stats;
 mod table;
 pub mod usage;
 
-pub use client::{Client, ClientPaths, Scenario, build_script};
+pub use client::{Client, ClientPaths, Scenario, build_script, throng_program};
 pub use machine::{cores, machine_line};
 pub use nginx::Nginx;
 pub use process::Process;

@@ -9,8 +9,13 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::usage::Memory;
+
 /// How long a process gets to end by itself once it was asked to; nobody needs what a client would say at its end.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Memory is steady once this many samples in a row, a quarter of a second apart, stay within half a percent.
+const STEADY_SAMPLES: usize = 12;
 
 /// A running program; dropping it ends it.
 #[derive(Debug)]
@@ -58,6 +63,32 @@ impl Process {
             None => Ok(()),
             Some(status) => bail!("{} ended early: {status}", self.name),
         }
+    }
+
+    /// Its memory once it doesn't change any more.
+    ///
+    /// # Errors
+    /// When it ends, or its memory still changes after `limit`.
+    pub fn steady_memory(&mut self, limit: Duration) -> Result<Memory> {
+        let begin = Instant::now();
+        let mut samples: Vec<Memory> = Vec::new();
+        while begin.elapsed() < limit {
+            std::thread::sleep(Duration::from_millis(250));
+            self.check_running()?;
+            samples.push(Memory::of(self.id())?);
+            if let Some(last) = samples.last_chunk::<STEADY_SAMPLES>() {
+                let totals = last.map(Memory::total_kib);
+                let (least, most) = (totals.iter().min().copied(), totals.iter().max().copied());
+                // Every VU has begun and slept several times in any case.
+                if let (Some(least), Some(most)) = (least, most)
+                    && (most - least) * 200 <= most
+                    && begin.elapsed() > Duration::from_secs(6)
+                {
+                    return Ok(last[STEADY_SAMPLES - 1]);
+                }
+            }
+        }
+        bail!("the memory of {} still changes after {limit:?}", self.name)
     }
 
     /// Waits until it ends by itself; after `limit` it is ended.

@@ -5,9 +5,9 @@
 #![expect(clippy::print_stdout, reason = "the table is what this is for")]
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Parser;
 use nix::sys::resource::{Resource, setrlimit};
 use throng_benches::usage::Memory;
@@ -15,8 +15,6 @@ use throng_benches::{Client, ClientPaths, Scenario, Table, machine_line};
 
 /// How long a run may take until its memory is steady.
 const STEADY_MAX: Duration = Duration::from_secs(120);
-/// Memory is steady once this many samples in a row, a quarter of a second apart, stay within half a percent.
-const STEADY_SAMPLES: usize = 12;
 
 #[derive(Debug, Parser)]
 #[command(about = "Memory of a sleeping virtual user")]
@@ -65,24 +63,5 @@ fn main() -> Result<()> {
 
 /// The memory of a run once it doesn't change any more.
 fn steady(paths: &ClientPaths, client: Client, vus: u32) -> Result<Memory> {
-    let mut process = paths.start(client, Scenario::Sleep, vus, STEADY_MAX * 2, None)?;
-    let begin = Instant::now();
-    let mut samples: Vec<Memory> = Vec::new();
-    while begin.elapsed() < STEADY_MAX {
-        std::thread::sleep(Duration::from_millis(250));
-        process.check_running()?;
-        samples.push(Memory::of(process.id())?);
-        if let Some(last) = samples.last_chunk::<STEADY_SAMPLES>() {
-            let totals = last.map(Memory::total_kib);
-            let (least, most) = (totals.iter().min().copied(), totals.iter().max().copied());
-            // Everybody has begun and slept several times in any case.
-            if let (Some(least), Some(most)) = (least, most)
-                && (most - least) * 200 <= most
-                && begin.elapsed() > Duration::from_secs(6)
-            {
-                return Ok(last[STEADY_SAMPLES - 1]);
-            }
-        }
-    }
-    bail!("the memory of {client:?} with {vus} VUs still changes after {STEADY_MAX:?}")
+    paths.start(client, Scenario::Sleep, vus, STEADY_MAX * 2, None)?.steady_memory(STEADY_MAX)
 }

@@ -20,6 +20,8 @@ use crate::observer::LogRecord;
 const MESSAGES_MAX: usize = 1000;
 /// What a script is told that wants to reach the network.
 const NO_NETWORK: &str = "requests and cookies have their time in setup and in scenarios, not where options are read";
+/// What a script is told that wants to read a data file. Its files are known only by what it says now.
+const NO_FILES: &str = "there are no data files yet: options can't depend on them";
 
 /// Makes one instance, asks it, and drops it. Returns what the script logged too.
 pub(crate) fn describe(
@@ -52,7 +54,7 @@ impl Messages {
 }
 
 /// The host of an instance that only says what the script consists of: it has variables, time, random numbers and
-/// messages. There is no network yet, and nothing is measured.
+/// messages. There is no network and no data file yet, and nothing is measured.
 pub(crate) struct Describer {
     env: Arc<Environment>,
     random: Random,
@@ -182,6 +184,26 @@ impl Host for Describer {
 
     fn add_metric(&mut self, _metric: u32, _value: f64, _tags: u32) -> Result<(), String> {
         Ok(())
+    }
+
+    fn file_size(&self, _file: u32) -> Result<u64, String> {
+        Err(NO_FILES.to_owned())
+    }
+
+    fn read_file(&self, _file: u32, _offset: u64, _length: u32) -> Result<&[u8], String> {
+        Err(NO_FILES.to_owned())
+    }
+
+    fn file_rows(&self, _file: u32) -> Result<u64, String> {
+        Err(NO_FILES.to_owned())
+    }
+
+    fn file_header(&self, _file: u32) -> Result<&[String], String> {
+        Err(NO_FILES.to_owned())
+    }
+
+    fn file_row(&self, _file: u32, _index: u64) -> Result<&[u8], String> {
+        Err(NO_FILES.to_owned())
     }
 
     fn vu_info(&self) -> VuInfo {

@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_lite::future::or;
+use throng_archive::TestFiles;
 use throng_plan::{HostRules, HttpOptions, Plan, PlannedScenario, Shard as ShardPlace};
 use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
 use throng_transport::tls::TlsClient;
@@ -43,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) registry: Arc<Registry>,
     /// The script's metrics in its own order.
     pub(crate) metrics: Arc<[MetricId]>,
+    pub(crate) files: Arc<TestFiles>,
     pub(crate) env: Arc<Environment>,
     pub(crate) tags: TagSet,
     pub(crate) kept_tags: KeptTags,

@@ -1,5 +1,6 @@
 //! What can be typed. Names are k6's where k6 has the thing.
 
+mod archive;
 mod doctor;
 mod inspect;
 mod options;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use archive::ArchiveArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use inspect::InspectArgs;
 pub(crate) use options::OptionArgs;
@@ -45,6 +47,7 @@ pub(crate) enum Command {
     /// Run a test on this machine
     Run(Box<RunArgs>),
     Inspect(Box<InspectArgs>),
+    Archive(Box<ArchiveArgs>),
     /// Compile a script to a component
     Build(BuildArgs),
     /// Make a new script

@@ -59,7 +59,7 @@ impl From<RunError> for Failure {
             RunError::Options(_) | RunError::OptionsJson(_) | RunError::Metric(_) | RunError::Tls(_) => {
                 Exit::InvalidConfig
             }
-            RunError::Load(_) | RunError::Init(_) => Exit::ScriptFailed,
+            RunError::Load(_) | RunError::Init(_) | RunError::Files(_) => Exit::ScriptFailed,
             RunError::Engine(_) | RunError::Shard(_) | RunError::Vus(_) | RunError::Thread(_) => Exit::Machine,
             RunError::ShardLost => Exit::Other,
         };

@@ -4,6 +4,7 @@ mod args;
 mod build;
 mod command;
 mod exit;
+mod load;
 mod printing;
 mod scaffold;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         Command::Run(run) => command::run::run(&run, &args.global),
         Command::Inspect(inspect) => command::inspect::run(&inspect, &args.global),
+        Command::Archive(archive) => command::archive::run(&archive, &args.global),
         Command::Build(build) => command::build::run(&build, &args.global),
         Command::New(new) => command::new::run(&new),
         Command::Doctor(doctor) => command::doctor::run(&doctor, &args.global),

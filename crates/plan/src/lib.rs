@@ -35,7 +35,7 @@ pub use ipnet::IpNet;
 pub use load_model::LoadModel;
 pub use options::{
     ClientCertificate, DnsOptions, DnsPolicy, DnsSelect, HostMapping, HttpDebug, HttpOptions, Layer, OptionError,
-    OptionErrors, Options, Resolved, Rules, Secret, ThrongOptions, TlsOptions, resolve,
+    OptionErrors, Options, Resolved, Rules, Secret, ThrongOptions, TlsOptions, merge, resolve,
 };
 pub use plan::{Plan, PlannedScenario, Shard};
 pub use scenario::Scenario;

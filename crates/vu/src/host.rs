@@ -190,6 +190,41 @@ pub trait Host: 'static {
     /// Traps: an index out of range.
     fn add_metric(&mut self, metric: u32, value: f64, tags: u32) -> Result<(), String>;
 
+    /// How many bytes a data file has.
+    ///
+    /// # Errors
+    ///
+    /// Traps, as do the next four: an index out of range, a file of another format.
+    fn file_size(&self, file: u32) -> Result<u64, String>;
+
+    /// A part of a data file, which is copied into the guest: of a limited length.
+    ///
+    /// # Errors
+    ///
+    /// Traps.
+    fn read_file(&self, file: u32, offset: u64, length: u32) -> Result<&[u8], String>;
+
+    /// How many rows a data file has.
+    ///
+    /// # Errors
+    ///
+    /// Traps.
+    fn file_rows(&self, file: u32) -> Result<u64, String>;
+
+    /// The names of a CSV file's columns.
+    ///
+    /// # Errors
+    ///
+    /// Traps.
+    fn file_header(&self, file: u32) -> Result<&[String], String>;
+
+    /// One row of a data file.
+    ///
+    /// # Errors
+    ///
+    /// Traps.
+    fn file_row(&self, file: u32, index: u64) -> Result<&[u8], String>;
+
     /// The virtual user that this is.
     fn vu_info(&self) -> VuInfo;
 

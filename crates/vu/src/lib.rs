@@ -39,11 +39,11 @@ pub use arena::ArenaUsage;
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use fault::{Fault, FaultKind};
 pub use host::Host;
-pub use load::LoadError;
+pub use load::{CONTRACT_VERSION, LoadError};
 pub use script::Script;
 pub use ticker::Ticker;
 pub use types::{
-    Coding, Credentials, Description, Failure, InstanceInfo, LogLevel, MetricDefinition, MetricKind, RequestSpec,
-    ScenarioInfo, Timings, VuInfo,
+    Coding, Credentials, Description, Failure, FileDeclaration, FileFormat, InstanceInfo, LogLevel, MetricDefinition,
+    MetricKind, RequestSpec, ScenarioInfo, Timings, VuInfo,
 };
 pub use vu::Vu;

@@ -1,5 +1,6 @@
 //! The imports of a script: `wit/script.wit` over [`Host`].
 
+mod files;
 mod http;
 mod run;
 
@@ -20,6 +21,7 @@ pub(crate) fn linker<H: Host>(engine: &Engine) -> wasmtime::Result<Linker<Data<H
     let mut linker = Linker::new(engine.wasmtime());
     http::link(&mut linker)?;
     run::link(&mut linker)?;
+    files::link(&mut linker)?;
     Ok(linker)
 }
 

@@ -3,8 +3,8 @@ use wasmtime::component::Component;
 
 use crate::{engine::Engine, exports::REQUIRED};
 
-/// The contract that this host implements.
-pub(crate) const CONTRACT_VERSION: &str = "0.1.0";
+/// The version of `throng:script` that this host implements.
+pub const CONTRACT_VERSION: &str = "0.1.0";
 const CONTRACT_PREFIX: &str = "throng:script/";
 
 /// Why a file can't be used as a script.

@@ -219,6 +219,33 @@ pub struct MetricDefinition {
     pub is_time: bool,
 }
 
+/// What a data file holds: `files.file-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub enum FileFormat {
+    /// Bytes.
+    #[component(name = "raw")]
+    Raw,
+    /// Comma-separated values, with a header.
+    #[component(name = "csv")]
+    Csv,
+    /// A JSON array.
+    #[component(name = "json")]
+    Json,
+}
+
+/// A data file that the script reads: `files.file-declaration`. The path is as
+/// the guest gave it, not yet looked at.
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
+#[component(record)]
+pub struct FileDeclaration {
+    /// Where it is, from the script's directory.
+    pub path: String,
+    /// What it holds.
+    pub format: FileFormat,
+}
+
 /// What a script consists of: the export `describe`.
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
 #[component(record)]
@@ -231,6 +258,9 @@ pub struct Description {
     /// The script's metrics; [`Host::add_metric`](crate::Host::add_metric) gets
     /// an index into it.
     pub metrics: Vec<MetricDefinition>,
+    /// The script's data files; [`Host::file_size`](crate::Host::file_size) and
+    /// its like get an index into it.
+    pub files: Vec<FileDeclaration>,
     /// Whether `setup` does anything.
     #[component(name = "has-setup")]
     pub has_setup: bool,

@@ -2,7 +2,7 @@
 
 use crate::bindings::throng::script::execution::next_iteration;
 use crate::bindings::{Description, Guest};
-use crate::{checks, metrics, panic_hook, registry};
+use crate::{checks, data, metrics, panic_hook, registry};
 
 /// Implements the world `script`; its exports are in [`crate::bindings`].
 pub(crate) struct Script;
@@ -14,6 +14,7 @@ impl Guest for Script {
             options: registry::options().map(|options| options.to_string()).unwrap_or_default(),
             functions: registry::scenarios().map(|scenario| scenario.name.to_owned()).collect(),
             metrics: metrics::definitions(),
+            files: data::declarations(),
             has_setup: registry::setup_hook().is_some(),
             has_teardown: registry::teardown_hook().is_some(),
             has_summarize: registry::summary_hook().is_some(),

@@ -22,12 +22,13 @@
 //!
 //! Attributes enter functions in a registry; the host asks what there is, then calls them by number. What happens to a
 //! request is an outcome, never a panic. It has no async, no threads and no standard input, output, files or sockets:
-//! [`http`], [`checks`], [`mod@metrics`], [`execution`], [`time`], [`random`] and [`log`] are the way out.
+//! [`http`], [`checks`], [`mod@metrics`], [`data`], [`execution`], [`time`], [`random`] and [`log`] are the way out.
 
 #[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
 mod allocator;
 mod bindings;
 pub mod checks;
+pub mod data;
 mod entry;
 mod environment;
 pub mod execution;

@@ -1,15 +1,17 @@
 //! What is said of a test that isn't run, and what flags make of its options.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 use throng_tests::{Throng, without_io_uring};
 
 use crate::SCRIPTS;
+use crate::data::Test;
 
 /// A certificate and its key, made for these tests and used nowhere else.
-const CERT: &str = "-----BEGIN CERTIFICATE-----
+pub(crate) const CERT: &str = "-----BEGIN CERTIFICATE-----
 MIIBgjCCASmgAwIBAgIUMSBCpoWXPEkbH2YxeWlQCALGxF0wCgYIKoZIzj0EAwIw
 FjEUMBIGA1UEAwwLdGhyb25nLXRlc3QwIBcNMjYxMTI0MTIyODI2WhgPMjEyNjEw
 MzExMjI4MjZaMBYxFDASBgNVBAMMC3Rocm9uZy10ZXN0MFkwEwYHKoZIzj0CAQYI
@@ -21,7 +23,7 @@ KugPCFb+Df9WvVemloVUJS5BVsYCIFgLd9zpsn78D0Dk6nQMU4mpPee2r12uTo2Z
 jBk5yv4/
 -----END CERTIFICATE-----
 ";
-const KEY: &str = "-----BEGIN PRIVATE KEY-----
+pub(crate) const KEY: &str = "-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyVjXwr9OfxlYDC3s
 0S4oBB9UsLUFY+w4K/klxSLpcEWhRANCAAQD+rK9qY0JzfPinz4Ri25kfOan7v6C
 rWDme/DUVofH4/SCbQIMidaGi+Y45Lb6QobkfNy+6JoWDeooAFH72y21
@@ -146,6 +148,27 @@ fn the_page_to_read_tells_what_the_test_consists_of_and_would_do() -> Result<()>
 fn metrics_and_hooks_are_told() -> Result<()> {
     let page = inspect("hooks")?.arg("--human").finish()?.expect_code(0)?.stdout;
     assert!(page.contains("hooks       setup, teardown"), "{page}");
+    Ok(())
+}
+
+#[test]
+fn data_files_are_told_with_their_rows_and_digests() -> Result<()> {
+    let test = Test::usual()?;
+    let inspect = |flag| Throng::command(["inspect".as_ref(), test.script.as_os_str()])?.arg(flag).finish();
+    let finished = inspect("--execution-requirements")?.expect_code(0)?;
+    let files = serde_json::from_str::<Value>(&finished.stdout)?["files"].clone();
+    let output = Command::new("sha256sum").arg(test.script.with_file_name("users.csv")).output()?;
+    let sha256 = String::from_utf8(output.stdout)?.chars().take(64).collect::<String>();
+    let users = json!({ "path": "users.csv", "format": "csv", "bytes": 49, "rows": 3, "sha256": sha256 });
+    assert!(files.as_array().is_some_and(|files| files.len() == 3 && files.contains(&users)), "no {users} in {files}");
+    let page = inspect("--human")?.expect_code(0)?.stdout;
+    for part in [
+        format!("\n  users.csv             csv, 49 bytes, 3 rows, sha256:{sha256}\n"),
+        format!("\n  users.csv             raw, 49 bytes, sha256:{sha256}\n"),
+        "\n  ../shared/lists.json  json, 24 bytes, 3 rows, sha256:".to_owned(),
+    ] {
+        assert!(page.contains(&part), "no {part:?} in {page}");
+    }
     Ok(())
 }
 

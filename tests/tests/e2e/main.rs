@@ -2,7 +2,9 @@
 //!
 //! `THRONG_TEST_REQUESTS=1000000` raises the number of requests that are counted on both sides.
 
+mod archive;
 mod counts;
+mod data;
 mod doctor;
 mod faults;
 mod hooks;

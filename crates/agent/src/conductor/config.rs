@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use throng_archive::{Bytes, FileSource};
 use throng_plan::Layer;
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
 pub struct RunConfig {
     /// The script, a component.
-    pub component: Vec<u8>,
+    pub component: Bytes,
+    /// Where its data files come from.
+    pub files: FileSource,
+    /// Options in place of the script's own: those of an archive.
+    pub options: Option<Layer>,
     /// Options below the script's own: the configuration file.
     pub layers_below: Vec<Layer>,
     /// Options above the script's own: the command line.

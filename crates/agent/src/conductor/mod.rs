@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::{Map, Value};
+use throng_archive::{FileErrors, TestFiles};
 use throng_plan::{OptionErrors, Plan};
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
@@ -58,6 +60,9 @@ pub enum RunError {
     /// A metric of the script's is wrong.
     #[error(transparent)]
     Metric(#[from] throng_stats::MetricError),
+    /// The script's data files are wrong.
+    #[error(transparent)]
+    Files(#[from] FileErrors),
     /// No shard.
     #[error(transparent)]
     Shard(#[from] ShardError),
@@ -112,8 +117,12 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// The plan of the run, with the options of all layers.
     pub plan: Plan,
+    /// The options of all layers as they were typed, as one layer that means the same.
+    pub options: Map<String, Value>,
     /// The layer that each option comes from, by its key; see [`throng_plan::Resolved`].
     pub origins: BTreeMap<String, String>,
+    /// The script's data files.
+    pub files: Arc<TestFiles>,
 }
 
 /// Reads a test as [`run`] does, and runs nothing of it: the script only says what it consists of. It needs no shard,
@@ -128,6 +137,8 @@ pub fn inspect(config: &RunConfig, observer: &mut dyn Observer) -> Result<Inspec
         exports: planned.script.exports(),
         description: planned.description,
         plan: planned.plan,
+        options: planned.merged,
         origins: planned.origins,
+        files: planned.files,
     })
 }

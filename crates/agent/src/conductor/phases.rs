@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use throng_archive::TestFiles;
 use throng_plan::{HostRules, Plan};
 use throng_stats::{MetricId, Registry, Report, Settings as SummarySettings, TagSet};
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
@@ -36,6 +37,14 @@ struct ShardLink {
     thread: ShardThread,
     sender: Sender<Command>,
     waiting: Arc<AtomicUsize>,
+}
+
+/// What shards are given beside the plan.
+struct Prepared<'a> {
+    registry: &'a Arc<Registry>,
+    metrics: &'a Arc<[MetricId]>,
+    files: &'a Arc<TestFiles>,
+    taken: &'a Arc<[AtomicU64]>,
 }
 
 struct Conductor<'a> {
@@ -100,7 +109,7 @@ impl<'a> Conductor<'a> {
 
     fn run(mut self, planned: Planned) -> Result<RunResult, RunError> {
         // The ticker is dropped at the end.
-        let Planned { _ticker, description, registry, metrics, plan, .. } = planned;
+        let Planned { _ticker, description, registry, metrics, plan, files, .. } = planned;
         let plan = Arc::new(plan);
         self.warn_of_few_sockets(&plan);
         self.observer.planned(&plan);
@@ -108,7 +117,8 @@ impl<'a> Conductor<'a> {
         let registry = Arc::new(registry);
         let taken: Arc<[AtomicU64]> = plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect();
         let mut state = RunState::new(&registry, &plan, self.shards.len(), self.config.detail);
-        self.prepare(&plan, &registry, &metrics, &taken, &mut state)?;
+        let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken };
+        self.prepare(&plan, &prepared, &mut state)?;
         let (ending, setup_data) = self.execute(&description, &plan, &taken, &mut state)?;
         self.conclude(&description, &plan, ending, setup_data, state)
     }
@@ -133,22 +143,16 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    fn prepare(
-        &mut self,
-        plan: &Arc<Plan>,
-        registry: &Arc<Registry>,
-        metrics: &Arc<[MetricId]>,
-        taken: &Arc<[AtomicU64]>,
-        state: &mut RunState,
-    ) -> Result<(), RunError> {
+    fn prepare(&mut self, plan: &Arc<Plan>, prepared: &Prepared<'_>, state: &mut RunState) -> Result<(), RunError> {
         let options = plan.options();
         let env = Arc::new(self.config.env.clone());
         let pairs = options.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let settings = Settings {
             shard: 0,
             shards: self.shards.len() as u64,
-            registry: Arc::clone(registry),
-            metrics: Arc::clone(metrics),
+            registry: Arc::clone(prepared.registry),
+            metrics: Arc::clone(prepared.metrics),
+            files: Arc::clone(prepared.files),
             env,
             tags: TagSet::from_pairs(pairs),
             kept_tags: KeptTags::new(&options.thresholds.selectors(), self.config.detail, options.system_tags),
@@ -168,7 +172,7 @@ impl<'a> Conductor<'a> {
                 script: self.script.clone(),
                 plan: Arc::clone(plan),
                 settings,
-                taken: Arc::clone(taken),
+                taken: Arc::clone(prepared.taken),
             })));
         }
         let mut ready = 0;

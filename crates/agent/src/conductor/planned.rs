@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-use throng_plan::{Layer, Options, Plan, resolve};
+use serde_json::{Map, Value, json};
+use throng_archive::{Declaration, FileFormat as DataFormat, TestFiles};
+use throng_plan::{Layer, Options, Plan, merge, resolve};
 use throng_stats::{Contains, Definition, Kind, MetricId, Registry, Thresholds};
 use throng_transport::tls::TlsClient;
-use throng_vu::{Description, Engine, EngineConfig, LogLevel, MetricKind, Script, Ticker};
+use throng_vu::{Description, Engine, EngineConfig, FileFormat, LogLevel, MetricKind, Script, Ticker};
 
 use super::RunError;
 use super::config::RunConfig;
@@ -16,7 +17,7 @@ use crate::host::VuHost;
 use crate::network::tls_client;
 use crate::observer::{LogRecord, Observer};
 
-/// A script that is compiled, has said what it consists of, and has a plan.
+/// A script that is compiled, has said what it consists of, has a plan, and has its data files in memory.
 pub(super) struct Planned {
     pub(super) script: Script<VuHost>,
     /// Interrupts the script's calls as long as it lives.
@@ -27,8 +28,11 @@ pub(super) struct Planned {
     /// The script's metrics in its own order.
     pub(super) metrics: Arc<[MetricId]>,
     pub(super) plan: Plan,
+    /// All layers of options as one.
+    pub(super) merged: Map<String, Value>,
     /// The layer of each option that is given.
     pub(super) origins: BTreeMap<String, String>,
+    pub(super) files: Arc<TestFiles>,
 }
 
 impl Planned {
@@ -41,13 +45,15 @@ impl Planned {
         messages.into_iter().for_each(|message| observer.log(message));
         let description = description.map_err(RunError::Init)?;
         let (registry, metrics) = register_metrics(&description)?;
-        let resolved = resolve(&layers(config, &description)?)?;
+        let layers = layers(config, &description)?;
+        let resolved = resolve(&layers)?;
         for message in resolved.warnings {
             observer.log(LogRecord { level: LogLevel::Warn, message, source: String::new() });
         }
-        let mut options = resolved.options;
+        let (mut options, mut merged) = (resolved.options, merge(&layers));
         if config.no_thresholds {
             options.thresholds = Thresholds::new();
+            merged.remove("thresholds");
         }
         // Limits come with the options, and the options from a script that has to run for it: an engine with other
         // limits takes its place, and the compiled code from the cache.
@@ -58,17 +64,21 @@ impl Planned {
         }
         let plan = Plan::new(options, &description.functions, &registry)?;
         let tls = tls_client(&plan.options().tls, config.tls_key_log.clone())?;
-        Ok(Self { script, _ticker: ticker, tls, description, registry, metrics, plan, origins: resolved.origins })
+        // What may take long comes last.
+        let files = Arc::new(TestFiles::load(&declarations(&description), &config.files)?);
+        let origins = resolved.origins;
+        Ok(Self { script, _ticker: ticker, tls, description, registry, metrics, plan, merged, origins, files })
     }
 }
 
 fn layers(config: &RunConfig, description: &Description) -> Result<Vec<Layer>, RunError> {
-    let script = match description.options.as_str() {
-        "" => json!({}),
-        text => serde_json::from_str::<Value>(text).map_err(RunError::OptionsJson)?,
+    let script = match (&config.options, description.options.as_str()) {
+        (Some(instead), _) => instead.clone(),
+        (None, "") => Layer::new("script", json!({})),
+        (None, text) => Layer::new("script", serde_json::from_str(text).map_err(RunError::OptionsJson)?),
     };
     let mut layers = config.layers_below.clone();
-    layers.push(Layer { origin: "script".into(), value: script });
+    layers.push(script);
     layers.extend(config.layers_above.iter().cloned());
     Ok(layers)
 }
@@ -79,6 +89,18 @@ fn other_limits(options: &Options, config: &RunConfig) -> Option<EngineConfig> {
     let guest_time_limit = options.throng.guest_time_limit;
     let is_usual = (memory_limit_bytes, guest_time_limit) == (usual.memory_limit_bytes, usual.guest_time_limit);
     (!is_usual).then(|| EngineConfig { cache_dir: config.cache_dir.clone(), memory_limit_bytes, guest_time_limit })
+}
+
+fn declarations(description: &Description) -> Vec<Declaration> {
+    let files = description.files.iter().map(|file| Declaration {
+        path: file.path.clone(),
+        format: match file.format {
+            FileFormat::Raw => DataFormat::Raw,
+            FileFormat::Csv => DataFormat::Csv,
+            FileFormat::Json => DataFormat::Json,
+        },
+    });
+    files.collect()
 }
 
 fn register_metrics(description: &Description) -> Result<(Registry, Arc<[MetricId]>), RunError> {

@@ -391,6 +391,26 @@ impl Host for VuHost {
         Ok(())
     }
 
+    fn file_size(&self, file: u32) -> Result<u64, String> {
+        self.shard.settings.files.size(file)
+    }
+
+    fn read_file(&self, file: u32, offset: u64, length: u32) -> Result<&[u8], String> {
+        self.shard.settings.files.read(file, offset, length)
+    }
+
+    fn file_rows(&self, file: u32) -> Result<u64, String> {
+        self.shard.settings.files.rows(file)
+    }
+
+    fn file_header(&self, file: u32) -> Result<&[String], String> {
+        self.shard.settings.files.header(file)
+    }
+
+    fn file_row(&self, file: u32, index: u64) -> Result<&[u8], String> {
+        self.shard.settings.files.row(file, index)
+    }
+
     fn vu_info(&self) -> VuInfo {
         VuInfo {
             id_in_instance: self.identity.id_in_instance,

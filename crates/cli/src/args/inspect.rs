@@ -13,10 +13,10 @@ use super::{OptionArgs, ScriptArgs};
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) script: ScriptArgs,
-    /// Add `maxVUs` and `totalDuration`
+    /// Add `maxVUs`, `totalDuration`, and `files`: the data files
     #[arg(long)]
     pub(crate) execution_requirements: bool,
-    /// Print a page to read instead: scenarios, thresholds, functions, metrics, imports, and where options come from
+    /// Print a page to read instead: scenarios, thresholds, functions, metrics, imports, files, and where options come from
     #[arg(long, conflicts_with = "execution_requirements")]
     pub(crate) human: bool,
     #[command(flatten)]

@@ -1,25 +1,25 @@
 //! `throng inspect`.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use throng_agent::Inspection;
 use throng_plan::duration;
 
 use super::options;
 use crate::args::{Global, InspectArgs};
 use crate::exit::{Exit, Failure};
+use crate::load;
 use crate::printing::{self, Page, Printer};
 
 /// What stands for a private key or a password.
 const HIDDEN: &str = "(not shown)";
 
 pub(crate) fn run(args: &InspectArgs, global: &Global) -> Result<Exit, Failure> {
-    let config = options::run_config(&args.script, &args.options, false, global)?;
-    let inspection = throng_agent::inspect(&config, &mut Printer::new(global, &args.script.script))?;
+    let script = &args.script.script;
+    let test = load::load(script, global)?;
+    let config = options::run_config(test, &args.script, &args.options, false)?;
+    let inspection = throng_agent::inspect(&config, &mut Printer::new(global, script))?;
     let text = if args.human {
-        page(&args.script.script, &config.component, &inspection)
+        printing::page(&Page { script, component: &config.component, inspection: &inspection })
     } else {
         let json = resolved(&inspection, args.execution_requirements);
         serde_json::to_string_pretty(&json).map_err(|error| Failure::new(Exit::Other, error))?
@@ -42,11 +42,7 @@ fn resolved(inspection: &Inspection, requirements: bool) -> Value {
     if requirements {
         json["totalDuration"] = json!(duration::format(plan.duration()));
         json["maxVUs"] = json!(plan.max_vus());
+        json["files"] = json!(inspection.files.summaries());
     }
     json
-}
-
-fn page(script: &Path, component: &[u8], inspection: &Inspection) -> String {
-    let digest: String = Sha256::digest(component).iter().map(|byte| format!("{byte:02x}")).collect();
-    printing::page(&Page { script, digest: &digest, bytes: component.len(), inspection })
 }

@@ -1,10 +1,10 @@
 //! One module a command.
 
+pub(crate) mod archive;
 pub(crate) mod build;
 pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod new;
 pub(crate) mod options;
 pub(crate) mod run;
-pub(crate) mod script;
 pub(crate) mod target;

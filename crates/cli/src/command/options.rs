@@ -8,23 +8,25 @@ use serde_json::{Map, Value, json};
 use throng_agent::RunConfig;
 use throng_plan::Layer;
 
-use super::script::component;
-use crate::args::{Global, OptionArgs, ScriptArgs};
+use crate::args::{OptionArgs, ScriptArgs};
 use crate::build;
 use crate::exit::{Exit, Failure};
+use crate::load::Test;
 
-/// A script and its layers; `system_env` says whether it sees the system's environment if no flag does.
+/// A test with its layers; `system_env` says whether it sees the system's environment if no flag does.
 pub(crate) fn run_config(
+    test: Test,
     script: &ScriptArgs,
     options: &OptionArgs,
     system_env: bool,
-    global: &Global,
 ) -> Result<RunConfig, Failure> {
     Ok(RunConfig {
-        component: component(&script.script, global)?,
+        component: test.component,
+        files: test.files,
+        options: test.options,
         layers_below: config_layer(script)?.into_iter().collect(),
         layers_above: vec![flags_layer(options)?],
-        env: environment(script, system_env)?,
+        env: environment(script, test.env, system_env)?,
         cache_dir: build::components_directory(),
         version: env!("CARGO_PKG_VERSION").into(),
         detail: false,
@@ -131,14 +133,19 @@ fn authorities(files: &[PathBuf]) -> Result<Vec<String>, Failure> {
     files.iter().map(read).collect::<Result<_, _>>().map_err(|error| Failure::new(Exit::InvalidConfig, error))
 }
 
-/// The script's variables.
-fn environment(args: &ScriptArgs, system: bool) -> Result<BTreeMap<String, String>, Failure> {
+/// The script's variables: `-e` goes before those of an archive, and these before the system's.
+fn environment(
+    args: &ScriptArgs,
+    archived: BTreeMap<String, String>,
+    system: bool,
+) -> Result<BTreeMap<String, String>, Failure> {
     let mut variables = BTreeMap::new();
     if args.include_system_env_vars.unwrap_or(system) {
         let system = std::env::vars_os();
         variables
             .extend(system.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))));
     }
+    variables.extend(archived);
     let given = pairs(&args.env, "-e", is_variable_name, "a letter or _, then letters, digits or _")?;
     variables.extend(given);
     Ok(variables)

@@ -11,13 +11,15 @@ use throng_stats::{Mode, json, text};
 use super::options;
 use crate::args::{Global, RunArgs, SummaryMode};
 use crate::exit::{Exit, Failure};
+use crate::load;
 use crate::printing::{self, Printer};
 
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
+    let test = load::load(&args.script.script, global)?;
     let config = RunConfig {
         detail: args.summary_mode == SummaryMode::Full,
         tls_key_log: args.tls_key_log.clone().or_else(options::key_log_file),
-        ..options::run_config(&args.script, &args.options, true, global)?
+        ..options::run_config(test, &args.script, &args.options, true)?
     };
     let handle = RunHandle::default();
     watch_signals(&handle)?;

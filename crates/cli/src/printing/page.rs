@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use throng_agent::Inspection;
+use throng_archive::{Digest, FileSummary};
 use throng_plan::{Plan, PlannedScenario};
 use throng_stats::Threshold;
 use throng_vu::{Description, MetricDefinition, MetricKind};
@@ -12,19 +13,17 @@ use super::{header, short};
 /// What is printed of a test.
 pub(crate) struct Page<'a> {
     pub(crate) script: &'a Path,
-    /// SHA-256 of the component, in hexadecimal.
-    pub(crate) digest: &'a str,
-    pub(crate) bytes: usize,
+    pub(crate) component: &'a [u8],
     pub(crate) inspection: &'a Inspection,
 }
 
 /// The page, without a line's end behind it.
 pub(crate) fn page(page: &Page<'_>) -> String {
-    let Inspection { description, imports, exports, plan, origins } = page.inspection;
+    let Inspection { description, imports, exports, plan, origins, files, .. } = page.inspection;
     let mut lines = vec![page.script.display().to_string(), String::new()];
     for (name, text) in [
-        ("digest", format!("sha256:{}", page.digest)),
-        ("size", format!("{} KiB", page.bytes.div_ceil(1024))),
+        ("digest", format!("sha256:{}", Digest::of(page.component))),
+        ("size", format!("{} KiB", page.component.len().div_ceil(1024))),
         ("imports", joined(imports)),
         ("exports", joined(exports)),
         ("functions", joined(&description.functions)),
@@ -43,6 +42,8 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         .flat_map(|(selector, list)| list.iter().map(move |threshold| (selector.to_string(), expression(threshold))))
         .collect();
     lines.extend(listed(&thresholds));
+    lines.push("\ndata files".to_owned());
+    lines.extend(listed(&files.summaries().into_iter().map(file).collect::<Vec<_>>()));
     lines.push("\noptions that are given, and where (all others have their defaults)".to_owned());
     let origins: Vec<_> = origins.iter().map(|(key, origin)| (key.clone(), origin.clone())).collect();
     lines.extend(listed(&origins));
@@ -112,6 +113,16 @@ fn expression(threshold: &Threshold) -> String {
         Some(None) => format!("{source}, or the run ends"),
         Some(Some(delay)) => format!("{source}, or the run ends, after its first {}", short(delay)),
     }
+}
+
+fn file(file: FileSummary) -> (String, String) {
+    let FileSummary { path, format, bytes, rows, sha256 } = file;
+    let rows = match rows {
+        Some(1) => ", 1 row".to_owned(),
+        Some(rows) => format!(", {rows} rows"),
+        None => String::new(),
+    };
+    (path, format!("{format}, {bytes} bytes{rows}, sha256:{sha256}"))
 }
 
 /// Names and texts in two columns.

@@ -144,7 +144,7 @@ fn ttl(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Option<Duration>> {
 }
 
 /// The members of `KEY=VALUE,...`, or the first part that has another shape.
-fn pairs(text: &str) -> Result<Map<String, Value>, &str> {
+pub(super) fn pairs(text: &str) -> Result<Map<String, Value>, &str> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     let pair = |part: &'_ str| match part.split_once('=') {
         Some((key, value)) => Ok((key.trim().to_owned(), Value::from(value.trim()))),

@@ -30,7 +30,8 @@ pub(super) fn of(layers: &[Layer]) -> BTreeMap<String, String> {
     origins
 }
 
-fn members(value: &Value) -> Vec<(&str, &Value)> {
+/// The keys of an object that are given, and what they are.
+pub(super) fn members(value: &Value) -> Vec<(&str, &Value)> {
     let members = value.as_object().into_iter().flatten();
     members.map(|(key, value)| (key.as_str(), value)).filter(|(_, value)| !value.is_null()).collect()
 }

@@ -5,6 +5,7 @@ use crate::load_model::LoadModel;
 use crate::system_tags::SystemTag;
 
 mod faults;
+mod merge;
 mod network;
 mod precedence;
 

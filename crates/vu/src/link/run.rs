@@ -12,7 +12,7 @@ use crate::{
 
 type Store<'a, H> = StoreContextMut<'a, Data<H>>;
 
-/// Provides every interface but `http`, and of `time` and `execution` what never waits.
+/// Provides every interface but `http` and `files`, and of `time` and `execution` what never waits.
 pub(super) fn link<H: Host>(linker: &mut Linker<Data<H>>) -> wasmtime::Result<()> {
     link_samples(linker)?;
     link_execution(linker)?;

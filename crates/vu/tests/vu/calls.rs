@@ -4,8 +4,8 @@ use std::{rc::Rc, time::Duration};
 
 use futures_lite::future::{block_on, poll_once};
 use throng_vu::{
-    Coding, Credentials, Engine, EngineConfig, Failure, FaultKind, LogLevel, MetricDefinition, MetricKind, RequestSpec,
-    Script, Vu,
+    Coding, Credentials, Engine, EngineConfig, Failure, FaultKind, FileDeclaration, FileFormat, LogLevel,
+    MetricDefinition, MetricKind, RequestSpec, Script, Vu,
 };
 
 use crate::{
@@ -227,6 +227,11 @@ fn every_other_import_reaches_the_host() {
 }
 
 #[test]
+fn files_are_read_through_the_host() {
+    block_on(vu(Wait::No).run(guest::FILES)).unwrap();
+}
+
+#[test]
 fn sleep_waits_as_long_as_the_host_says() {
     let mut vu = vu(Wait::Once);
     block_on(vu.run(guest::SLEEP)).unwrap();
@@ -262,6 +267,7 @@ fn the_other_exports_give_and_take_data() {
         description.metrics,
         [MetricDefinition { name: "wait_time".to_owned(), kind: MetricKind::Trend, is_time: true }]
     );
+    assert_eq!(description.files, [FileDeclaration { path: "TARGET".to_owned(), format: FileFormat::Csv }]);
     assert!(description.has_setup && !description.has_teardown && !description.has_summarize);
     let data = block_on(vu.setup()).unwrap();
     assert_eq!(data.as_deref(), Some("{\"vus\":3}"));

@@ -64,6 +64,7 @@ pub(crate) struct FakeHost {
     began: Instant,
     random: u64,
     registered: u32,
+    columns: [String; 1],
 }
 
 pub(crate) struct FakeResponse {
@@ -86,6 +87,7 @@ impl FakeHost {
             began: Instant::now(),
             random: 0,
             registered: 0,
+            columns: ["vus".to_owned()],
         }
     }
 
@@ -97,6 +99,11 @@ impl FakeHost {
     fn known(&self, exchange: u32) -> Result<(), String> {
         let is_known = (1..=self.started).contains(&exchange);
         is_known.then_some(()).ok_or_else(|| format!("no exchange has the number {exchange}"))
+    }
+
+    /// There is one file, of one column.
+    fn file(&self, file: u32) -> Result<&'static [u8], String> {
+        if file == 0 { Ok(b"vus\n3\n4\n") } else { Err(format!("there is no file {file}")) }
     }
 
     fn say(&self, text: impl Into<String>) {
@@ -318,6 +325,29 @@ impl Host for FakeHost {
         }
         self.say(format!("add {metric} {value} {tags}"));
         Ok(())
+    }
+
+    fn file_size(&self, file: u32) -> Result<u64, String> {
+        self.file(file).map(|bytes| bytes.len() as u64)
+    }
+
+    fn read_file(&self, file: u32, offset: u64, length: u32) -> Result<&[u8], String> {
+        let part = offset as usize..offset as usize + length as usize;
+        self.file(file)?.get(part).ok_or_else(|| "no such part".to_owned())
+    }
+
+    fn file_rows(&self, file: u32) -> Result<u64, String> {
+        self.file(file).map(|_| 2)
+    }
+
+    fn file_header(&self, file: u32) -> Result<&[String], String> {
+        self.file(file).map(|_| &self.columns[..])
+    }
+
+    fn file_row(&self, file: u32, index: u64) -> Result<&[u8], String> {
+        let rows: [&[u8]; 2] = [b"3", b"4"];
+        self.file(file)?;
+        rows.get(index as usize).copied().ok_or_else(|| format!("there is no row {index}"))
     }
 
     fn vu_info(&self) -> VuInfo {

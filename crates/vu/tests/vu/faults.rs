@@ -227,6 +227,8 @@ fn what_the_host_refuses_traps_with_its_words() {
     for (what, words) in [
         (guest::UNKNOWN_CHECK, "no check has the number 99"),
         (guest::UNKNOWN_METRIC, "no metric has the number 9"),
+        (guest::UNKNOWN_FILE, "there is no file 7"),
+        (guest::UNKNOWN_ROW, "there is no row 2"),
         (guest::HOLD_REQUESTS, "holds 65536 requests"),
         (Use::Finish.of(99), "no exchange has the number 99"),
         (Use::Cancel.of(99), "no exchange has the number 99"),

@@ -30,6 +30,11 @@
   (import "throng:script/groups@0.1.0" "enter" (func $enter (param i32 i32 i32)))
   (import "throng:script/groups@0.1.0" "leave" (func $leave))
   (import "throng:script/metrics@0.1.0" "add" (func $add (param i32 f64 i32)))
+  (import "throng:script/files@0.1.0" "size" (func $file_size (param i32) (result i64)))
+  (import "throng:script/files@0.1.0" "read" (func $read_file (param i32 i64 i32 i32)))
+  (import "throng:script/files@0.1.0" "rows" (func $file_rows (param i32) (result i64)))
+  (import "throng:script/files@0.1.0" "header" (func $file_header (param i32 i32)))
+  (import "throng:script/files@0.1.0" "row" (func $file_row (param i32 i64 i32)))
   (import "throng:script/execution@0.1.0" "next-iteration" (func $next_iteration (param i32 i32 i32 i32 i32) (result i32)))
   (import "throng:script/execution@0.1.0" "vu" (func $vu (param i32)))
   (import "throng:script/execution@0.1.0" "scenario" (func $scenario (param i32)))
@@ -78,6 +83,8 @@
   (data (i32.const 1264) "\01\00\00\00\00\00\00\00")
   ;; headers of the request: one pair, ("x-kind", "TARGET")
   (data (i32.const 1280) "\70\04\00\00\06\00\00\00\80\04\00\00\06\00\00\00")
+  ;; list<file-declaration>: "TARGET", csv
+  (data (i32.const 1300) "\80\04\00\00\06\00\00\00\01\00\00\00")
   ;; written at run time: at 1328 the outcome gathered for the iteration's end, at 1332 another
 
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
@@ -313,6 +320,20 @@
     (call $assert (i64.eq (call $random) (i64.const 41)))
     (call $log (i32.const 2) (i32.const 1056) (i32.const 7)))
 
+  ;; The file holds "vus", "3" and "4", a line each.
+  (func $use_files
+    (call $assert (i64.eq (call $file_size (i32.const 0)) (i64.const 8)))
+    (call $assert (i64.eq (call $file_rows (i32.const 0)) (i64.const 2)))
+    (call $read_file (i32.const 0) (i64.const 1) (i32.const 3) (i32.const 512))
+    (call $assert (i32.eq (i32.load (i32.const 516)) (i32.const 3)))
+    (call $assert (i32.eq (i32.load16_u (i32.load (i32.const 512))) (i32.const 0x7375)))
+    (call $file_header (i32.const 0) (i32.const 512))
+    (call $assert (i32.eq (i32.load (i32.const 516)) (i32.const 1)))
+    (call $assert (i32.eq (i32.load offset=4 (i32.load (i32.const 512))) (i32.const 3)))
+    (call $file_row (i32.const 0) (i64.const 1) (i32.const 512))
+    (call $assert (i32.eq (i32.load (i32.const 516)) (i32.const 1)))
+    (call $assert (i32.eq (i32.load8_u (i32.load (i32.const 512))) (i32.const 0x34))))
+
   (func (export "run") (param $what i32) (local $outcome i32) (local $goes_on i32)
     (local.set $outcome (i32.const 256))
     (loop $again
@@ -337,6 +358,10 @@
         (i32.sub (i32.div_u (local.get $what) (i32.const 1000)) (i32.const 1))
         (i32.rem_u (local.get $what) (i32.const 1000)))
       (return (i32.const 256))))
+    ;; 900 files, 901 a file that isn't declared, 902 a row that isn't there
+    (if (i32.eq (local.get $what) (i32.const 900)) (then (call $use_files) (return (i32.const 256))))
+    (if (i32.eq (local.get $what) (i32.const 901)) (then (drop (call $file_size (i32.const 7)))))
+    (if (i32.eq (local.get $what) (i32.const 902)) (then (call $file_row (i32.const 0) (i64.const 2) (i32.const 512))))
     (block $b32 (block $b31 (block $b30 (block $b29 (block $b28 (block $b27 (block $b26 (block $b25
     (block $b24 (block $b23 (block $b22 (block $b21 (block $b20
     (block $b19 (block $b18 (block $b17 (block $b16 (block $b15
@@ -432,7 +457,9 @@
     (i32.store (i32.const 712) (i32.const 1))
     (i32.store (i32.const 716) (i32.const 1248))
     (i32.store (i32.const 720) (i32.const 1))
-    (i32.store8 (i32.const 724) (i32.const 1))
+    (i32.store (i32.const 724) (i32.const 1300))
+    (i32.store (i32.const 728) (i32.const 1))
+    (i32.store8 (i32.const 732) (i32.const 1))
     (i32.const 700))
 
   ;; setup returns what `describe` has as options

@@ -13,7 +13,7 @@ use throng_vu::{
     Description, Failure, Fault, Host, InstanceInfo, LogLevel, RequestSpec, ScenarioInfo, Script, Timings, Vu, VuInfo,
 };
 
-use crate::host::{Environment, Random, unix_ms};
+use crate::host::{Environment, Random, resolve_url, unix_ms};
 use crate::observer::LogRecord;
 
 /// Messages that a script may leave while it describes itself; further ones are counted.
@@ -153,6 +153,10 @@ impl Host for Describer {
 
     fn delete_cookies(&mut self, _jar: u32, _url: &str, _name: Option<&str>) -> Result<(), String> {
         Err(NO_NETWORK.to_owned())
+    }
+
+    fn resolve_url(&self, base: &str, reference: &str) -> Result<String, String> {
+        resolve_url(base, reference)
     }
 
     fn next_iteration(&mut self, _outcome: Result<(), String>) -> impl Future<Output = bool> {

@@ -13,9 +13,9 @@ use crate::types::{Failure, InstanceInfo, LogLevel, RequestSpec, ScenarioInfo, T
 /// future of a call is dropped, the one that it waits for is dropped too.
 ///
 /// Of the two kinds of `Result<_, String>`, those of `intern_tags`,
-/// `register_check`, `enter_group`, `cookies`, `set_cookie` and `delete_cookies`
-/// are handed to the guest; an `Err` of the others traps with that text, as
-/// [`FaultKind::Host`](crate::FaultKind::Host).
+/// `register_check`, `enter_group`, `cookies`, `set_cookie`, `delete_cookies`
+/// and `resolve_url` are handed to the guest; an `Err` of the others traps with
+/// that text, as [`FaultKind::Host`](crate::FaultKind::Host).
 pub trait Host: 'static {
     /// A prepared request: what a guest's `request` stands for.
     type Request: 'static;
@@ -140,6 +140,13 @@ pub trait Host: 'static {
     ///
     /// For the guest: no such jar, an invalid URL.
     fn delete_cookies(&mut self, jar: u32, url: &str, name: Option<&str>) -> Result<(), String>;
+
+    /// The absolute URL that a reference in the document at `base` leads to.
+    ///
+    /// # Errors
+    ///
+    /// For the guest: an invalid URL, or one that can't be requested.
+    fn resolve_url(&self, base: &str, reference: &str) -> Result<String, String>;
 
     /// The guest ended its iteration with this outcome, and waits for the next one.
     /// False when there is none. An error's text has at most 16 KiB.

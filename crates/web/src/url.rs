@@ -65,6 +65,16 @@ impl HttpUrl {
         })
     }
 
+    /// Where a reference in the document at this URL leads, such as `../a?b`; as in documents, white space round it
+    /// doesn't count.
+    ///
+    /// # Errors
+    /// When it is invalid, or leads to what can't be requested.
+    pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
+        let url = self.url.join(reference).map_err(|error| diagnose(reference.trim(), error))?;
+        Self::try_from(url)
+    }
+
     /// The URL, without user and password.
     #[must_use]
     pub fn url(&self) -> &Url {
@@ -257,6 +267,20 @@ mod tests {
         );
         assert!(matches!(refused("http://a<b/"), UrlError::Host { host, .. } if host == "a<b"));
         assert!(matches!(refused("http://1.2.3.400/"), UrlError::Host { .. }));
+    }
+
+    #[test]
+    fn references_lead_where_a_browser_would_go() {
+        let page = parsed("http://ann:pass@h:81/a/b?c#d");
+        let to = |reference: &str| page.join(reference).map(|url| url.url().to_string());
+        assert_eq!(to("e").as_deref(), Ok("http://h:81/a/e"));
+        assert_eq!(to(" /e?f ").as_deref(), Ok("http://h:81/e?f"));
+        assert_eq!(to("").as_deref(), Ok("http://h:81/a/b?c"));
+        assert_eq!(to("//i/").as_deref(), Ok("http://i/"));
+        assert_eq!(to("https://i/../e").as_deref(), Ok("https://i/e"));
+        assert_eq!(to("mailto:a@b"), Err(UrlError::Scheme("mailto".into())));
+        assert_eq!(to("javascript:void(0)"), Err(UrlError::Scheme("javascript".into())));
+        assert!(matches!(to("http://a b/"), Err(UrlError::Host { .. })));
     }
 
     #[test]

@@ -322,6 +322,10 @@ impl Host for VuHost {
         })
     }
 
+    fn resolve_url(&self, base: &str, reference: &str) -> Result<String, String> {
+        resolve_url(base, reference)
+    }
+
     fn next_iteration(&mut self, outcome: Result<(), String>) -> impl Future<Output = bool> {
         crate::scenario::next_iteration(self, outcome)
     }
@@ -488,6 +492,12 @@ impl Host for VuHost {
 
 fn parse_url(text: &str) -> Result<HttpUrl, String> {
     HttpUrl::parse(text).map_err(|error| format!("invalid URL {text:?}: {error}"))
+}
+
+/// Where a reference in the document at `base` leads.
+pub(crate) fn resolve_url(base: &str, reference: &str) -> Result<String, String> {
+    let resolved = parse_url(base)?.join(reference);
+    resolved.map(|url| url.url().to_string()).map_err(|error| format!("invalid URL {reference:?}: {error}"))
 }
 
 /// Milliseconds since 1970.

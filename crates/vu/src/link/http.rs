@@ -120,6 +120,9 @@ fn link_jars<H: Host>(http: &mut LinkerInstance<'_, Data<H>>) -> wasmtime::Resul
     })?;
     http.func_wrap("delete-cookies", |mut store: Store<'_, H>, (jar, url, name): (u32, String, Option<String>)| {
         Ok((store.data_mut().0.host.delete_cookies(jar, &url, name.as_deref()),))
+    })?;
+    http.func_wrap("resolve-url", |store: Store<'_, H>, (base, reference): (String, String)| {
+        Ok((store.data().0.host.resolve_url(&base, &reference),))
     })
 }
 

@@ -152,7 +152,7 @@ fn exchanges_may_go_on_together_and_be_waited_for() {
 }
 
 #[test]
-fn jars_are_made_read_written_and_dropped() {
+fn jars_are_made_read_written_and_dropped_and_urls_resolved() {
     let mut vu = vu(Wait::No);
     block_on(vu.run(guest::JARS)).unwrap();
     assert_eq!(
@@ -163,6 +163,7 @@ fn jars_are_made_read_written_and_dropped() {
             r#"delete 3 http://target/ Some("x-kind")"#,
             "delete 3 http://target/ None",
             "drop jar 3",
+            "resolve x-kind against http://target/",
         ]
     );
 }

@@ -241,6 +241,11 @@ impl Host for FakeHost {
         Ok(())
     }
 
+    fn resolve_url(&self, base: &str, reference: &str) -> Result<String, String> {
+        self.say(format!("resolve {reference} against {base}"));
+        Ok(format!("{base}{reference}"))
+    }
+
     fn body<'a>(&'a mut self, response: &'a FakeResponse) -> &'a [u8] {
         &response.body
     }

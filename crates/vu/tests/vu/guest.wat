@@ -19,6 +19,7 @@
   (import "throng:script/http@0.1.0" "cookies" (func $cookies (param i32 i32 i32 i32)))
   (import "throng:script/http@0.1.0" "set-cookie" (func $set_cookie (param i32 i32 i32 i32 i32 i32)))
   (import "throng:script/http@0.1.0" "delete-cookies" (func $delete_cookies (param i32 i32 i32 i32 i32 i32 i32)))
+  (import "throng:script/http@0.1.0" "resolve-url" (func $resolve_url (param i32 i32 i32 i32 i32)))
   (import "throng:script/http@0.1.0" "release" (func $release (param i32)))
   (import "throng:script/http@0.1.0" "body" (func $body (param i32 i32)))
   (import "throng:script/http@0.1.0" "header" (func $header (param i32 i32 i32 i32)))
@@ -288,7 +289,10 @@
     (call $delete_cookies (local.get $jar) (i32.const 1032) (i32.const 14)
       (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512))
     (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
-    (call $drop_jar (local.get $jar)))
+    (call $drop_jar (local.get $jar))
+    (call $resolve_url (i32.const 1032) (i32.const 14) (i32.const 1136) (i32.const 6) (i32.const 512))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
+    (call $assert (i32.eq (i32.load (i32.const 520)) (i32.const 20))))
 
   (func $use_everything_else
     (call $intern (i32.const 1280) (i32.const 1) (i32.const 512))

@@ -1,5 +1,6 @@
 //! Responses, and what stands for one when none came.
 
+use super::Html;
 use super::handle::ResponseHandle;
 use crate::bindings::throng::script::http as host;
 use serde::de::DeserializeOwned;
@@ -92,6 +93,17 @@ impl Response {
     /// Fails when it isn't JSON, or not of this shape.
     pub fn json<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_slice(self.body())
+    }
+
+    /// The part of a JSON body that a pointer (RFC 6901) such as `/items/0/id` names; none where there is no such part,
+    /// or the body isn't JSON.
+    pub fn json_pointer(&self, pointer: &str) -> Option<serde_json::Value> {
+        self.json::<serde_json::Value>().ok()?.pointer_mut(pointer).map(serde_json::Value::take)
+    }
+
+    /// The body read as a page: links, forms and what a browser would load with it.
+    pub fn html(&self) -> Html {
+        Html::of(self)
     }
 
     /// Bytes of the body as received, known without fetching it and when it was discarded.

@@ -1,17 +1,19 @@
 //! The clients that are compared.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use tempfile::TempDir;
 
 use crate::process::Process;
 
 /// A program that makes load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Client {
     /// wrk as it is: it looks at nothing but the status class.
     Wrk,
@@ -23,11 +25,27 @@ pub enum Client {
     K6,
 }
 
+impl fmt::Display for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        formatter.write_str(value.as_ref().map_or("?", |value| value.get_name()))
+    }
+}
+
+/// What is asked for; over https, whatever certificate the server has.
+#[derive(Clone, Copy, Debug)]
+pub struct Get<'a> {
+    /// Where.
+    pub url: &'a str,
+    /// Whether connections stay; otherwise each request has a new one.
+    pub reuse: bool,
+}
+
 /// What a client is to do.
 #[derive(Clone, Copy, Debug)]
 pub enum Scenario<'a> {
-    /// One GET of the URL and one check an iteration.
-    Get(&'a str),
+    /// One GET and one check an iteration.
+    Get(Get<'a>),
     /// Sleep for a second an iteration.
     Sleep,
 }
@@ -93,8 +111,11 @@ impl ClientPaths {
         let vus = vus.to_string();
         let script = |name: &str| self.scripts.path().join(name).into_os_string();
         let (program, arguments): (PathBuf, Vec<OsString>) = match (client, scenario) {
-            (Client::Wrk | Client::WrkLua, Scenario::Get(url)) => {
+            (Client::Wrk | Client::WrkLua, Scenario::Get(Get { url, reuse })) => {
                 let mut arguments: Vec<OsString> = ["-t1", "-c", &vus, "-d", &seconds].map(OsString::from).into();
+                if !reuse {
+                    arguments.extend(["-H", "Connection: close"].map(OsString::from));
+                }
                 if client == Client::WrkLua {
                     arguments.extend(["-s".into(), script("check.lua")]);
                 }
@@ -107,8 +128,12 @@ impl ClientPaths {
                 let mut arguments: Vec<OsString> =
                     ["run", "-q", "--vus", &vus, "--duration", &seconds].map(OsString::from).into();
                 let script = match scenario {
-                    Scenario::Get(url) => {
+                    Scenario::Get(Get { url, reuse }) => {
                         arguments.extend(["-e".into(), format!("TARGET={url}").into()]);
+                        arguments.push("--insecure-skip-tls-verify".into());
+                        if !reuse {
+                            arguments.push("--no-connection-reuse".into());
+                        }
                         if is_k6 { script("quickstart.js") } else { self.quickstart.clone().into() }
                     }
                     Scenario::Sleep if is_k6 => script("sleep.js"),

@@ -6,7 +6,9 @@
 //!
 //! `install-peers` installs the peers. Not here: tests, which are in `tests/`, and anything that other crates use.
 
+mod certificate;
 mod client;
+mod cpu;
 mod machine;
 mod nginx;
 mod process;
@@ -15,8 +17,10 @@ mod table;
 pub mod usage;
 
 pub use client::{Client, ClientPaths, Scenario, build_script, throng_program};
+pub use client::{Client, ClientPaths, Get, Scenario, build_script};
+pub use cpu::{CpuArguments, CpuComparison, CpuFigures, CpuMeasured};
 pub use machine::{cores, machine_line};
-pub use nginx::Nginx;
+pub use nginx::{Nginx, Sessions};
 pub use process::Process;
 pub use stats::median;
 pub use table::Table;

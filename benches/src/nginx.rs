@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use crate::certificate;
 use crate::process::Process;
 
 /// How long it may take to start, and to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may hold lines of its log back, and some more.
+const LOGGED_WITHIN: Duration = Duration::from_millis(300);
 
 /// A running nginx with one worker; dropping it ends it.
 #[derive(Debug)]
@@ -20,10 +23,40 @@ pub struct Nginx {
     // Before the directory, which it writes to.
     _process: Process,
     address: SocketAddr,
+    https: SocketAddr,
     worker: i32,
     status: TcpStream,
     asked: u64,
-    _directory: TempDir,
+    directory: TempDir,
+}
+
+/// Sessions of TLS, as nginx logs them with the first request of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sessions {
+    /// Made anew.
+    pub new: u64,
+    /// Resumed.
+    pub resumed: u64,
+}
+
+impl Sessions {
+    /// Those since `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self { new: self.new - before.new, resumed: self.resumed - before.resumed }
+    }
+
+    /// The share of those that were resumed, in per cent; 0 of none.
+    #[must_use]
+    pub fn resumed_percent(self) -> f64 {
+        100.0 * self.resumed as f64 / (self.new + self.resumed).max(1) as f64
+    }
+
+    /// nginx writes `r` for a session that was resumed, and `.` for another.
+    fn count(log: &str) -> Self {
+        let of = |wanted| log.lines().filter(|line| *line == wanted).count() as u64;
+        Self { new: of("."), resumed: of("r") }
+    }
 }
 
 impl Nginx {
@@ -33,9 +66,14 @@ impl Nginx {
     /// When nginx isn't installed or doesn't start.
     pub fn start(core: usize) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let address = TcpListener::bind("127.0.0.61:0")?.local_addr()?;
+        // Both at once, so that they aren't the same.
+        let listeners = (TcpListener::bind("127.0.0.61:0")?, TcpListener::bind("127.0.0.61:0")?);
+        let (address, https) = (listeners.0.local_addr()?, listeners.1.local_addr()?);
+        drop(listeners);
+        certificate::make(directory.path(), https.ip())?;
         let configuration = include_str!("../nginx/nginx.conf")
             .replace("@ADDRESS@", &address.to_string())
+            .replace("@HTTPS@", &https.to_string())
             .replace("@CORE_MASK@", &format!("1{}", "0".repeat(core)))
             .replace("@DIRECTORY@", &directory.path().to_string_lossy());
         let file = directory.path().join("nginx.conf");
@@ -54,13 +92,28 @@ impl Nginx {
         let id = process.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
         let worker = children.split_whitespace().next().context("nginx has no worker")?.parse()?;
-        Ok(Self { _process: process, address, worker, status, asked: 0, _directory: directory })
+        Ok(Self { _process: process, address, https, worker, status, asked: 0, directory })
     }
 
     /// What clients ask for: 100 bytes.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
+    }
+
+    /// The same by TLS, with a certificate that nobody knows.
+    #[must_use]
+    pub fn https_url(&self) -> String {
+        format!("https://{}/", self.https)
+    }
+
+    /// Sessions of TLS whose connection had a request, since it started.
+    ///
+    /// # Errors
+    /// When they weren't logged.
+    pub fn sessions(&self) -> Result<Sessions> {
+        std::thread::sleep(LOGGED_WITHIN);
+        Ok(Sessions::count(&fs::read_to_string(self.directory.path().join("sessions.log"))?))
     }
 
     /// The worker's process id.
@@ -113,6 +166,14 @@ fn program() -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sessions_are_counted_by_what_the_log_says() {
+        let sessions = Sessions::count(".\nr\nr\n\nr\n");
+        assert_eq!(sessions, Sessions { new: 1, resumed: 3 });
+        assert_eq!(sessions.since(Sessions { new: 1, resumed: 1 }), Sessions { new: 0, resumed: 2 });
+        assert_eq!(sessions.resumed_percent().to_bits(), 75f64.to_bits());
+    }
 
     #[test]
     fn the_count_is_the_third_number() {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
 use throng_benches::usage::Memory;
-use throng_benches::{Client, ClientPaths, Nginx, Process, Scenario, Table, cores, machine_line};
+use throng_benches::{Client, ClientPaths, Get, Nginx, Process, Scenario, Table, cores, machine_line};
 
 /// Longest run.
 const RUN_MAX: Duration = Duration::from_secs(1800);
@@ -36,7 +36,13 @@ fn main() -> Result<()> {
     let paths = ClientPaths::find(arguments.throng, None)?;
     let mut nginx = Nginx::start(cores() - 1)?;
     let url = nginx.url();
-    let mut process = paths.start(Client::Throng, Scenario::Get(&url), arguments.connections, RUN_MAX, Some(0))?;
+    let mut process = paths.start(
+        Client::Throng,
+        Scenario::Get(Get { url: &url, reuse: true }),
+        arguments.connections,
+        RUN_MAX,
+        Some(0),
+    )?;
     let begin = Instant::now();
     let first = after(&mut process, &mut nginx, arguments.first, begin)?;
     let second = after(&mut process, &mut nginx, arguments.second, begin)?;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::Parser;
 use throng_benches::usage::Scheduled;
-use throng_benches::{Client, ClientPaths, Nginx, Process, Scenario, Table, cores, machine_line};
+use throng_benches::{Client, ClientPaths, Get, Nginx, Process, Scenario, Table, cores, machine_line};
 
 /// Between two samples.
 const SAMPLE: Duration = Duration::from_millis(10);
@@ -71,8 +71,13 @@ fn main() -> Result<()> {
     let url = nginx.url();
     let length = Duration::from_secs(arguments.seconds);
     let _hog = Process::start(Path::new("sh"), ["-c", "while :; do :; done"], Some(0))?;
-    let mut client =
-        paths.start(arguments.client, Scenario::Get(&url), arguments.connections, length + SETTLE * 4, Some(0))?;
+    let mut client = paths.start(
+        arguments.client,
+        Scenario::Get(Get { url: &url, reuse: true }),
+        arguments.connections,
+        length + SETTLE * 4,
+        Some(0),
+    )?;
     std::thread::sleep(SETTLE);
     let requests = nginx.requests()?;
     let findings = watch(client.id(), nginx.worker(), length)?;

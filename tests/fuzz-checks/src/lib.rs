@@ -4,13 +4,19 @@
 //! calls them with the seeds in `tests/fuzz/seeds/TARGET`, so that what fuzzing found once is checked by every run of
 //! the tests. A new target needs a module here, a line in [`TARGETS`], a program in `targets` and a seed or more.
 
+mod codings;
+mod cookies;
 mod pieces;
 mod response;
+mod urls;
 
+pub use codings::codings;
+pub use cookies::cookies;
 pub use response::response;
+pub use urls::urls;
 
 /// A target: its name, which is that of its program and its directory of seeds, and what is checked.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: &[Target] = &[("response", response)];
+pub const TARGETS: &[Target] = &[("codings", codings), ("cookies", cookies), ("response", response), ("urls", urls)];

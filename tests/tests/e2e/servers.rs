@@ -11,7 +11,7 @@ use throng_tests::{Logged, Scheme, Server, ServerKind, Summary, Throng};
 use crate::SCRIPTS;
 
 /// What is run against each server.
-const SCHEMES: [Scheme; 1] = [Scheme::Http];
+const SCHEMES: [Scheme; 2] = [Scheme::Http, Scheme::Https];
 const VUS: u64 = 50;
 /// The slowest server answers several times as many.
 const REQUESTS_PER_SECOND_MIN: u64 = 300;

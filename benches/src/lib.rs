@@ -16,8 +16,7 @@ mod stats;
 mod table;
 pub mod usage;
 
-pub use client::{Client, ClientPaths, Scenario, build_script, throng_program};
-pub use client::{Client, ClientPaths, Get, Scenario, build_script};
+pub use client::{Client, ClientPaths, Get, Scenario, build_script, throng_program};
 pub use cpu::{CpuArguments, CpuComparison, CpuFigures, CpuMeasured};
 pub use machine::{cores, machine_line};
 pub use nginx::{Nginx, Sessions};

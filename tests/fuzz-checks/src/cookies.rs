@@ -85,7 +85,8 @@ fn apply(jar: &mut Jar, url: &Url, event: u8, text: &str, now_unix_ms: u64) {
 /// What is true of every jar.
 fn hold(jar: &Jar, now_unix_ms: u64) {
     assert!(jar.len() <= JAR_COOKIES_MAX);
-    assert_eq!(jar.is_empty(), jar.len() == 0);
+    let count = jar.len();
+    assert_eq!(jar.is_empty(), count == 0);
     for url in GROUPS.iter().copied().flatten().map(|url| parse(url)) {
         let cookies = jar.matching(&url, now_unix_ms);
         // The host's own, and those of the domains above it.

@@ -18,7 +18,7 @@ use crate::http::Received;
 /// Exchanges that a VU may have started and not finished.
 const STARTED_MAX: usize = 4096;
 
-type Request = Pin<Box<dyn Future<Output = Received>>>;
+pub(super) type Request = Pin<Box<dyn Future<Output = Received>>>;
 
 /// The requests of one VU: the one that it waits for, and those that it has started.
 #[derive(Default)]
@@ -36,21 +36,27 @@ enum Started {
 }
 
 impl Errand {
-    /// Leaves a request to be run by [`Errands`], and waits for its result.
-    pub(super) async fn run(&self, request: impl Future<Output = Received> + 'static) -> Received {
-        self.under_way.replace(Some(Box::pin(request)));
+    /// Leaves a request to be run by [`Errands`]; [`done`](Self::done) waits for its result.
+    ///
+    /// It comes in its box: handed on by value, each future on its way would hold it, and its thousand bytes be copied.
+    pub(super) fn leave(&self, request: Request) {
+        self.under_way.replace(Some(request));
         self.has_new.set(true);
-        poll_fn(|_| self.done.take().map_or(Poll::Pending, Poll::Ready)).await
+    }
+
+    /// Waits for what was left.
+    pub(super) fn done(&self) -> impl Future<Output = Received> {
+        poll_fn(|_| self.done.take().map_or(Poll::Pending, Poll::Ready))
     }
 
     /// Leaves a request to be run by [`Errands`] while the VU goes on, and returns its number.
-    pub(super) fn start(&self, request: impl Future<Output = Received> + 'static) -> Result<u32, String> {
+    pub(super) fn start(&self, request: Request) -> Result<u32, String> {
         let mut started = self.started.borrow_mut();
         if started.len() >= STARTED_MAX {
             return Err(format!("{STARTED_MAX} exchanges are under way, which is the limit: finish some"));
         }
         self.has_new.set(true);
-        Ok(started.insert(Started::UnderWay(Box::pin(request))) as u32 + 1)
+        Ok(started.insert(Started::UnderWay(request)) as u32 + 1)
     }
 
     /// Waits until one of these has ended; its place.

@@ -201,13 +201,20 @@ impl Host for VuHost {
         self.shard.prepared_requests.prepare(&self.shard, spec, tags)
     }
 
-    async fn send(&mut self, request: &Rc<Prepared>, body: Option<Vec<u8>>) -> Result<Received, String> {
-        let received = self.errand.run(self.journey(request, body).run()).await;
-        self.checked(received)
+    fn send(
+        &mut self,
+        request: &Rc<Prepared>,
+        body: Option<Vec<u8>>,
+    ) -> impl Future<Output = Result<Received, String>> {
+        self.errand.leave(Box::pin(self.journey(request, body).run()));
+        async {
+            let received = self.errand.done().await;
+            self.checked(received)
+        }
     }
 
     fn start(&mut self, request: &Rc<Prepared>, body: Option<Vec<u8>>) -> Result<u32, String> {
-        self.errand.start(self.journey(request, body).run_among_others())
+        self.errand.start(Box::pin(self.journey(request, body).run_among_others()))
     }
 
     async fn wait_any(&mut self, exchanges: Vec<u32>, limit: Option<Duration>) -> Result<Option<u32>, String> {

@@ -80,12 +80,13 @@ impl Journey {
                 self.payload.body = plain.map(|body| compressed(compression, body.contiguous().into_owned()).into());
             }
             self.payload.header_lines = self.cookie_line(encoded);
-            let exchanged = self.exchange(encoded, self.request.manner.timeout).await;
-            match exchanged.result {
+            let Exchanged { result, numbers } = self.exchange(encoded, self.request.manner.timeout).await;
+            let further = match result {
                 // What nearly all responses are: nothing in them is to be acted upon.
-                Ok(buffer) if !buffer.notable().any() => self.arrived(buffer, &exchanged.numbers, 0),
-                _ => Box::pin(self.go_on(exchanged)).await,
-            }
+                Ok(buffer) if !buffer.notable().any() => return self.arrived(buffer, &numbers, 0),
+                result => Box::pin(self.go_on(Exchanged { result, numbers })),
+            };
+            further.await
         }
     }
 

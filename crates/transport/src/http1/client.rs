@@ -1,7 +1,7 @@
 //! One exchange: a connection from the pool or a new one, the request, the response.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -90,21 +90,22 @@ pub struct Payload {
 ///
 /// A re-used connection that breaks before any byte of the response is replaced by a new one, once, if the method is
 /// idempotent (RFC 9110 section 9.2.2) or nothing was sent.
-pub async fn exchange(
-    shard: &Shard,
-    pool: &RefCell<Pool>,
-    request: &Request,
-    payload: &Payload,
+pub fn exchange<'a>(
+    shard: &'a Shard,
+    pool: &'a RefCell<Pool>,
+    request: &'a Request,
+    payload: &'a Payload,
     options: ExchangeOptions,
-) -> Exchanged {
-    let mut numbers = Exchange::default();
-    let wanted = Clock::now();
-    let mut traffic = Traffic::default();
-    let task = Task { shard, request, payload, options, wanted };
-    let result = converse(&task, pool, &mut numbers, &mut traffic).await;
-    (numbers.bytes_sent, numbers.bytes_received) = (traffic.sent, traffic.received);
-    numbers.elapsed_ns = shard.turn_time().since(wanted);
-    Exchanged { result, numbers }
+) -> impl Future<Output = Exchanged> + 'a {
+    // No async fn: the future of one holds its arguments twice.
+    let task = Task { shard, request, payload, options, wanted: Clock::now() };
+    async move {
+        let (mut numbers, mut traffic) = (Exchange::default(), Traffic::default());
+        let result = converse(&task, pool, &mut numbers, &mut traffic).await;
+        (numbers.bytes_sent, numbers.bytes_received) = (traffic.sent, traffic.received);
+        numbers.elapsed_ns = task.shard.turn_time().since(task.wanted);
+        Exchanged { result, numbers }
+    }
 }
 
 /// What is to be done.

@@ -25,9 +25,11 @@ impl<'a> Debug<'a> {
 
     pub(super) fn request(&self, request: &Request, payload: &Payload) {
         self.show("Request", || {
-            let head = lossy(&request.head(payload));
-            let body = payload.body.as_ref().map(Body::contiguous).or_else(|| request.body());
-            (head, self.body(body.as_deref().unwrap_or_default()))
+            // A body in pieces is copied together, which only what is shown is worth.
+            let body = (self.detail == HttpDebug::Full)
+                .then(|| payload.body.as_ref().map(Body::contiguous).or_else(|| request.body()))
+                .flatten();
+            (lossy(&request.head(payload)), self.body(body.as_deref().unwrap_or_default()))
         });
     }
 

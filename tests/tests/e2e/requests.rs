@@ -80,9 +80,9 @@ fn queries_are_encoded() -> Result<()> {
 
 #[test]
 fn expected_statuses_are_no_failures() -> Result<()> {
-    let options = json!({ "thresholds": { "http_reqs{expected_response:false}": ["count==3"] } });
+    let options = json!({ "thresholds": { "http_reqs{expected_response:false}": ["count==4"] } });
     let summary = run_counted("statuses", options, 8)?;
-    assert_eq!(summary.rate_counts("http_req_failed"), (3, 5));
+    assert_eq!(summary.rate_counts("http_req_failed"), (4, 4));
     Ok(())
 }
 
@@ -171,7 +171,9 @@ fn no_more_requests_are_sent_than_rps_says() -> Result<()> {
     let throng = Throng::run(&SCRIPTS.component("requests")?)?.variable("TARGET", target.url("")).options(&options);
     let summary = throng.finish()?.expect_code(0)?.summary()?;
     let (sent, served) = (summary.count("http_reqs"), target.served()?);
-    assert!((20..=2 * 20 + 1).contains(&served) && sent <= served, "{sent} of {served} requests");
+    // Each shard has its share of the limit, and one request at the beginning.
+    let shards = std::thread::available_parallelism()?.get() as u64;
+    assert!((20..=2 * 20 + shards).contains(&served) && sent <= served, "{sent} of {served} requests");
     Ok(())
 }
 

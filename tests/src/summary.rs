@@ -1,6 +1,6 @@
 //! The figures of `--summary-export`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 /// Where [`Throng::run`](crate::Throng::run) exports it.
@@ -42,5 +42,15 @@ impl Summary {
         let values = &self.0["metrics"][metric]["values"];
         let count = |key: &str| values[key].as_u64().unwrap_or(0);
         (count("passes"), count("fails"))
+    }
+
+    /// That there are checks, and all have passed.
+    ///
+    /// # Errors
+    /// Which haven't.
+    pub fn checks_passed(&self) -> Result<u64> {
+        let (passed, failed) = self.rate_counts("checks");
+        ensure!(passed > 0 && failed == 0, "{failed} of {} checks failed: {}", passed + failed, self.0["root_group"]);
+        Ok(passed)
     }
 }

@@ -1,5 +1,6 @@
 //! `throng target` as a process.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Target {
     address: SocketAddr,
+    scheme: &'static str,
     _process: Process,
 }
 
@@ -26,10 +28,25 @@ impl Target {
     /// # Errors
     /// When it doesn't start.
     pub fn start() -> Result<Self> {
-        let mut process = Throng::command(["target", "--listen", "127.0.0.1:0"])?.start()?;
-        let line = process.stdout_line("listening on http://", PATIENCE)?;
-        let address = line.trim_start_matches("listening on http://").parse()?;
-        Ok(Self { address, _process: process })
+        Self::start_by("http", [""; 0])
+    }
+
+    /// Starts one that speaks TLS, with further arguments. It has no statistics that could be asked for here.
+    ///
+    /// # Errors
+    /// When it doesn't start.
+    pub fn start_tls(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Self> {
+        Self::start_by("https", arguments)
+    }
+
+    fn start_by(scheme: &'static str, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Self> {
+        let throng = Throng::command(["target", "--listen", "127.0.0.1:0"])?.args(arguments);
+        let throng = if scheme == "https" { throng.arg("--tls") } else { throng };
+        let mut process = throng.start()?;
+        let before = format!("listening on {scheme}://");
+        let line = process.stdout_line(&before, PATIENCE)?;
+        let address = line.trim_start_matches(&before).parse()?;
+        Ok(Self { address, scheme, _process: process })
     }
 
     /// Where it listens.
@@ -41,7 +58,7 @@ impl Target {
     /// The URL of a path, which begins with `/`.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// Requests that it has served, without those for its statistics.
@@ -61,6 +78,14 @@ impl Target {
         let stats = self.stats()?;
         // The request that asks isn't counted yet, its connection is.
         Ok(count(&stats, "/connections/opened")? - count(&stats, STATS_ASKED)? - 1)
+    }
+
+    /// Body bytes and all else that it has received.
+    ///
+    /// # Errors
+    /// When it doesn't answer.
+    pub fn received_bytes(&self) -> Result<u64> {
+        count(&self.stats()?, "/bytes/in")
     }
 
     fn stats(&self) -> Result<Value> {

@@ -3,6 +3,7 @@
 //! `THRONG_TEST_REQUESTS=1000000` raises the number of requests that are counted on both sides.
 
 mod archive;
+mod connections;
 mod counts;
 mod data;
 mod doctor;
@@ -15,6 +16,7 @@ mod latency;
 mod loading;
 mod machine;
 mod options;
+mod requests;
 mod scaffold;
 mod scenarios;
 mod servers;

@@ -12,6 +12,7 @@ use throng_web::auth::{DigestChallenge, DigestRequest, DigestSession};
 use throng_web::coding::{self, Coding};
 use throng_web::redirect::{self, Decision};
 
+use super::debug::Debug;
 use super::prepared::{Encoded, Prepared, compressed};
 use super::received::{Failed, Received, field, fields};
 use super::samples::{self, record};
@@ -94,7 +95,14 @@ impl Journey {
         let keep_body = self.request.manner.keep_body;
         let options = ExchangeOptions { timeout, keep_body, limits: Limits::default() };
         let (shard, pool) = (&self.shard.shard, &self.session.pool);
+        let debug = self.shard.settings.http.debug.map(|detail| Debug::new(&self.shard.logs, detail, self.source));
+        if let Some(debug) = &debug {
+            debug.request(&encoded.request, &self.payload);
+        }
         let exchanged = exchange(shard, pool, &encoded.request, &self.payload, options).await;
+        if let (Some(debug), Ok(response)) = (&debug, &exchanged.result) {
+            debug.response(response);
+        }
         self.session.count(&exchanged.numbers);
         exchanged
     }

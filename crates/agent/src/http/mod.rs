@@ -4,6 +4,7 @@
 //! recorded as a request of its own. It owns what it needs, so that it can be polled from the shard's stack and go on
 //! beside others of the same VU.
 
+mod debug;
 mod journey;
 mod origins;
 mod prepared;

@@ -163,14 +163,7 @@ impl Request {
                 waits: false,
             };
         }
-        let (length, expects_body) = match body {
-            Some(body) => (Some(body.len()), true),
-            None => (self.body.then(|| self.prepared_bytes()), self.expects_body),
-        };
-        let mut head = Vec::with_capacity(self.head.len() + header_lines.len());
-        head.extend_from_slice(&self.head);
-        head.extend_from_slice(header_lines);
-        let mut head = finish(&head, self.has_length, length, expects_body);
+        let mut head = self.head(payload);
         // A body that waits begins with a buffer of its own.
         let mut start = if self.expects_continue { Vec::new() } else { std::mem::take(&mut head) };
         let mut rest = match body {
@@ -191,6 +184,19 @@ impl Request {
             rest.insert(0, SendBytes::Owned(start));
         }
         Outgoing { first: SendBytes::Owned(head), waits: waits(&rest), rest }
+    }
+
+    /// The head as it is sent with what one send adds to it, the empty line included.
+    #[must_use]
+    pub fn head(&self, payload: &Payload) -> Vec<u8> {
+        let (length, expects_body) = match &payload.body {
+            Some(body) => (Some(body.len()), true),
+            None => (self.body.then(|| self.prepared_bytes()), self.expects_body),
+        };
+        let mut head = Vec::with_capacity(self.head.len() + payload.header_lines.len());
+        head.extend_from_slice(&self.head);
+        head.extend_from_slice(&payload.header_lines);
+        finish(&head, self.has_length, length, expects_body)
     }
 
     fn prepared_start(&self) -> &[u8] {

@@ -131,8 +131,10 @@ impl TlsError {
             CertificateError::UnknownIssuer => {
                 Self::UnknownAuthority("neither this system nor the options know the one that signed it")
             }
-            // As after a test's authority was made anew.
-            CertificateError::BadSignature => {
+            // As after a test's authority was made anew, perhaps with a key of another kind; or by chance, since Debian's
+            // ssl-cert has the system trust one that is named after the machine.
+            CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
                 Self::UnknownAuthority("the signature isn't by the key of the known authority of that name")
             }
             CertificateError::NotValidForNameContext { expected, presented } => {
@@ -232,6 +234,15 @@ mod tests {
         assert_eq!(span(3_000), "50 minutes");
         assert_eq!(span(86_400), "24 hours");
         assert_eq!(span(864_000), "10 days");
+    }
+
+    #[test]
+    fn a_known_authority_of_the_same_name_is_another() {
+        let error = CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id: vec![1],
+            public_key_algorithm_id: vec![2],
+        };
+        assert_eq!(TlsError::of(Error::InvalidCertificate(error), Stage::Handshake).code(), 1310);
     }
 
     #[test]

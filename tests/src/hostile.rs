@@ -1,9 +1,11 @@
 //! A server that does to its clients whatever a server can do wrong.
 
+mod certificates;
+mod layer;
 mod play;
 mod serve;
+mod wire;
 
-use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,20 +13,15 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 
+use certificates::Authorities;
+pub use layer::{Certificate, Layer, Sends, Tls};
 pub use play::{Play, Step};
 use serve::Server;
 
-/// What bytes go over: a socket, or what encrypts on one.
-pub trait Wire: Read + Write + Send {}
-
-impl<T: Read + Write + Send> Wire for T {}
-
-/// Makes a wire of an accepted socket.
-type Wrap = dyn Fn(TcpStream) -> io::Result<Box<dyn Wire>> + Send + Sync;
-
-/// Plays on free ports, each at a path of its own or, if it doesn't wait for a request, at a port of its own; beside
+/// Plays on free ports, each at a path of its own or, if it begins before a request, at a port of its own; beside
 /// them `/good/TEXT`, which answers with 200 and the text and keeps the connection. Dropping it ends it.
 pub struct Hostile {
+    authority_pem: String,
     names: Vec<&'static str>,
     addresses: Vec<SocketAddr>,
     main: SocketAddr,
@@ -41,23 +38,28 @@ impl Hostile {
     /// # Errors
     /// When there is no port.
     pub fn start(plays: Vec<Play>) -> Result<Self> {
-        Self::wrapped(plays, Box::new(|socket| Ok(Box::new(socket))))
+        Self::with(plays, false)
     }
 
-    /// Starts it with `wrap` between sockets and plays.
+    /// Starts it on TLS, with a certificate by its authority.
     ///
     /// # Errors
     /// When there is no port.
-    pub fn wrapped(plays: Vec<Play>, wrap: Box<Wrap>) -> Result<Self> {
+    pub fn start_tls(plays: Vec<Play>) -> Result<Self> {
+        Self::with(plays, true)
+    }
+
+    fn with(plays: Vec<Play>, is_tls: bool) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
+        let authorities = Authorities::make()?;
         let names = plays.iter().map(|play| play.name).collect();
         let listen = || TcpListener::bind(("127.0.0.1", 0)).context("no port for a hostile server");
-        let server = Arc::new(Server::new(plays, wrap, Arc::clone(&stop)));
+        let server = Arc::new(Server::new(plays, &authorities, is_tls, Arc::clone(&stop))?);
         let main = listen()?;
         let main_address = main.local_addr()?;
         let (mut addresses, mut accepting) = (Vec::new(), vec![Server::accept(&server, main, None)]);
         for (number, play) in server.plays.iter().enumerate() {
-            if play.waits_for_request {
+            if !play.is_alone() {
                 addresses.push(main_address);
                 continue;
             }
@@ -66,7 +68,22 @@ impl Hostile {
             accepting.push(Server::accept(&server, listener, Some(number)));
         }
         let closed = listen()?.local_addr()?;
-        Ok(Self { names, addresses, main: main_address, closed, stop, accepting, full: full_queue()? })
+        Ok(Self {
+            authority_pem: authorities.pem,
+            names,
+            addresses,
+            main: main_address,
+            closed,
+            stop,
+            accepting,
+            full: full_queue()?,
+        })
+    }
+
+    /// The authority that is to be trusted.
+    #[must_use]
+    pub fn authority_pem(&self) -> &str {
+        &self.authority_pem
     }
 
     /// The URL of a play.

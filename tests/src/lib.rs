@@ -20,7 +20,7 @@ mod summary;
 mod target;
 mod throng;
 
-pub use hostile::{Hostile, Play, Step, Wire};
+pub use hostile::{Certificate, Hostile, Layer, Play, Sends, Step, Tls};
 pub use http::{get, post};
 pub use memory::PeakMemory;
 pub use process::{Finished, Process, until};

@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustls::ServerConfig;
 use socket2::SockRef;
 
+use super::certificates::Authorities;
+use super::layer::{Layer, Sends, Tls};
 use super::play::{Play, Step};
-use super::{Wire, Wrap};
+use super::wire::{self, Wire};
 
 /// Connections at once, each a thread; the ones beyond are closed.
 const CONNECTIONS_MAX: usize = 64;
@@ -22,19 +25,37 @@ const ENDLESS_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long a read or a write waits for the client.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// TLS's way to send, and the rest of it.
+type Encryption = (Sends, Arc<ServerConfig>);
+
 pub(super) struct Server {
     pub(super) plays: Vec<Play>,
-    wrap: Box<Wrap>,
+    /// Of each play, where it has one.
+    encryptions: Vec<Option<Encryption>>,
+    usual: Option<Encryption>,
     stop: Arc<AtomicBool>,
     connections: AtomicUsize,
 }
 
 impl Server {
-    pub(super) fn new(plays: Vec<Play>, wrap: Box<Wrap>, stop: Arc<AtomicBool>) -> Self {
-        Self { plays, wrap, stop, connections: AtomicUsize::new(0) }
+    pub(super) fn new(
+        plays: Vec<Play>,
+        authorities: &Authorities,
+        is_tls: bool,
+        stop: Arc<AtomicBool>,
+    ) -> anyhow::Result<Self> {
+        let encryption = |tls: Tls| anyhow::Ok((tls.sends, authorities.configuration(&tls)?));
+        let usual = if is_tls { Some(encryption(Tls::default())?) } else { None };
+        let encryptions = plays.iter().map(|play| match play.layer {
+            Layer::Usual => Ok(usual.clone()),
+            Layer::Bare => Ok(None),
+            Layer::Tls(tls) => encryption(tls).map(Some),
+        });
+        let encryptions = encryptions.collect::<anyhow::Result<_>>()?;
+        Ok(Self { plays, encryptions, usual, stop, connections: AtomicUsize::new(0) })
     }
 
-    /// Accepts connections, for one play that doesn't wait for a request, or for all that do.
+    /// Accepts connections, for one play that is alone, or for all that aren't.
     pub(super) fn accept(server: &Arc<Self>, listener: TcpListener, play: Option<usize>) -> JoinHandle<()> {
         let server = Arc::clone(server);
         std::thread::spawn(move || {
@@ -61,11 +82,16 @@ impl Server {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         socket.set_nodelay(true)?;
-        let mut wire = (self.wrap)(socket.try_clone()?)?;
-        if let Some(play) = play
-            && !play_steps(&self.plays[play].steps, socket, &mut *wire)?
-        {
-            return Ok(());
+        let encryption = play.map_or(&self.usual, |play| &self.encryptions[play]);
+        let mut wire = match encryption {
+            Some((sends, configuration)) => wire::tls(socket.try_clone()?, *sends, configuration)?,
+            None => Box::new(socket.try_clone()?),
+        };
+        if let Some(play) = play {
+            let Play { steps, waits_for_request, .. } = &self.plays[play];
+            if *waits_for_request && read_request(&mut *wire)?.is_none() || !play_steps(steps, socket, &mut *wire)? {
+                return Ok(());
+            }
         }
         while let Some(path) = read_request(&mut *wire)? {
             if let Some(text) = path.strip_prefix("/good/") {
@@ -103,15 +129,10 @@ fn play_steps(steps: &[Step], socket: &TcpStream, wire: &mut dyn Wire) -> io::Re
         match step {
             Step::Send(bytes) => send(wire, bytes)?,
             Step::Drip(bytes, every) => drip(wire, bytes, *every)?,
-            Step::Endless(bytes) => {
-                let (began, mut sent) = (Instant::now(), 0);
-                // Many at once, so that what is short isn't slow.
-                let many = bytes.repeat((16 << 10) / bytes.len() + 1);
-                while sent < ENDLESS_BYTES_MAX && began.elapsed() < ENDLESS_TIME_MAX {
-                    send(wire, &many)?;
-                    sent += many.len();
-                }
-            }
+            Step::Bare(bytes) => (&*socket).write_all(bytes)?,
+            Step::Hear => drop(wire.read(&mut [0; 4096])?),
+            Step::Endless(bytes) => endless(bytes, |many| send(wire, many))?,
+            Step::BareEndless(bytes) => endless(bytes, |many| (&*socket).write_all(many))?,
             Step::EndlessDrip(bytes, every) => {
                 let began = Instant::now();
                 while began.elapsed() < ENDLESS_TIME_MAX {
@@ -127,12 +148,28 @@ fn play_steps(steps: &[Step], socket: &TcpStream, wire: &mut dyn Wire) -> io::Re
                 SockRef::from(socket).set_linger(Some(Duration::ZERO))?;
                 return Ok(false);
             }
+            Step::Cut => {
+                let _ = socket.shutdown(Shutdown::Write);
+                return Ok(false);
+            }
             Step::Next => return Ok(true),
         }
     }
+    let _ = wire.end();
     // Both directions, since the wire has the socket too; unread bytes would turn this into a reset.
     let _ = socket.shutdown(Shutdown::Write);
     Ok(false)
+}
+
+/// Many at once, so that what is short isn't slow.
+fn endless(bytes: &[u8], mut send: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let (began, mut sent) = (Instant::now(), 0);
+    let many = bytes.repeat((16 << 10) / bytes.len() + 1);
+    while sent < ENDLESS_BYTES_MAX && began.elapsed() < ENDLESS_TIME_MAX {
+        send(&many)?;
+        sent += many.len();
+    }
+    Ok(())
 }
 
 fn send(wire: &mut dyn Wire, bytes: &[u8]) -> io::Result<()> {

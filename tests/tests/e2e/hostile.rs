@@ -3,6 +3,7 @@
 
 mod cases;
 mod families;
+mod tls;
 
 use std::time::Duration;
 
@@ -81,6 +82,9 @@ fn go_through(scheme: &str, start: impl FnOnce(Vec<Play>) -> Result<Hostile>, ca
         "executor": "per-vu-iterations", "vus": 1, "iterations": 1, "maxDuration": "100s", "exec": "through",
     } } });
     let throng = Throng::run(&SCRIPTS.component("hostile")?)?.arg("--quiet").options(&options);
+    let authority = throng.directory().join("authority.pem");
+    std::fs::write(&authority, server.authority_pem())?;
+    let throng = throng.arg("--tls-ca").arg(authority);
     let process = throng.variable("REQUESTS", requests.join("\n")).start()?;
     let memory = PeakMemory::of(process.id());
     let finished = process.wait(DEADLINE)?.expect_code(0)?;
@@ -118,4 +122,23 @@ fn a_connection_that_ends_at_any_byte_is_told_where() -> Result<()> {
     let cases = families::cut();
     ensure!(cases.len() >= 100, "only {} cases", cases.len());
     hold_memory(go_through("http", Hostile::start, &cases)?, 0)
+}
+
+#[test]
+fn every_attack_ends_in_the_same_way_by_tls() -> Result<()> {
+    hold_memory(go_through("https", Hostile::start_tls, &cases::all())?, KEPT_BYTES_MAX)
+}
+
+#[test]
+fn every_attack_by_tls_itself_ends_with_its_error_in_time_and_a_good_request_follows() -> Result<()> {
+    let cases = tls::all();
+    ensure!(cases.len() >= 60, "only {} cases", cases.len());
+    hold_memory(go_through("https", Hostile::start_tls, &cases)?, 0)
+}
+
+#[test]
+fn a_handshake_that_ends_at_any_byte_is_told_as_such() -> Result<()> {
+    let cases = tls::cut();
+    ensure!(cases.len() >= 100, "only {} cases", cases.len());
+    hold_memory(go_through("https", Hostile::start_tls, &cases)?, 0)
 }

@@ -1,5 +1,6 @@
 //! From an origin to a stream: look-up, connect, TLS handshake.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use futures_lite::future::or;
@@ -22,10 +23,12 @@ pub(super) async fn open(
     timings: &mut Timings,
     traffic: &mut Traffic,
 ) -> Result<Stream, ExchangeError> {
+    let is_connected = Cell::new(false);
     let dial = async {
         let connection = connect(shard, origin, deadline, timeout, timings).await?;
         let Some(server) = origin.tls() else { return Ok(Stream::plain(connection)) };
         let connected = shard.turn_time();
+        is_connected.set(true);
         let mut stream = Stream::tls(connection, Session::client(server)?);
         let result = stream.shake_hands(traffic).await;
         timings.tls_handshaking_ns = Clock::now().since(connected);
@@ -34,7 +37,11 @@ pub(super) async fn open(
     };
     let expire = async {
         shard.sleep_until(deadline).await;
-        Err(ExchangeError::DialTimeout(timeout))
+        Err(if is_connected.get() {
+            ExchangeError::HandshakeTimeout(timeout)
+        } else {
+            ExchangeError::DialTimeout(timeout)
+        })
     };
     or(dial, expire).await
 }

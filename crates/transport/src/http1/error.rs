@@ -21,6 +21,9 @@ pub enum ExchangeError {
     /// No connection in time.
     #[error("no connection within {0:?}")]
     DialTimeout(Duration),
+    /// A connection, but no TLS handshake in time.
+    #[error("no TLS handshake within {0:?}: the peer took the connection, and then didn't answer in time")]
+    HandshakeTimeout(Duration),
     /// No complete response in time.
     #[error("no complete response within {0:?}")]
     Timeout(Duration),
@@ -50,7 +53,7 @@ impl ExchangeError {
                 Some(_) => 1213,
                 None => 1210,
             },
-            Self::DialTimeout(_) => 1211,
+            Self::DialTimeout(_) | Self::HandshakeTimeout(_) => 1211,
             Self::Timeout(_) => 1050,
             Self::Broken(error) => match error.raw_os_error() {
                 Some(libc::ECONNRESET) => 1220,

@@ -5,12 +5,12 @@ use std::time::Duration;
 use throng_tests::{Play, Step};
 
 /// For requests that are to end by themselves, and for those that only time ends.
-const LONG: Duration = Duration::from_secs(8);
-const SHORT: Duration = Duration::from_millis(300);
+pub(super) const LONG: Duration = Duration::from_secs(8);
+pub(super) const SHORT: Duration = Duration::from_millis(300);
 /// What gives bytes the time to arrive.
-const MOMENT: Duration = Duration::from_millis(60);
-const OK: &str = "HTTP/1.1 200 OK\r\n";
-const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+pub(super) const MOMENT: Duration = Duration::from_millis(60);
+pub(super) const OK: &str = "HTTP/1.1 200 OK\r\n";
+pub(super) const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /// What a request is to come to.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ pub(super) fn case(name: &'static str, steps: Vec<Step>) -> Case {
 }
 
 impl Case {
-    fn status(self, status: u16, bytes: u64) -> Self {
+    pub(super) fn status(self, status: u16, bytes: u64) -> Self {
         Self { expected: Expected::Status(status, bytes), ..self }
     }
 
@@ -54,7 +54,7 @@ impl Case {
         self.code(1000, text)
     }
 
-    fn code(self, code: u16, text: &'static str) -> Self {
+    pub(super) fn code(self, code: u16, text: &'static str) -> Self {
         Self { expected: Expected::Code(code, text), ..self }
     }
 
@@ -63,7 +63,7 @@ impl Case {
         Self { timeout: SHORT, ..self.code(1050, "no complete response within 300ms") }
     }
 
-    fn unasked(mut self) -> Self {
+    pub(super) fn unasked(mut self) -> Self {
         self.play.waits_for_request = false;
         self
     }

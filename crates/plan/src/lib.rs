@@ -17,6 +17,7 @@
 //! flags or scripts: those who do make layers of them.
 
 pub mod duration;
+pub mod segment;
 pub mod size;
 
 mod cipher_suite;

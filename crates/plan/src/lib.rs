@@ -33,7 +33,10 @@ pub use cipher_suite::{CipherSuite, TlsVersion};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use host_rules::HostRules;
 pub use ipnet::IpNet;
-pub use load_model::LoadModel;
+pub use load_model::{
+    Arrivals, ControlledVus, LoadModel, Missed, ScheduleError, Stage, Tick, Ticks, TooManyVus, VuCurve, VuHandle, VuReserve,
+    VuStep, VuSteps,
+};
 pub use options::{
     ClientCertificate, DnsOptions, DnsPolicy, DnsSelect, HostMapping, HttpDebug, HttpOptions, Layer, OptionError,
     OptionErrors, Options, Resolved, Rules, Secret, ThrongOptions, TlsOptions, merge, resolve,

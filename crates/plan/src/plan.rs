@@ -11,6 +11,11 @@ use crate::scenario::Scenario;
 #[cfg(test)]
 mod tests;
 
+/// Executors that are read and have a schedule, and that no agent drives yet: [`Plan::new`] refuses them. Who teaches the
+/// agent one takes it off this list.
+const NOT_DRIVEN_YET: [&str; 4] =
+    ["ramping-vus", "constant-arrival-rate", "ramping-arrival-rate", "externally-controlled"];
+
 /// Everything that a run needs to know before it starts.
 ///
 /// VUs have numbers from 0 to [`Plan::max_vus`]. A scenario takes the lowest numbers
@@ -77,8 +82,8 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Every scenario that names a function that the script doesn't have, and every
-    /// threshold that the metrics don't allow.
+    /// Every scenario that names a function that the script doesn't have or whose load model isn't driven
+    /// yet, and every threshold that the metrics don't allow.
     pub fn new(options: Options, functions: &[String], registry: &Registry) -> Result<Self, OptionErrors> {
         let mut errors = Vec::new();
         let mut scenarios = options.scenarios.clone();
@@ -89,6 +94,7 @@ impl Plan {
             if function.is_none() {
                 errors.push(unknown_function(&scenario, functions, &options.scenarios_origin));
             }
+            errors.extend(not_driven(&scenario, &options.scenarios_origin));
             planned.push(PlannedScenario {
                 vus: free_vus(&planned, &scenario),
                 function: function.unwrap_or_default() as u32,
@@ -186,6 +192,18 @@ fn free_vus(earlier: &[PlannedScenario], scenario: &Scenario) -> Vec<Range<u64>>
         free.push(next..next + missing);
     }
     free
+}
+
+fn not_driven(scenario: &Scenario, origin: &str) -> Option<OptionError> {
+    let executor = scenario.model.executor_name();
+    NOT_DRIVEN_YET.contains(&executor).then(|| OptionError {
+        path: format!("scenarios.{}.executor", scenario.name),
+        origin: origin.to_owned(),
+        message: format!(
+            "`{executor}` can't be run yet; use constant-vus, per-vu-iterations or shared-iterations (of the short forms, \
+             `stages` is a ramping-vus scenario)"
+        ),
+    })
 }
 
 fn unknown_function(scenario: &Scenario, functions: &[String], origin: &str) -> OptionError {

@@ -88,6 +88,22 @@ fn every_fault_is_reported_with_its_remedy() {
 }
 
 #[test]
+fn what_no_agent_drives_yet_is_refused_with_its_place() {
+    let stages = json!([{"duration": "1s", "target": 1}]);
+    let options = options(json!({"scenarios": {
+        "a": {"executor": "ramping-vus", "stages": stages},
+        "b": {"executor": "constant-arrival-rate", "rate": 1, "duration": "1s", "preAllocatedVUs": 1},
+        "c": {"executor": "ramping-arrival-rate", "stages": stages, "preAllocatedVUs": 1},
+        "d": {"executor": "externally-controlled", "duration": "1s"},
+        "e": {"executor": "shared-iterations"},
+    }}));
+    let error = Plan::new(options, &["default".to_owned()], &Registry::new()).unwrap_err();
+    let found: Vec<_> = error.0.iter().map(|error| (error.path.as_str(), error.message.contains("can't be run yet"))).collect();
+    let expected = ["a", "b", "c", "d"].map(|name| format!("scenarios.{name}.executor"));
+    assert_eq!(found, expected.iter().map(|path| (path.as_str(), true)).collect::<Vec<_>>());
+}
+
+#[test]
 fn functions_are_found_by_name() {
     let scenario = json!({"executor": "per-vu-iterations", "exec": "other"});
     let plan = plan_of(json!({"scenarios": {"a": scenario}}));

@@ -26,6 +26,8 @@ mod host_rules;
 mod load_model;
 mod options;
 mod plan;
+mod portion;
+mod requirements;
 mod scenario;
 mod system_tags;
 
@@ -34,13 +36,15 @@ pub use host_pattern::{HostPattern, HostPatternError};
 pub use host_rules::HostRules;
 pub use ipnet::IpNet;
 pub use load_model::{
-    Arrivals, ControlledVus, LoadModel, Missed, ScheduleError, Stage, Tick, Ticks, TooManyVus, VuCurve, VuHandle, VuReserve,
-    VuStep, VuSteps,
+    Arrivals, ControlledVus, LoadModel, Missed, ScheduleError, Stage, Tick, Ticks, TooManyVus, VuCurve, VuHandle,
+    VuReserve, VuStep, VuSteps,
 };
 pub use options::{
     ClientCertificate, DnsOptions, DnsPolicy, DnsSelect, HostMapping, HttpDebug, HttpOptions, Layer, OptionError,
     OptionErrors, Options, Resolved, Rules, Secret, ThrongOptions, TlsOptions, merge, resolve,
 };
 pub use plan::{Plan, PlannedScenario, Shard};
+pub use portion::{Portion, PortionError, ScenarioPortion, VuNumbers};
+pub use requirements::Requirements;
 pub use scenario::Scenario;
 pub use system_tags::{SystemTag, SystemTags};

@@ -6,7 +6,9 @@ use std::time::Duration;
 use throng_stats::{Registry, ValidationError};
 
 use crate::options::{OptionError, OptionErrors, Options, suggestion};
+use crate::portion::{Portion, PortionError};
 use crate::scenario::Scenario;
+use crate::segment::SegmentTuple;
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +54,23 @@ impl Shard {
     pub fn new(index: u32, count: u32) -> Self {
         assert!(index < count, "shard {index} of {count}");
         Self { index, count }
+    }
+
+    /// Its place.
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+
+    /// How many there are.
+    pub(crate) fn count(self) -> u32 {
+        self.count
+    }
+
+    /// The place that it has when counting begins after so many elements.
+    pub(crate) fn after(self, elements: u64) -> Self {
+        let begin = (elements % u64::from(self.count)) as u32;
+        let index = if self.index >= begin { self.index - begin } else { self.index + self.count - begin };
+        Self { index, count: self.count }
     }
 
     /// Whether a VU belongs to it.
@@ -118,6 +137,16 @@ impl Plan {
             scenarios: planned,
             options,
         })
+    }
+
+    /// The part of a shard of an agent.
+    ///
+    /// # Errors
+    ///
+    /// When a scenario can't be divided so.
+    pub fn portion(&self, agent: &SegmentTuple, shard: Shard) -> Result<Portion, PortionError> {
+        let scenarios: Vec<_> = self.scenarios.iter().map(|planned| planned.scenario.clone()).collect();
+        Portion::new(&scenarios, agent, shard)
     }
 
     /// The options.

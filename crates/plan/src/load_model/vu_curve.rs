@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::stage::{ScheduleError, Stage, ns, ns_up_to};
+use crate::segment::Share;
 
 #[cfg(test)]
 mod tests;
@@ -74,6 +75,12 @@ impl VuCurve {
             [within(piece.start_ns).then_some(piece.from), within(end).then_some(piece.to)]
         });
         met.flatten().chain([before, self.level(now)]).max().unwrap_or_default()
+    }
+
+    /// How many steps up a share of it has.
+    pub(crate) fn rises(&self, share: &Share) -> u64 {
+        let rises = self.pieces.iter().map(|piece| share.scale(piece.to).saturating_sub(share.scale(piece.from)));
+        rises.fold(0, u64::saturating_add)
     }
 
     pub(super) fn piece(&self, index: usize) -> Option<&Piece> {

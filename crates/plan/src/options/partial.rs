@@ -137,7 +137,10 @@ impl Partial {
 
     /// Lays a higher layer over this one.
     pub(super) fn overlaid(self, upper: Self, warnings: &mut Vec<String>) -> Self {
-        let replaces_load = upper.iterations.is_some() || upper.duration.is_some() || upper.stages.is_some() || upper.scenarios.is_some();
+        let replaces_load = upper.iterations.is_some()
+            || upper.duration.is_some()
+            || upper.stages.is_some()
+            || upper.scenarios.is_some();
         if replaces_load && let Some(lower) = &self.scenarios {
             let by = [
                 upper.scenarios.as_ref().map(|given| &given.origin),

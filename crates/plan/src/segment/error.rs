@@ -24,7 +24,9 @@ pub enum SegmentError {
     #[error("the sequence `{0}` is given without a segment; give one of its segments too")]
     NoSegment(String),
     /// A segment that isn't one of its sequence.
-    #[error("the segment `{segment}` isn't one of the sequence `{sequence}`; its bounds must be neighbouring cut points")]
+    #[error(
+        "the segment `{segment}` isn't one of the sequence `{sequence}`; its bounds must be neighbouring cut points"
+    )]
     NotInSequence {
         /// The segment.
         segment: String,

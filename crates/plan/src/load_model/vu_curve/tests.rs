@@ -12,7 +12,8 @@ const fn seconds(count: u64) -> Duration {
 }
 
 fn curve(start_vus: u64, stages: &[(u64, u64)]) -> VuCurve {
-    let stages: Vec<_> = stages.iter().map(|&(ms, target)| Stage { duration: Duration::from_millis(ms), target }).collect();
+    let stages: Vec<_> =
+        stages.iter().map(|&(ms, target)| Stage { duration: Duration::from_millis(ms), target }).collect();
     VuCurve::new(start_vus, &stages).unwrap()
 }
 

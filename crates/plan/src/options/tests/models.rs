@@ -42,7 +42,10 @@ fn models_have_k6s_defaults() {
     let fields = json!({"rate": 7, "duration": "1m", "preAllocatedVUs": 3, "maxVUs": 9});
     assert_eq!(model("constant-arrival-rate", fields), constant(9));
     assert_eq!(
-        model("ramping-arrival-rate", json!({"stages": [{"duration": "1s", "target": 2}], "preAllocatedVUs": 0, "maxVUs": 1})),
+        model(
+            "ramping-arrival-rate",
+            json!({"stages": [{"duration": "1s", "target": 2}], "preAllocatedVUs": 0, "maxVUs": 1})
+        ),
         LoadModel::RampingArrivalRate {
             start_rate: 0,
             time_unit: SECOND,
@@ -97,11 +100,9 @@ fn ramp(start_vus: u64, list: &[(u64, u64)]) -> LoadModel {
 #[test]
 fn the_short_form_begins_with_vus() {
     let list = json!([{"duration": "10s", "target": 5}, {"duration": "5s", "target": 0}]);
-    for (value, start) in [
-        (json!({"stages": list}), 1),
-        (json!({"stages": list, "vus": 3}), 3),
-        (json!({"stages": list, "vus": 0}), 0),
-    ] {
+    for (value, start) in
+        [(json!({"stages": list}), 1), (json!({"stages": list, "vus": 3}), 3), (json!({"stages": list, "vus": 0}), 0)]
+    {
         assert_eq!(*only_model(&options(value.clone())), ramp(start, &[(10, 5), (5, 0)]), "{value}");
     }
 }
@@ -135,9 +136,8 @@ fn empty_stages_are_of_no_effect_and_warned_of() {
 fn stages_above_clear_what_is_below_and_the_other_way_round() {
     let list = json!([{"duration": "10s", "target": 5}]);
     let scenarios = json!({"a": {"executor": "shared-iterations"}});
-    let layered = |below: Value, above: Value| {
-        resolve(&[Layer::new("script", below), Layer::new("flags", above)]).unwrap()
-    };
+    let layered =
+        |below: Value, above: Value| resolve(&[Layer::new("script", below), Layer::new("flags", above)]).unwrap();
     for below in [json!({"duration": "5s"}), json!({"iterations": 5}), json!({"scenarios": scenarios})] {
         let resolved = layered(below, json!({"stages": list}));
         assert_eq!(*only_model(&resolved.options), ramp(1, &[(10, 5)]));
@@ -214,7 +214,11 @@ pub(super) fn faults() -> Vec<(Value, &'static str, &'static str)> {
         (json!({"stages": [century, century, century]}), "stages", "longer than 292 years"),
         (ramp(json!({})), "scenarios.s.stages", "is required, for example [{"),
         (ramp(json!({"stages": []})), "scenarios.s.stages", "must have at least one stage"),
-        (ramp(json!({"stages": [{"target": 1}]})), "scenarios.s.stages[0].duration", "is required, for example \"30s\""),
+        (
+            ramp(json!({"stages": [{"target": 1}]})),
+            "scenarios.s.stages[0].duration",
+            "is required, for example \"30s\"",
+        ),
         (ramp(json!({"stages": [{"duration": "-1s", "target": 1}]})), "scenarios.s.stages[0].duration", "negative"),
         (ramp(json!({"startVUs": 0, "stages": [{"duration": "1s", "target": 0}]})), "scenarios.s.stages", "above 0"),
         (ramp(json!({"startVUs": -1, "stages": one})), "scenarios.s.startVUs", "at least 0, not -1"),

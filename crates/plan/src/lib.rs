@@ -2,16 +2,18 @@
 //!
 //! Options come in layers: the script's, a file's, the command line's.
 //! [`resolve`] reads each strictly, lays the higher over the lower as k6 does, and turns
-//! the short forms (`vus`, `duration`, `iterations`) into scenarios. All that is wrong is
+//! the short forms (`vus`, `duration`, `iterations`, `stages`) into scenarios. All that is wrong is
 //! reported at once, each with its path, its layer and a remedy. [`Plan::new`] checks
 //! the result against the script, orders the scenarios and numbers their VUs:
 //!
 //! ```text
-//! Layer* --resolve--> Options --Plan::new--> Plan --vus_on--> VUs of a shard
+//! Layer* --resolve--> Options --Plan::new--> Plan --portion--> Portion of a shard
 //! ```
 //!
 //! Every [`Scenario`] has a [`LoadModel`] (k6 says executor), which says what may start
-//! when, given the time and what was done so far. It starts nothing itself.
+//! when, given the time and what was done so far. It starts nothing itself. A run is dealt
+//! out to agents and their shards by [`segment`]s; a [`Portion`] is what one shard does of it:
+//! [`Ticks`] of open models, [`VuSteps`] of ramps, numbers of VUs and iterations.
 //!
 //! This crate has no clock, no files, no environment and no threads. It doesn't know
 //! flags or scripts: those who do make layers of them.

@@ -23,7 +23,8 @@ pub struct Requirements {
     pub planned_vus: u64,
     /// VUs that there may be in the end, with those made because they were missed.
     pub max_vus: u64,
-    /// When the last scenario is over, graceful periods counted; [`Duration::MAX`] if one has no end.
+    /// When the last of the scenarios that have a VU here is over, graceful periods counted; [`Duration::MAX`] if one has
+    /// no end.
     pub end: Duration,
 }
 
@@ -68,12 +69,13 @@ impl Requirements {
         let mut demands: Vec<_> = parts.map(demand).collect();
         // Who has no VU here takes no part.
         demands.retain(|demand| demand.max > 0);
+        let end = demands.iter().map(|demand| demand.end).max().unwrap_or_default();
         flatten_ramps(&mut demands);
         let mut instants: Vec<_> = demands.iter().map(|demand| demand.start).collect();
         instants.extend(demands.iter().flat_map(Demand::rises));
         instants.sort_unstable();
         instants.dedup();
-        let mut all = Self::default();
+        let mut all = Self { end, ..Self::default() };
         for now in instants {
             let running = demands.iter().filter(|demand| demand.start <= now && now < demand.end);
             let (mut planned, mut max) = (0_u64, 0_u64);
@@ -83,7 +85,6 @@ impl Requirements {
             }
             (all.planned_vus, all.max_vus) = (all.planned_vus.max(planned), all.max_vus.max(max));
         }
-        all.end = demands.iter().map(|demand| demand.end).max().unwrap_or_default();
         all
     }
 }
@@ -111,19 +112,17 @@ impl Demand<'_> {
 
 fn demand(part: Part<'_>) -> Demand<'_> {
     let (model, share) = (&part.scenario.model, part.share);
+    let (start, mut end) = (part.scenario.start, part.scenario.hard_end());
     let ramp = match (model, part.curve) {
         (LoadModel::RampingVus { graceful_ramp_down, .. }, Some(curve)) => {
+            // A ramp down to nothing is over when the last VU has left.
+            let left = curve.left_at(share).map(|at| at.saturating_add(*graceful_ramp_down));
+            end = left.map_or(end, |left| start.saturating_add(left).min(end));
             Some(Ramp { curve, graceful: *graceful_ramp_down, share })
         }
         _ => None,
     };
-    Demand {
-        start: part.scenario.start,
-        end: part.scenario.hard_end(),
-        planned: share.scale(model.planned_vus()),
-        max: share.scale(model.vus()),
-        ramp,
-    }
+    Demand { start, end, planned: share.scale(model.planned_vus()), max: share.scale(model.vus()), ramp }
 }
 
 /// Ramps that overlap nothing need what their highest level needs, and so do all if there are too many steps: that is

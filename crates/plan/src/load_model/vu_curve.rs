@@ -83,6 +83,12 @@ impl VuCurve {
         rises.fold(0, u64::saturating_add)
     }
 
+    /// When the last VU of a share is stopped by the ramp itself; none if some are wanted at its end, or none ever is.
+    pub(crate) fn left_at(&self, share: &Share) -> Option<Duration> {
+        let last = self.pieces.iter().rfind(|piece| share.scale(piece.from.max(piece.to)) > 0)?;
+        (share.scale(last.to) == 0).then(|| last.moved_by(last.from - share.nth(0)))
+    }
+
     pub(super) fn piece(&self, index: usize) -> Option<&Piece> {
         self.pieces.get(index)
     }

@@ -48,6 +48,9 @@ fn graceful_stop_holds_the_last_level_and_not_more() {
     // A long gracefulRampDown is cut short by gracefulStop.
     let long = scenario("a", ramp(8, &[(10, 0)], 500), 0, 5);
     assert_eq!((needs(&[long.clone(), second(14)]).0, needs(&[long, second(15)]).0), (11, 8));
+    // A ramp down to nothing is over before: the last VU leaves at 8 s of 10, and has 2 s.
+    let early = scenario("a", ramp(4, &[(8, 0), (2, 0)], 2), 0, 30);
+    assert_eq!(needs(&[early]), (4, 4, seconds(10)));
 }
 
 #[test]

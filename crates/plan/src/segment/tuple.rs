@@ -68,7 +68,7 @@ impl SegmentTuple {
     /// When the shares' common denominator is too large.
     pub fn derived(&self, total: u64) -> Result<Option<Self>, SegmentError> {
         // The shares come out the same after whole cycles.
-        if total > 0 && total % self.stripe.cycle() == 0 {
+        if total > 0 && total.is_multiple_of(self.stripe.cycle()) {
             return Ok(Some(self.clone()));
         }
         match counts_below(&self.weights, total)? {

@@ -157,6 +157,17 @@ impl ScenarioPortion {
         }
     }
 
+    /// Whether one of its VUs may start an iteration now, as [`LoadModel::admits`] says of the whole: `taken` is the number
+    /// that was taken off the agent's counter in `shared-iterations`, and doesn't matter elsewhere.
+    pub fn admits(&self, elapsed: Duration, done_by_this_vu: u64, taken: u64) -> bool {
+        match self.model {
+            LoadModel::SharedIterations { max_duration, .. } => {
+                elapsed < max_duration && taken < self.planned_iterations().unwrap_or_default()
+            }
+            _ => self.has_work() && self.model.admits(elapsed, done_by_this_vu, taken),
+        }
+    }
+
     /// The number in the whole scenario, from 0, of the n-th iteration started here, from 0: k6's `iterationInTest`. For
     /// `shared-iterations` n is what was taken off the agent's counter, else it counts the shard's own.
     pub fn iteration_number(&self, n: u64) -> u64 {

@@ -78,6 +78,19 @@ fn no_tick_falls_to_a_shard_without_vus() {
 }
 
 #[test]
+fn an_agent_admits_its_own_iterations() {
+    let scenarios = vec![Scenario::new("s", models(4).remove(0))];
+    for (part, planned) in [(0, 12), (1, 11)] {
+        let agent = SegmentTuple::equal(part, 2);
+        let portion = Portion::new(&scenarios, &agent, Shard::new(1, 2)).unwrap();
+        let own = &portion.scenarios()[0];
+        assert_eq!(own.planned_iterations(), Some(planned));
+        assert_eq!((own.admits(SECOND, 0, planned - 1), own.admits(SECOND, 0, planned)), (true, false));
+        assert!(!own.admits(SECOND * 60, 0, 0));
+    }
+}
+
+#[test]
 fn a_vu_that_is_stopped_is_cut_by_the_earlier_limit() {
     let scenarios = vec![Scenario::new("s", models(3).remove(3))];
     let portion = Portion::new(&scenarios, &SegmentTuple::whole(), Shard::new(0, 1)).unwrap();

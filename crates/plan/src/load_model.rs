@@ -2,8 +2,25 @@
 
 use std::time::Duration;
 
+pub use arrivals::Arrivals;
+pub use controlled::{ControlledVus, TooManyVus};
+pub use stage::{ScheduleError, Stage};
+pub use ticks::{Tick, Ticks};
+pub use vu_curve::VuCurve;
+pub use vu_handle::VuHandle;
+pub use vu_reserve::{Missed, VuReserve};
+pub use vu_steps::{VuStep, VuSteps};
+
+mod arrivals;
+mod controlled;
+mod stage;
 #[cfg(test)]
 mod tests;
+mod ticks;
+mod vu_curve;
+mod vu_handle;
+mod vu_reserve;
+mod vu_steps;
 
 /// How a scenario's iterations are spread over VUs and time; k6 calls it an executor.
 ///
@@ -36,11 +53,61 @@ pub enum LoadModel {
         /// How long, at least a second.
         duration: Duration,
     },
+    /// `ramping-vus`: as `constant-vus`, with a number of VUs that changes; see [`VuCurve`].
+    RampingVus {
+        /// VUs at the beginning.
+        start_vus: u64,
+        /// At least one; targets are VUs.
+        stages: Vec<Stage>,
+        /// How long a VU that is no longer wanted may take to end its iteration.
+        graceful_ramp_down: Duration,
+    },
+    /// `constant-arrival-rate`: iterations start at a rate, on whichever VU is idle; see [`Arrivals`].
+    ConstantArrivalRate {
+        /// Iterations per `time_unit`, at least 1.
+        rate: u64,
+        /// More than none.
+        time_unit: Duration,
+        /// How long, at least a second.
+        duration: Duration,
+        /// VUs that are made before.
+        pre_allocated_vus: u64,
+        /// Up to how many there may be when they are missed, at least `pre_allocated_vus`.
+        max_vus: u64,
+    },
+    /// `ramping-arrival-rate`: the same with a rate that changes.
+    RampingArrivalRate {
+        /// The rate at the beginning, per `time_unit`.
+        start_rate: u64,
+        /// More than none.
+        time_unit: Duration,
+        /// At least one; targets are rates.
+        stages: Vec<Stage>,
+        /// VUs that are made before.
+        pre_allocated_vus: u64,
+        /// Up to how many there may be when they are missed, at least `pre_allocated_vus`.
+        max_vus: u64,
+    },
+    /// `externally-controlled`: as `constant-vus`, with a number of VUs that commands change; see [`ControlledVus`].
+    ExternallyControlled {
+        /// VUs at the beginning.
+        vus: u64,
+        /// Up to how many there may be, at least `vus`.
+        max_vus: u64,
+        /// How long; until it is stopped without.
+        duration: Option<Duration>,
+    },
 }
 
 impl LoadModel {
     /// k6's default for `maxDuration`.
     pub const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(600);
+
+    /// k6's default for `gracefulRampDown`.
+    pub const DEFAULT_GRACEFUL_RAMP_DOWN: Duration = Duration::from_secs(30);
+
+    /// k6's default for `timeUnit`.
+    pub const DEFAULT_TIME_UNIT: Duration = Duration::from_secs(1);
 
     /// k6's name of the model, as users write it.
     pub fn executor_name(&self) -> &'static str {
@@ -48,6 +115,10 @@ impl LoadModel {
             Self::SharedIterations { .. } => "shared-iterations",
             Self::PerVuIterations { .. } => "per-vu-iterations",
             Self::ConstantVus { .. } => "constant-vus",
+            Self::RampingVus { .. } => "ramping-vus",
+            Self::ConstantArrivalRate { .. } => "constant-arrival-rate",
+            Self::RampingArrivalRate { .. } => "ramping-arrival-rate",
+            Self::ExternallyControlled { .. } => "externally-controlled",
         }
     }
 
@@ -57,6 +128,21 @@ impl LoadModel {
             Self::SharedIterations { vus, .. } | Self::PerVuIterations { vus, .. } | Self::ConstantVus { vus, .. } => {
                 *vus
             }
+            Self::RampingVus { start_vus, stages, .. } => {
+                stages.iter().map(|stage| stage.target).fold(*start_vus, u64::max)
+            }
+            Self::ConstantArrivalRate { max_vus, .. }
+            | Self::RampingArrivalRate { max_vus, .. }
+            | Self::ExternallyControlled { max_vus, .. } => *max_vus,
+        }
+    }
+
+    /// How many of these are made before the run: all, but in models that make some when they are missed.
+    pub fn planned_vus(&self) -> u64 {
+        match self {
+            Self::ConstantArrivalRate { pre_allocated_vus, .. }
+            | Self::RampingArrivalRate { pre_allocated_vus, .. } => *pre_allocated_vus,
+            _ => self.vus(),
         }
     }
 
@@ -64,7 +150,9 @@ impl LoadModel {
     pub fn regular_duration(&self) -> Duration {
         match self {
             Self::SharedIterations { max_duration, .. } | Self::PerVuIterations { max_duration, .. } => *max_duration,
-            Self::ConstantVus { duration, .. } => *duration,
+            Self::ConstantVus { duration, .. } | Self::ConstantArrivalRate { duration, .. } => *duration,
+            Self::RampingVus { stages, .. } | Self::RampingArrivalRate { stages, .. } => stage::total(stages),
+            Self::ExternallyControlled { duration, .. } => duration.unwrap_or(Duration::MAX),
         }
     }
 
@@ -73,11 +161,51 @@ impl LoadModel {
         match self {
             Self::SharedIterations { iterations, .. } => Some(*iterations),
             Self::PerVuIterations { vus, iterations, .. } => Some(vus.saturating_mul(*iterations)),
-            Self::ConstantVus { .. } => None,
+            _ => None,
         }
     }
 
-    /// Whether a VU may start an iteration now.
+    /// When the iterations of an arrival-rate model are due; none for other models.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be numbered, or a time is beyond 292 years.
+    pub fn arrivals(&self) -> Result<Option<Arrivals>, ScheduleError> {
+        match self {
+            Self::ConstantArrivalRate { rate, time_unit, duration, .. } => {
+                Arrivals::constant(*rate, *time_unit, *duration).map(Some)
+            }
+            Self::RampingArrivalRate { start_rate, time_unit, stages, .. } => {
+                Arrivals::ramping(*start_rate, *time_unit, stages).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// How many VUs `ramping-vus` wants at a time; none for other models.
+    ///
+    /// # Errors
+    ///
+    /// When a time is beyond 292 years.
+    pub fn vu_curve(&self) -> Result<Option<VuCurve>, ScheduleError> {
+        match self {
+            Self::RampingVus { start_vus, stages, .. } => VuCurve::new(*start_vus, stages).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether work is dealt out by the scenario's VUs, so that none falls to who has no VU; see
+    /// [`crate::segment::SegmentTuple::derived`]. Where VUs themselves are dealt out, or each has its own iterations, it
+    /// isn't.
+    pub fn deals_out_by_vus(&self) -> bool {
+        matches!(
+            self,
+            Self::SharedIterations { .. } | Self::ConstantArrivalRate { .. } | Self::RampingArrivalRate { .. }
+        )
+    }
+
+    /// Whether a VU may start an iteration now, as far as time and counts say; open models have [`Ticks`] too, and models
+    /// that start and stop VUs a [`VuHandle`] for each.
     ///
     /// `elapsed` is the time since the scenario began, `done_by_this_vu` how many iterations
     /// this VU has started in it, `taken_by_all` how many all VUs have. Where VUs run in
@@ -88,7 +216,7 @@ impl LoadModel {
             && match self {
                 Self::SharedIterations { iterations, .. } => taken_by_all < *iterations,
                 Self::PerVuIterations { iterations, .. } => done_by_this_vu < *iterations,
-                Self::ConstantVus { .. } => true,
+                _ => true,
             }
     }
 

@@ -24,6 +24,7 @@ mod http;
 mod json;
 mod members;
 mod merge;
+mod models;
 mod origins;
 mod partial;
 mod reader;
@@ -125,8 +126,8 @@ pub struct Resolved {
 /// A key in a higher layer replaces that of a lower one, maps included. A layer that sets
 /// `duration`, `iterations`, `stages` or `scenarios` drops all four of lower layers (k6's
 /// rule). Of what is left, the first that is given decides: `iterations`
-/// (shared-iterations), `duration` (constant-vus), `vus` alone (as many shared iterations as
-/// VUs, instead of scenarios), `scenarios`, or one iteration of one VU.
+/// (shared-iterations), `duration` (constant-vus), `stages` (ramping-vus), `vus` alone (as many
+/// shared iterations as VUs, instead of scenarios), `scenarios`, or one iteration of one VU.
 ///
 /// # Errors
 ///

@@ -6,10 +6,17 @@ use std::time::Duration;
 use throng_stats::{Registry, ValidationError};
 
 use crate::options::{OptionError, OptionErrors, Options, suggestion};
+use crate::portion::{Portion, PortionError};
 use crate::scenario::Scenario;
+use crate::segment::SegmentTuple;
 
 #[cfg(test)]
 mod tests;
+
+/// Executors that are read and have a schedule, and that no agent drives yet: [`Plan::new`] refuses them. Who teaches the
+/// agent one takes it off this list.
+const NOT_DRIVEN_YET: [&str; 4] =
+    ["ramping-vus", "constant-arrival-rate", "ramping-arrival-rate", "externally-controlled"];
 
 /// Everything that a run needs to know before it starts.
 ///
@@ -49,6 +56,23 @@ impl Shard {
         Self { index, count }
     }
 
+    /// Its place.
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+
+    /// How many there are.
+    pub(crate) fn count(self) -> u32 {
+        self.count
+    }
+
+    /// The place that it has when counting begins after so many elements.
+    pub(crate) fn after(self, elements: u64) -> Self {
+        let begin = (elements % u64::from(self.count)) as u32;
+        let index = if self.index >= begin { self.index - begin } else { self.index + self.count - begin };
+        Self { index, count: self.count }
+    }
+
     /// Whether a VU belongs to it.
     pub fn owns(self, vu: u64) -> bool {
         vu % u64::from(self.count) == u64::from(self.index)
@@ -77,8 +101,8 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Every scenario that names a function that the script doesn't have, and every
-    /// threshold that the metrics don't allow.
+    /// Every scenario that names a function that the script doesn't have or whose load model isn't driven
+    /// yet, and every threshold that the metrics don't allow.
     pub fn new(options: Options, functions: &[String], registry: &Registry) -> Result<Self, OptionErrors> {
         let mut errors = Vec::new();
         let mut scenarios = options.scenarios.clone();
@@ -89,6 +113,7 @@ impl Plan {
             if function.is_none() {
                 errors.push(unknown_function(&scenario, functions, &options.scenarios_origin));
             }
+            errors.extend(not_driven(&scenario, &options.scenarios_origin));
             planned.push(PlannedScenario {
                 vus: free_vus(&planned, &scenario),
                 function: function.unwrap_or_default() as u32,
@@ -112,6 +137,16 @@ impl Plan {
             scenarios: planned,
             options,
         })
+    }
+
+    /// The part of a shard of an agent.
+    ///
+    /// # Errors
+    ///
+    /// When a scenario can't be divided so.
+    pub fn portion(&self, agent: &SegmentTuple, shard: Shard) -> Result<Portion, PortionError> {
+        let scenarios: Vec<_> = self.scenarios.iter().map(|planned| planned.scenario.clone()).collect();
+        Portion::new(&scenarios, agent, shard)
     }
 
     /// The options.
@@ -186,6 +221,18 @@ fn free_vus(earlier: &[PlannedScenario], scenario: &Scenario) -> Vec<Range<u64>>
         free.push(next..next + missing);
     }
     free
+}
+
+fn not_driven(scenario: &Scenario, origin: &str) -> Option<OptionError> {
+    let executor = scenario.model.executor_name();
+    NOT_DRIVEN_YET.contains(&executor).then(|| OptionError {
+        path: format!("scenarios.{}.executor", scenario.name),
+        origin: origin.to_owned(),
+        message: format!(
+            "`{executor}` can't be run yet; use constant-vus, per-vu-iterations or shared-iterations (of the short forms, \
+             `stages` is a ramping-vus scenario)"
+        ),
+    })
 }
 
 fn unknown_function(scenario: &Scenario, functions: &[String], origin: &str) -> OptionError {

@@ -1,10 +1,11 @@
 //! The names of options.
 
 /// Options that are read.
-pub(super) const TOP: [&str; 33] = [
+pub(super) const TOP: [&str; 34] = [
     "vus",
     "duration",
     "iterations",
+    "stages",
     "scenarios",
     "thresholds",
     "tags",
@@ -41,8 +42,7 @@ pub(super) const TOP: [&str; 33] = [
 pub(super) const OWN: &str = "throng";
 
 /// Options of k6 that aren't supported yet.
-pub(super) const TOP_NOT_YET: [&str; 14] = [
-    "stages",
+pub(super) const TOP_NOT_YET: [&str; 13] = [
     "executionSegment",
     "executionSegmentSequence",
     "paused",
@@ -62,7 +62,7 @@ pub(super) const TOP_NOT_YET: [&str; 14] = [
 pub(super) const THRONG: [&str; 4] = ["memoryLimit", "guestTimeLimit", "seed", "tlsCaCertificates"];
 
 /// Options that drop each other in lower layers.
-pub(super) const REPLACE_LOAD: [&str; 3] = ["iterations", "duration", "scenarios"];
+pub(super) const REPLACE_LOAD: [&str; 4] = ["iterations", "duration", "stages", "scenarios"];
 
 /// Fields of `dns`.
 pub(super) const DNS: [&str; 3] = ["ttl", "select", "policy"];
@@ -79,16 +79,19 @@ pub(super) const SCENARIO: [&str; 6] = ["executor", "startTime", "gracefulStop",
 /// Fields of every scenario that aren't supported yet.
 pub(super) const SCENARIO_NOT_YET: [&str; 1] = ["options"];
 
-/// Executors of k6 that aren't supported yet.
-pub(super) const EXECUTORS_NOT_YET: [&str; 4] =
-    ["ramping-vus", "constant-arrival-rate", "ramping-arrival-rate", "externally-controlled"];
-
 /// Executors, with the fields that each has besides the common ones.
-pub(super) const EXECUTORS: [(&str, &[&str]); 3] = [
+pub(super) const EXECUTORS: [(&str, &[&str]); 7] = [
+    ("constant-arrival-rate", &["rate", "timeUnit", "duration", "preAllocatedVUs", "maxVUs"]),
     ("constant-vus", &["vus", "duration"]),
+    ("externally-controlled", &["vus", "maxVUs", "duration"]),
     ("per-vu-iterations", &["vus", "iterations", "maxDuration"]),
+    ("ramping-arrival-rate", &["startRate", "timeUnit", "stages", "preAllocatedVUs", "maxVUs"]),
+    ("ramping-vus", &["startVUs", "stages", "gracefulRampDown"]),
     ("shared-iterations", &["vus", "iterations", "maxDuration"]),
 ];
+
+/// Fields of the elements of `stages`.
+pub(super) const STAGE: [&str; 2] = ["duration", "target"];
 
 /// Fields of a threshold's object form.
 pub(super) const THRESHOLD: [&str; 3] = ["threshold", "abortOnFail", "delayAbortEval"];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use throng_stats::{Threshold, Thresholds};
 
-use super::{ClientCertificate, DnsOptions, HttpOptions, Options, Rules, ThrongOptions, TlsOptions};
+use super::{ClientCertificate, DnsOptions, HttpOptions, Options, Rules, ThrongOptions, TlsOptions, models};
 use crate::load_model::LoadModel;
 use crate::scenario::Scenario;
 use crate::system_tags::SystemTag;
@@ -22,7 +22,7 @@ impl Options {
                 object.extend(members);
             }
         };
-        put(json!({"vus": null, "duration": null, "iterations": null}));
+        put(json!({"vus": null, "duration": null, "iterations": null, "stages": null}));
         put(json!({
             "scenarios": keyed(self.scenarios.iter().map(|scenario| (scenario.name.clone(), scenario_json(scenario)))),
             "thresholds": thresholds(&self.thresholds),
@@ -76,6 +76,7 @@ fn scenario_json(scenario: &Scenario) -> Value {
             value["iterations"] = json!(iterations);
             value["maxDuration"] = json!(time(*max_duration));
         }
+        other => models::write(other, &mut value),
     }
     value
 }
@@ -178,6 +179,14 @@ mod tests {
                 "a": {"executor": "constant-vus", "vus": 3, "duration": "1m30s", "startTime": "5s", "env": {"A": "b"}},
                 "b": {"executor": "per-vu-iterations", "vus": 2, "iterations": 7, "maxDuration": "2s", "tags": {"x": "y"}},
                 "c": {"executor": "shared-iterations", "iterations": 7, "exec": "f", "gracefulStop": "0s"},
+                "d": {"executor": "ramping-vus", "startVUs": 0, "stages": [{"duration": "0s", "target": 5}],
+                    "gracefulRampDown": "0s"},
+                "e": {"executor": "constant-arrival-rate", "rate": 5, "timeUnit": "1m", "duration": "1h",
+                    "preAllocatedVUs": 0, "maxVUs": 9},
+                "f": {"executor": "ramping-arrival-rate", "startRate": 3, "preAllocatedVUs": 2,
+                    "stages": [{"duration": "1.5s", "target": 5}, {"duration": "1s", "target": 0}]},
+                "g": {"executor": "externally-controlled", "vus": 2, "maxVUs": 9, "duration": 0},
+                "h": {"executor": "externally-controlled", "vus": 0, "maxVUs": 1, "duration": "10s"},
             },
             "thresholds": {
                 "http_req_duration{a:b}": ["p(95) < 200", {"threshold": "avg<1", "abortOnFail": true}],
@@ -193,7 +202,8 @@ mod tests {
             "blockHostnames": ["*"], "dns": "ttl=inf,select=first,policy=any",
             "throng": {"memoryLimit": "1GiB", "seed": 5, "guestTimeLimit": "1s", "tlsCaCertificates": [CERT]},
         });
-        for value in [json!({}), json!({"vus": 3, "duration": "5s"}), all] {
+        let short_stages = json!({"vus": 0, "stages": [{"duration": "5s", "target": 3}, {"target": 1}]});
+        for value in [json!({}), json!({"vus": 3, "duration": "5s"}), short_stages, all] {
             let first = options(value);
             let mut second = options(first.to_json());
             // Defaults are given by a layer now.

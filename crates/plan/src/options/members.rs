@@ -59,6 +59,20 @@ impl Members<'_> {
         }
     }
 
+    /// A whole number within limits, or `default` if it isn't given.
+    pub(super) fn whole_or(
+        &self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        (min, max): (u64, u64),
+        default: u64,
+    ) -> Option<u64> {
+        match self.given(key) {
+            Some(_) => self.read(reader, key, |reader, place| reader.whole(place, min, max)),
+            None => Some(default),
+        }
+    }
+
     /// Notes a member that must be given and isn't.
     pub(super) fn require(&self, reader: &mut Reader<'_>, key: &str, hint: &str) {
         if self.given(key).is_none() {

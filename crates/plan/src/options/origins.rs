@@ -24,7 +24,8 @@ pub(super) fn of(layers: &[Layer]) -> BTreeMap<String, String> {
         }
     }
     // `vus` alone goes before scenarios, whatever their layer.
-    if origins.contains_key("vus") && !origins.contains_key("iterations") && !origins.contains_key("duration") {
+    let others = ["iterations", "duration", "stages"];
+    if origins.contains_key("vus") && !others.iter().any(|key| origins.contains_key(*key)) {
         origins.remove("scenarios");
     }
     origins

@@ -10,11 +10,13 @@ use super::dns::PartialDns;
 use super::error::OptionError;
 use super::http::PartialHttp;
 use super::members::Members;
+use super::models::{self, NoDuration};
 use super::reader::{Place, Reader, suggestion};
 use super::rules::PartialRules;
 use super::shortcuts::Shortcuts;
 use super::tls::PartialTls;
 use super::{Layer, Options, ThrongOptions, fields, scenarios, thresholds};
+use crate::load_model::Stage;
 use crate::scenario::Scenario;
 use crate::size;
 use crate::system_tags::{SystemTag, SystemTags};
@@ -39,6 +41,7 @@ pub(super) struct Partial {
     pub(super) vus: Option<Given<u64>>,
     pub(super) iterations: Option<Given<u64>>,
     pub(super) duration: Option<Given<Duration>>,
+    pub(super) stages: Option<Given<Vec<Stage>>>,
     pub(super) scenarios: Option<Given<Vec<Scenario>>>,
     thresholds: Option<Given<Thresholds>>,
     tags: Option<BTreeMap<String, String>>,
@@ -89,13 +92,17 @@ impl Partial {
             let origin = origin.to_owned();
             value.map(|value| Given { value, origin })
         }
-        let vus = members.read(reader, "vus", |r, at| r.whole(at, 1, MAX_VUS));
+        // A ramp may begin with none.
+        let least_vus = u64::from(members.object.get("stages").is_none_or(Value::is_null));
+        let vus = members.read(reader, "vus", |r, at| r.whole(at, least_vus, MAX_VUS));
         self.vus = given(vus, &origin);
         let iterations = members.read(reader, "iterations", |r, at| r.whole(at, 1, u64::MAX));
         self.iterations = given(iterations, &origin);
         let second = Duration::from_secs(1);
         let duration = members.duration(reader, "duration", second);
         self.duration = given(duration, &origin);
+        let stages = members.read(reader, "stages", |r, at| models::stages(r, at, NoDuration::LeftOut));
+        self.stages = given(stages, &origin);
         self.scenarios = given(members.read(reader, "scenarios", scenarios::read), &origin);
         self.thresholds = given(members.read(reader, "thresholds", thresholds::read), &origin);
     }
@@ -130,11 +137,15 @@ impl Partial {
 
     /// Lays a higher layer over this one.
     pub(super) fn overlaid(self, upper: Self, warnings: &mut Vec<String>) -> Self {
-        let replaces_load = upper.iterations.is_some() || upper.duration.is_some() || upper.scenarios.is_some();
+        let replaces_load = upper.iterations.is_some()
+            || upper.duration.is_some()
+            || upper.stages.is_some()
+            || upper.scenarios.is_some();
         if replaces_load && let Some(lower) = &self.scenarios {
             let by = [
                 upper.scenarios.as_ref().map(|given| &given.origin),
                 upper.duration.as_ref().map(|given| &given.origin),
+                upper.stages.as_ref().map(|given| &given.origin),
                 upper.iterations.as_ref().map(|given| &given.origin),
             ];
             let by = by.into_iter().flatten().next();
@@ -149,6 +160,7 @@ impl Partial {
             vus: upper.vus.or(self.vus),
             iterations: upper.iterations.or(lower_load.and(self.iterations)),
             duration: upper.duration.or(lower_load.and(self.duration)),
+            stages: upper.stages.or(lower_load.and(self.stages)),
             scenarios: upper.scenarios.or(lower_load.and(self.scenarios)),
             thresholds: upper.thresholds.or(self.thresholds),
             tags: upper.tags.or(self.tags),
@@ -176,6 +188,7 @@ impl Partial {
             vus: self.vus,
             iterations: self.iterations,
             duration: self.duration,
+            stages: self.stages,
             scenarios: self.scenarios,
         };
         let scenarios = shortcuts.into_scenarios(errors, warnings);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::fields;
 use super::members::Members;
 use super::partial::MAX_VUS;
 use super::reader::{Place, Reader, member, suggestion};
+use super::{fields, models};
 use crate::load_model::LoadModel;
 use crate::scenario::Scenario;
 
@@ -42,7 +42,10 @@ fn read_scenario(reader: &mut Reader<'_>, name: &str, place: Place<'_>) -> Optio
     let model = executor.and_then(|(executor, _)| read_model(reader, &members, executor));
     let zero = Duration::ZERO;
     let start = members.duration_or(reader, "startTime", zero, zero);
-    let graceful = Scenario::DEFAULT_GRACEFUL_STOP;
+    let graceful = match model {
+        Some(LoadModel::ExternallyControlled { .. }) => Duration::ZERO,
+        _ => Scenario::DEFAULT_GRACEFUL_STOP,
+    };
     let graceful_stop = members.duration_or(reader, "gracefulStop", zero, graceful);
     let exec = read_exec(reader, &members);
     let env = members.read(reader, "env", |r, at| r.strings(at, true));
@@ -72,19 +75,16 @@ fn read_executor(reader: &mut Reader<'_>, members: &Members<'_>) -> Option<(&'st
     if known.is_some() {
         return known;
     }
-    if fields::EXECUTORS_NOT_YET.contains(&executor.as_str()) {
-        let message = format!("`{executor}` isn't supported yet{there_are}");
-        reader.fault(&path, message);
-        return None;
-    }
-    let all = names.iter().chain(&fields::EXECUTORS_NOT_YET).copied();
-    let hint = suggestion(&executor, all);
+    let hint = suggestion(&executor, names.iter().copied());
     let hint = hint.unwrap_or(there_are);
     reader.fault(&path, format!("there is no executor `{executor}`{hint}"));
     None
 }
 
 fn read_model(reader: &mut Reader<'_>, members: &Members<'_>, executor: &str) -> Option<LoadModel> {
+    if !["constant-vus", "per-vu-iterations", "shared-iterations"].contains(&executor) {
+        return models::read(reader, members, executor);
+    }
     let vus = members.whole_or_one(reader, "vus", MAX_VUS);
     if executor == "constant-vus" {
         members.require(reader, "duration", ", for example \"30s\"");

@@ -6,6 +6,7 @@ use crate::system_tags::SystemTag;
 
 mod faults;
 mod merge;
+mod models;
 mod network;
 mod precedence;
 

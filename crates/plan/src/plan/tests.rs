@@ -88,6 +88,23 @@ fn every_fault_is_reported_with_its_remedy() {
 }
 
 #[test]
+fn what_no_agent_drives_yet_is_refused_with_its_place() {
+    let stages = json!([{"duration": "1s", "target": 1}]);
+    let options = options(json!({"scenarios": {
+        "a": {"executor": "ramping-vus", "stages": stages},
+        "b": {"executor": "constant-arrival-rate", "rate": 1, "duration": "1s", "preAllocatedVUs": 1},
+        "c": {"executor": "ramping-arrival-rate", "stages": stages, "preAllocatedVUs": 1},
+        "d": {"executor": "externally-controlled", "duration": "1s"},
+        "e": {"executor": "shared-iterations"},
+    }}));
+    let error = Plan::new(options, &["default".to_owned()], &Registry::new()).unwrap_err();
+    let found: Vec<_> =
+        error.0.iter().map(|error| (error.path.as_str(), error.message.contains("can't be run yet"))).collect();
+    let expected = ["a", "b", "c", "d"].map(|name| format!("scenarios.{name}.executor"));
+    assert_eq!(found, expected.iter().map(|path| (path.as_str(), true)).collect::<Vec<_>>());
+}
+
+#[test]
 fn functions_are_found_by_name() {
     let scenario = json!({"executor": "per-vu-iterations", "exec": "other"});
     let plan = plan_of(json!({"scenarios": {"a": scenario}}));
@@ -159,4 +176,15 @@ fn a_shard_has_the_vus_of_its_scenarios() {
     let of = |n: usize| plan.scenarios()[n].vus_on(shard).collect::<Vec<_>>();
     assert_eq!((of(0), of(1)), (vec![1, 3], vec![5]));
     assert_eq!(plan.vus_on(shard).collect::<Vec<_>>(), [1, 3, 5]);
+}
+
+#[test]
+fn a_portion_of_the_plan_has_its_scenarios_in_order() {
+    let plan = plan_of(json!({"scenarios": {"b": constant(5, 0, 1, 0), "a": constant(2, 1, 1, 0)}}));
+    let agent = SegmentTuple::equal(1, 2);
+    let portion = plan.portion(&agent, Shard::new(0, 1)).unwrap();
+    assert_eq!(portion.scenarios().iter().map(|own| own.max_vus()).collect::<Vec<_>>(), [2, 1]);
+    let whole = plan.portion(&SegmentTuple::whole(), Shard::new(0, 1)).unwrap();
+    assert_eq!(whole.requirements().planned_vus, plan.max_vus());
+    assert_eq!(whole.requirements().end, plan.duration());
 }

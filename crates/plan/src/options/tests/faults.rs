@@ -38,7 +38,6 @@ fn of_the_top() -> Vec<(Value, &'static str, &'static str)> {
         (json!({"Throng": {}}), "Throng", "did you mean `throng`?"),
         (json!({"quux": 1}), "quux", "there is no `quux` in the options"),
         (json!({"a b": 1}), "[\"a b\"]", "there is no `a b`"),
-        (json!({"stages": []}), "stages", "isn't supported yet"),
         (json!({"executionSegment": "0:1"}), "executionSegment", "isn't supported yet"),
         (json!({"insecureSkipTlsVerifi": true}), "insecureSkipTlsVerifi", "did you mean `insecureSkipTLSVerify`?"),
         (json!({"vus": 0}), "vus", "must be 1 to 100000000, not 0"),
@@ -89,21 +88,15 @@ fn of_scenarios() -> Vec<(Value, &'static str, &'static str)> {
             "scenarios[\"a b\"]",
             "letters, digits, `_` and `-`",
         ),
-        (scenario(json!({"vus": 1})), "scenarios.s.executor", "is required; there are constant-vus"),
+        (scenario(json!({"vus": 1})), "scenarios.s.executor", "is required; there are constant-arrival-rate"),
         (scenario(json!({"executor": 1})), "scenarios.s.executor", "must be a string, not 1"),
         (scenario(json!({"executor": "constant-vu"})), "scenarios.s.executor", "did you mean `constant-vus`?"),
         (
             scenario(json!({"executor": "x"})),
             "scenarios.s.executor",
-            "there are constant-vus, per-vu-iterations, shared-iterations",
+            "there are constant-arrival-rate, constant-vus, externally-controlled, per-vu-iterations, \
+             ramping-arrival-rate, ramping-vus, shared-iterations",
         ),
-        (
-            scenario(json!({"executor": "ramping-vus", "stages": []})),
-            "scenarios.s.executor",
-            "`ramping-vus` isn't supported yet",
-        ),
-        (scenario(json!({"executor": "constant-arrival-rate"})), "scenarios.s.executor", "isn't supported yet"),
-        (scenario(json!({"executor": "externally-controlled"})), "scenarios.s.executor", "isn't supported yet"),
         (scenario(json!({"executor": "constant-vus"})), "scenarios.s.duration", "is required, for example \"30s\""),
         (constant("duration", json!("100ms")), "scenarios.s.duration", "must be at least 1s, not 100ms"),
         (constant("vus", json!(0)), "scenarios.s.vus", "must be 1 to 100000000, not 0"),
@@ -172,7 +165,7 @@ fn of_thresholds_and_ours() -> Vec<(Value, &'static str, &'static str)> {
 
 #[test]
 fn each_fault_is_found_with_its_path_origin_and_remedy() {
-    let cases = [of_the_top(), of_scenarios(), of_thresholds_and_ours(), network::faults()].concat();
+    let cases = [of_the_top(), of_scenarios(), of_thresholds_and_ours(), models::faults(), network::faults()].concat();
     assert!(cases.len() >= 100, "{} cases", cases.len());
     for (value, path, remedy) in cases {
         let layer = Layer::new("-c load.json", value.clone());

@@ -89,7 +89,11 @@ fn a_server_is_trusted_by_its_authority_or_not_at_all() -> Result<()> {
     passed(trusting(throng(&target.url(""), "plain", 1, json!({}))?, &directory).finish()?)?;
     passed(throng(&target.url(""), "plain", 1, json!({ "insecureSkipTLSVerify": true }))?.finish()?)?;
     let (_, finished) = passed(throng(&target.url(""), "failing", 1, json!({}))?.finish()?)?;
-    assert!(finished.stderr.contains("(1310)") && finished.stderr.contains("insecureSkipTLSVerify"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("(1310)") && finished.stderr.contains("insecureSkipTLSVerify"),
+        "{}",
+        finished.stderr
+    );
     Ok(())
 }
 

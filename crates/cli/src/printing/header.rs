@@ -1,6 +1,7 @@
 //! What is about to run, in k6's layout.
 
 use std::path::Path;
+use std::time::Duration;
 
 use throng_plan::{LoadModel, Plan, PlannedScenario};
 
@@ -24,6 +25,32 @@ pub(super) fn render(script: &Path, plan: &Plan) -> String {
     text
 }
 
+/// What a load model with a schedule of its own does, in k6's words.
+fn describe_schedule(model: &LoadModel, notes: &mut Vec<String>) -> String {
+    let length = short(model.regular_duration());
+    match model {
+        LoadModel::RampingVus { stages, graceful_ramp_down, .. } => {
+            notes.push(format!("gracefulRampDown: {}", short(*graceful_ramp_down)));
+            format!("Up to {} looping VUs for {length} over {} stages", model.vus(), stages.len())
+        }
+        LoadModel::ConstantArrivalRate { rate, time_unit, pre_allocated_vus, max_vus, .. } => {
+            notes.push(format!("maxVUs: {pre_allocated_vus}-{max_vus}"));
+            format!("{:.2} iterations/s for {length}", per_second(*rate, *time_unit))
+        }
+        LoadModel::RampingArrivalRate { start_rate, time_unit, stages, pre_allocated_vus, max_vus } => {
+            notes.push(format!("maxVUs: {pre_allocated_vus}-{max_vus}"));
+            let highest = stages.iter().map(|stage| stage.target).fold(*start_rate, u64::max);
+            let rate = per_second(highest, *time_unit);
+            format!("Up to {rate:.2} iterations/s for {length} over {} stages", stages.len())
+        }
+        _ => format!("{} VUs at most, as commands say", model.vus()),
+    }
+}
+
+fn per_second(rate: u64, time_unit: Duration) -> f64 {
+    rate as f64 / time_unit.as_secs_f64()
+}
+
 /// What a scenario does, in a line.
 pub(super) fn describe(planned: &PlannedScenario) -> String {
     let scenario = planned.scenario();
@@ -38,6 +65,7 @@ pub(super) fn describe(planned: &PlannedScenario) -> String {
             notes.push(format!("maxDuration: {}", short(*max_duration)));
             format!("{iterations} iterations for each of {vus} VUs")
         }
+        model => describe_schedule(model, &mut notes),
     };
     if scenario.exec != "default" {
         notes.push(format!("exec: {}", scenario.exec));

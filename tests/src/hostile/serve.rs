@@ -20,7 +20,7 @@ const CONNECTIONS_MAX: usize = 64;
 /// The longest head of a request.
 const REQUEST_BYTES_MAX: usize = 64 << 10;
 /// How much of something endless is sent at most, and for how long.
-const ENDLESS_BYTES_MAX: usize = 1 << 30;
+const ENDLESS_BYTES_MAX: usize = 1 << 34;
 const ENDLESS_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long a read or a write waits for the client.
 const PATIENCE: Duration = Duration::from_secs(20);

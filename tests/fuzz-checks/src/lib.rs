@@ -4,12 +4,14 @@
 //! calls them with the seeds in `tests/fuzz/seeds/TARGET`, so that what fuzzing found once is checked by every run of
 //! the tests. A new target needs a module here, a line in [`TARGETS`], a program in `targets` and a seed or more.
 
+mod archive;
 mod codings;
 mod cookies;
 mod pieces;
 mod response;
 mod urls;
 
+pub use archive::archive;
 pub use codings::codings;
 pub use cookies::cookies;
 pub use response::response;
@@ -19,4 +21,5 @@ pub use urls::urls;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: &[Target] = &[("codings", codings), ("cookies", cookies), ("response", response), ("urls", urls)];
+pub const TARGETS: &[Target] =
+    &[("archive", archive), ("codings", codings), ("cookies", cookies), ("response", response), ("urls", urls)];

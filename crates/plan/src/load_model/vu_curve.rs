@@ -63,13 +63,13 @@ impl VuCurve {
     }
 
     /// How many VUs have to be there at a time: each that was wanted less than `graceful_ramp_down` before may still be
-    /// at its last iteration.
+    /// at its last iteration. One that is wanted for no time at all, between two jumps, and has no such period doesn't.
     pub fn reserved_at(&self, time: Duration, graceful_ramp_down: Duration) -> u64 {
         let now = ns_up_to(time);
         let since = now.checked_sub(ns_up_to(graceful_ramp_down));
         let before = since.map_or(0, |since| self.level(since));
         // Between, the level has its extremes where pieces meet.
-        let within = |at: u64| at <= now && (at == now || since.is_none_or(|since| since < at));
+        let within = |at: u64| at <= now && since.is_none_or(|since| since < at);
         let met = self.pieces.iter().flat_map(|piece| {
             let end = piece.start_ns + piece.duration_ns;
             [within(piece.start_ns).then_some(piece.from), within(end).then_some(piece.to)]

@@ -18,8 +18,9 @@ pub struct VuStep {
 }
 
 /// A cursor over a share's steps in the order of time. It computes each when the one before is taken, and allocates
-/// nothing. The steps end with the last stage, and what is wanted then ends within gracefulStop. A VU that is wanted from the end
-/// itself on can begin no iteration, so none has to be there for it.
+/// nothing. The steps end with the last stage, and what is wanted then ends within gracefulStop. A VU that is wanted from
+/// the end itself on can begin no iteration, so none has to be there for it. Who applies all steps that are due before
+/// activating VUs needs no more than [`VuCurve::reserved_at`] says.
 #[derive(Debug, Clone)]
 pub struct VuSteps {
     curve: Arc<VuCurve>,

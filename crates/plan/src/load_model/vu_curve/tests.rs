@@ -93,6 +93,13 @@ fn a_dip_within_the_graceful_period_releases_nothing() {
 }
 
 #[test]
+fn two_jumps_at_once_reserve_what_the_graceful_period_holds() {
+    let peak = curve(0, &[(1_000, 0), (0, 8), (0, 2), (3_000, 2)]);
+    assert_eq!(reserved(&peak, seconds(1), 4_000), [(0, 0), (1_000, 8), (2_000, 2)]);
+    assert_eq!(reserved(&peak, Duration::ZERO, 4_000), [(0, 0), (1_000, 2)]);
+}
+
+#[test]
 fn a_partial_recovery_holds_its_own_level() {
     let curve = curve(10, &[(0, 5), (2_000, 5), (0, 8), (20_000, 8)]);
     assert_eq!(reserved(&curve, seconds(3), 20_000), [(0, 10), (3_000, 8)]);

@@ -51,19 +51,19 @@ fn a_source_that_does_not_compile_is_told_in_the_compilers_words() -> Result<()>
 fn every_example_runs_against_the_target() -> Result<()> {
     let target = Target::start()?;
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/examples");
-    let mut running = Vec::new();
+    let mut count = 0;
+    // One after the other: their thresholds are about time.
     for entry in fs::read_dir(&directory)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            let throng = Throng::run(&path)?.arg("--quiet").variable("TARGET", target.url(""));
-            running.push((path, throng.start()?));
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
         }
+        let throng = Throng::run(&path)?.arg("--quiet").variable("TARGET", target.url(""));
+        let finished =
+            throng.start()?.wait(BUILD_DEADLINE)?.expect_code(0).with_context(|| path.display().to_string())?;
+        finished.summary()?.checks_passed().with_context(|| path.display().to_string())?;
+        count += 1;
     }
-    assert!(running.len() >= 4, "the examples are gone");
-    for (path, process) in running {
-        let finished = process.wait(BUILD_DEADLINE)?.expect_code(0).with_context(|| path.display().to_string())?;
-        let (passed, failed) = finished.summary()?.rate_counts("checks");
-        assert!(passed > 0 && failed == 0, "{}: {failed} of {} checks failed", path.display(), passed + failed);
-    }
+    assert!(count >= 9, "examples are gone");
     Ok(())
 }

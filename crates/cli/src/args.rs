@@ -15,7 +15,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 pub(crate) use archive::ArchiveArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use inspect::InspectArgs;
-pub(crate) use options::OptionArgs;
+pub(crate) use options::{Form, OptionArgs, OptionRow, Prefix, rows};
 pub(crate) use run::RunArgs;
 pub(crate) use script::ScriptArgs;
 

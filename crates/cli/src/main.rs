@@ -4,6 +4,7 @@ mod args;
 mod build;
 mod command;
 mod exit;
+mod layers;
 mod load;
 mod printing;
 mod scaffold;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use throng_stats::{Registry, ValidationError};
 
-use crate::options::{OptionError, OptionErrors, Options, suggestion};
+use crate::options::{OptionError, OptionErrors, Options, member, suggestion};
 use crate::portion::{Portion, PortionError};
 use crate::scenario::Scenario;
 use crate::segment::SegmentTuple;
@@ -122,7 +122,7 @@ impl Plan {
         }
         let misfits = options.thresholds.validate(registry).into_iter();
         errors.extend(misfits.map(|misfit| OptionError {
-            path: "thresholds".to_owned(),
+            path: member("thresholds", misfit.metric()),
             origin: options.thresholds_origin.clone(),
             message: format!("{misfit}{}", nearest_metric(&misfit, registry)),
         }));

@@ -48,9 +48,6 @@ pub enum RunError {
     /// The script failed while it said what it consists of.
     #[error("the script failed in its init: {0}")]
     Init(Fault),
-    /// The script's options aren't a JSON object.
-    #[error("the script's options aren't valid JSON")]
-    OptionsJson(#[source] serde_json::Error),
     /// The script's metrics, or the options of all layers, are wrong.
     #[error(transparent)]
     Options(#[from] OptionErrors),

@@ -2,19 +2,22 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use throng_agent::{Ending, RunConfig, RunHandle, RunResult};
-use throng_plan::SummaryMode;
+use throng_plan::{Layer, SummaryMode};
 use throng_stats::{Mode, json, text};
 
 use super::options;
 use crate::args::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
+use crate::layers::{Environment, Setting};
 use crate::load;
 use crate::printing::{self, Printer};
 
@@ -23,20 +26,38 @@ const LINGER_LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     let test = load::load(&args.script.script, global)?;
-    let config = RunConfig {
-        tls_key_log: args.tls_key_log.clone().or_else(options::key_log_file),
-        ..options::run_config(test, &args.script, &args.options, true)?
+    let environment = Environment::of_process();
+    let key_log = Setting::TLS_KEY_LOG.file(args.tls_key_log.as_ref(), &environment);
+    let mut config = RunConfig {
+        tls_key_log: key_log.map(|(path, _)| path),
+        ..options::run_config(test, (&args.script, &args.options), (&environment, true), global)
     };
     let handle = RunHandle::default();
     watch_signals(&handle)?;
+    let mut faults = Vec::new();
+    let new_shape = args.new_machine_readable_summary.as_deref();
+    if Setting::NEW_SUMMARY.switch(new_shape, &environment, &mut faults) == Some(true) {
+        printing::warning(
+            "--new-machine-readable-summary is of no effect yet: the shape is that of handleSummary",
+            global,
+        );
+    }
+    config.layers_above.push(Layer { faults, ..Layer::new("settings", Value::Null) });
     let mut printer = Printer::new(global, &args.script.script);
+    if let Some((path, origin)) = Setting::CONSOLE_OUTPUT.file(args.console_output.as_ref(), &environment) {
+        printer
+            .write_messages_to(&path)
+            .with_context(|| format!("{} can't be written, which {origin} names for messages", path.display()))
+            .map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
+    }
     let mut result = throng_agent::run(config, &handle, &mut printer)?;
     printer.finish();
     let settings = &mut result.report.settings;
     settings.stdout_is_terminal = io::stdout().is_terminal();
     settings.stderr_is_terminal = io::stderr().is_terminal();
     settings.no_color = !printing::colours(global, settings.stdout_is_terminal);
-    summarize(&result, (args, printer.summary_mode()), global)?;
+    let export = Setting::SUMMARY_EXPORT.file(args.summary_export.as_ref(), &environment);
+    summarize(&result, (export.map(|(path, _)| path), printer.summary_mode()), global)?;
     let exit = verdict(&result, global);
     if printer.lingers() && result.ending != Ending::Interrupted {
         linger(&handle, global);
@@ -55,7 +76,11 @@ fn watch_signals(handle: &RunHandle) -> Result<(), Failure> {
     Ok(())
 }
 
-fn summarize(result: &RunResult, (args, mode): (&RunArgs, SummaryMode), global: &Global) -> Result<(), Failure> {
+fn summarize(
+    result: &RunResult,
+    (export, mode): (Option<PathBuf>, SummaryMode),
+    global: &Global,
+) -> Result<(), Failure> {
     match (&result.summarized, mode) {
         (Some(contents), _) => {
             for (destination, content) in contents {
@@ -69,7 +94,7 @@ fn summarize(result: &RunResult, (args, mode): (&RunArgs, SummaryMode), global: 
             deliver("stdout", &text::render(&result.report, mode, colour))?;
         }
     }
-    if let Some(path) = &args.summary_export {
+    if let Some(path) = export {
         let mut content = serde_json::to_string_pretty(&json::handle_summary(&result.report))
             .map_err(|error| Failure::new(Exit::Other, error))?;
         content.push('\n');

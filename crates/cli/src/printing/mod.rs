@@ -4,9 +4,11 @@
 
 mod bars;
 mod header;
+mod options;
 mod page;
 
-use std::io::{IsTerminal, stderr};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ use throng_vu::LogLevel;
 
 use crate::args::Global;
 use bars::Bars;
+pub(crate) use options::origins;
 pub(crate) use page::{Page, page};
 
 /// How often a plain line of progress is printed.
@@ -37,6 +40,11 @@ pub(crate) fn note(text: &str, global: &Global) {
     if !global.quiet {
         eprintln!("{text}");
     }
+}
+
+/// Something that may not be as it was meant.
+pub(crate) fn warning(text: &str, global: &Global) {
+    eprintln!("{}", labelled(LogLevel::Warn, text, "", colours(global, stderr().is_terminal())));
 }
 
 /// An error; always printed.
@@ -71,6 +79,8 @@ pub(crate) struct Printer {
     last_line: Option<Instant>,
     summary_mode: SummaryMode,
     lingers: bool,
+    /// Where messages of VUs go instead of standard error.
+    messages: Option<File>,
 }
 
 impl Printer {
@@ -86,7 +96,14 @@ impl Printer {
             last_line: None,
             summary_mode: SummaryMode::default(),
             lingers: false,
+            messages: None,
         }
+    }
+
+    /// Has what VUs say go to a file, behind what that holds already.
+    pub(crate) fn write_messages_to(&mut self, path: &Path) -> io::Result<()> {
+        self.messages = Some(OpenOptions::new().create(true).append(true).open(path)?);
+        Ok(())
     }
 
     /// What the summary is to show, which the options of the run say.
@@ -145,6 +162,12 @@ impl Observer for Printer {
     fn log(&mut self, record: LogRecord) {
         if record.level == LogLevel::Debug && !self.verbose {
             return;
+        }
+        if let Some(file) = self.messages.as_mut().filter(|_| !record.source.is_empty()) {
+            let text = labelled(record.level, &record.message, &record.source, false);
+            if writeln!(file, "{text}").is_ok() {
+                return;
+            }
         }
         let text = labelled(record.level, &record.message, &record.source, self.colours);
         match &self.bars {

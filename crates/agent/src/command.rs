@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use throng_output::Outlet;
 use throng_plan::Plan;
 use throng_stats::Window;
 use throng_transport::Nanos;
@@ -39,6 +40,8 @@ pub(crate) struct Preparation {
     pub(crate) settings: Settings,
     /// Iterations taken so far, by scenario: VUs of all shards take from one counter.
     pub(crate) taken: Arc<[AtomicU64]>,
+    /// None where no output takes samples.
+    pub(crate) outlet: Option<Outlet>,
 }
 
 /// From a shard to the conductor.
@@ -50,7 +53,7 @@ pub(crate) enum Event {
     /// Every scenario has ended here, and the last window is sent.
     Done,
     TeardownDone(Result<(), Stumble>),
-    Summarized(Result<Option<Vec<(String, String)>>, Fault>),
+    Summarized(Result<Option<Vec<(String, String)>>, Stumble>),
     /// The script asked for the end of the run.
     Abort(String),
     /// The script marked the run as failed.
@@ -62,7 +65,7 @@ pub(crate) enum Event {
     LogsDropped(u64),
 }
 
-/// How setup or teardown failed.
+/// How setup, teardown or the script's own summary failed.
 pub(crate) enum Stumble {
     Timeout(Duration),
     Aborted,

@@ -23,6 +23,7 @@ mod inbox;
 mod network;
 mod observer;
 mod pace;
+mod samples;
 mod scenario;
 mod series;
 mod shard;

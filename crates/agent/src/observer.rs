@@ -74,6 +74,26 @@ pub enum Ending {
     TeardownTimeout(Duration),
 }
 
+impl Ending {
+    /// Why the run isn't complete; none if it came to its regular end or a threshold's.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        Some(match self {
+            Self::Finished | Self::ThresholdAbort => return None,
+            Self::Interrupted => "the run was interrupted".to_owned(),
+            Self::ScriptAbort(message) => format!("the script aborted the run: {message}"),
+            Self::SetupFailed(message) => format!("setup failed: {message}"),
+            Self::TeardownFailed(message) => format!("teardown failed: {message}"),
+            Self::SetupTimeout(limit) => {
+                format!("setup took longer than {limit:?}; the option setupTimeout sets that limit")
+            }
+            Self::TeardownTimeout(limit) => {
+                format!("teardown took longer than {limit:?}; the option teardownTimeout sets that limit")
+            }
+        })
+    }
+}
+
 /// Sees a run. Called on the conductor's thread; what takes long delays the next window, nothing else.
 pub trait Observer: Send {
     /// The plan stands and the VUs are being made.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use throng_agent::RunError;
+use throng_output::OutputError;
 
 /// How the process ends. The numbers are k6's (`errext/exitcodes`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) enum Exit {
     BuildFailed = 111,
     /// This machine lacks what a run needs.
     Machine = 112,
+    /// The run went well, and what was to be written of it could not be.
+    OutputFailed = 113,
     Other = 255,
 }
 
@@ -56,12 +59,12 @@ impl fmt::Display for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let exit = match &error {
-            RunError::Options(_) | RunError::OptionsJson(_) | RunError::Metric(_) | RunError::Tls(_) => {
+            RunError::Output(OutputError::Spec(_) | OutputError::Twice(_)) | RunError::Options(_) | RunError::OptionsJson(_) | RunError::Metric(_) | RunError::Tls(_) => {
                 Exit::InvalidConfig
             }
             RunError::Load(_) | RunError::Init(_) | RunError::Files(_) => Exit::ScriptFailed,
             RunError::Engine(_) | RunError::Shard(_) | RunError::Vus(_) | RunError::Thread(_) => Exit::Machine,
-            RunError::ShardLost => Exit::Other,
+            RunError::ShardLost | RunError::Output(_) => Exit::Other,
         };
         Self::new(exit, error)
     }

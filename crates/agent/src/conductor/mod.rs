@@ -1,6 +1,7 @@
 //! One run, from the script's component to its result.
 
 mod config;
+mod outputs;
 mod phases;
 mod planned;
 mod state;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
+use throng_output::{OutputError, OutputReport};
 use throng_plan::{OptionErrors, Plan};
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
@@ -34,6 +36,8 @@ pub struct RunResult {
     pub report: Report,
     /// What the script made of the summary, by destination.
     pub summarized: Option<Vec<(String, String)>>,
+    /// What became of each output.
+    pub outputs: Vec<OutputReport>,
 }
 
 /// Why a run could not begin, or could not go on.
@@ -63,6 +67,9 @@ pub enum RunError {
     /// The script's data files are wrong.
     #[error(transparent)]
     Files(#[from] FileErrors),
+    /// An output can't be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// No shard.
     #[error(transparent)]
     Shard(#[from] ShardError),

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use throng_archive::TestFiles;
+use throng_output::OutputReport;
 use throng_plan::{HostRules, Options, Plan, SummaryMode};
-use throng_stats::{MetricId, Registry, Report, Settings as SummarySettings, TagSet};
+use throng_stats::{AgentReport, MetricId, Registry, Report, Settings as SummarySettings, TagSet};
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
 use throng_transport::source::PortShare;
 use throng_transport::tls::TlsClient;
@@ -16,6 +17,7 @@ use throng_transport::{Clock, ShardConfig, ShardThread};
 use throng_vu::{Description, LogLevel, Script};
 
 use super::config::RunConfig;
+use super::outputs::{self, RunOutputs};
 use super::planned::Planned;
 use super::state::RunState;
 use super::{RunError, RunHandle, RunResult};
@@ -25,6 +27,7 @@ use crate::host::VuHost;
 use crate::inbox::{Inbox, Sender};
 use crate::network::name_options;
 use crate::observer::{Ending, LogRecord, Observer};
+use crate::samples::epoch_ns;
 use crate::series::KeptTags;
 use crate::shard::{self, Reporting, Settings};
 
@@ -56,6 +59,7 @@ struct Conductor<'a> {
     shards: Vec<ShardLink>,
     events: mpsc::Receiver<(usize, Event)>,
     sockets_per_shard: u32,
+    outputs: RunOutputs,
     marked_failed: Option<String>,
     aborting: Option<Ending>,
 }
@@ -63,7 +67,8 @@ struct Conductor<'a> {
 /// Makes the plan, then starts shards for it and leads them through the run.
 pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
     let planned = Planned::new(&config, observer)?;
-    Conductor::new(config, handle, observer, &planned)?.run(planned)
+    let outputs = RunOutputs::start(&config.csv, &planned.plan, &planned.registry)?;
+    Conductor::new(config, handle, observer, &planned, outputs)?.run(planned)
 }
 
 /// Whether the summary is to have groups and scenarios apart.
@@ -77,6 +82,7 @@ impl<'a> Conductor<'a> {
         handle: RunHandle,
         observer: &'a mut dyn Observer,
         planned: &Planned,
+        outputs: RunOutputs,
     ) -> Result<Self, RunError> {
         let (events_sender, events) = mpsc::channel();
         let cores = cores();
@@ -107,6 +113,7 @@ impl<'a> Conductor<'a> {
             shards,
             events,
             sockets_per_shard,
+            outputs,
             marked_failed: None,
             aborting: None,
         })
@@ -169,6 +176,7 @@ impl<'a> Conductor<'a> {
             min_iteration_duration: options.min_iteration_duration,
             setup_timeout: options.setup_timeout,
             teardown_timeout: options.teardown_timeout,
+            summary_timeout: options.handle_summary_timeout,
             seed: options.throng.seed.unwrap_or_else(|| Clock::now().0),
         };
         for (index, shard) in self.shards.iter().enumerate() {
@@ -178,6 +186,7 @@ impl<'a> Conductor<'a> {
                 plan: Arc::clone(plan),
                 settings,
                 taken: Arc::clone(prepared.taken),
+                outlet: self.outputs.outlet(),
             })));
         }
         let mut ready = 0;
@@ -270,6 +279,7 @@ impl<'a> Conductor<'a> {
             let left = scenario.model.dropped_by_all(taken.load(Ordering::Relaxed));
             if left > 0 {
                 state.add_dropped(&scenario.name, &scenario.tags, left);
+                self.outputs.note_dropped(&scenario.name, &scenario.tags, left);
             }
         }
         self.observer.progress(&state.progress(plan));
@@ -292,6 +302,7 @@ impl<'a> Conductor<'a> {
                     Ok(result) => return Ok(result),
                     Err(Event::Window(report)) => {
                         self.shards[shard].waiting.fetch_sub(1, Ordering::Relaxed);
+                        self.outputs.note_window(&report.window);
                         state.merge(shard, *report);
                     }
                     Err(event) => self.minor(shard, event)?,
@@ -309,6 +320,9 @@ impl<'a> Conductor<'a> {
             }
             if now >= next_second {
                 next_second += Duration::from_secs(1);
+                for message in self.outputs.second(state.vus()) {
+                    self.log(LogLevel::Warn, message);
+                }
                 if state.judge(false) {
                     self.abort(Ending::ThresholdAbort);
                 }
@@ -364,26 +378,35 @@ impl<'a> Conductor<'a> {
             _ => Duration::ZERO,
         };
         let usages: Vec<_> = state.shards.iter().map(|shard| shard.usage).collect();
+        let mut outputs = self.outputs.finish();
         let settings = SummarySettings {
             run_duration,
+            histograms: self.config.machine_summary,
+            generated_at: throng_output::rfc3339(epoch_ns() + Clock::now().0),
+            test: Some(self.config.test.clone()),
+            agents: vec![AgentReport { name: "local".to_owned(), shards: self.shards.len(), complete: true }],
+            remarks: outputs.iter().filter_map(OutputReport::trouble).collect(),
             setup_data: setup_data.and_then(|text| serde_json::from_str(&text).ok()),
             trend_stats: plan.options().summary_trend_stats.clone(),
             time_unit: plan.options().summary_time_unit,
             throng: json!({
                 "version": self.config.version,
                 "generator": health::report(&usages, load_time, state.peak_sockets()),
+                "outputs": outputs::describe(&outputs),
             }),
             ..SummarySettings::default()
         };
         let report = Report::new(&state.totals, &state.outcomes, settings);
+        let reports = self.outputs.write_reports(&report, &self.config.test, ending.trouble());
         let summarized = self.summarize(description, plan, &mut state, &report)?;
+        outputs.extend(reports);
         for shard in &self.shards {
             shard.sender.send(Command::Finish);
         }
         for shard in self.shards {
             shard.thread.join()?;
         }
-        Ok(RunResult { ending, marked_failed: self.marked_failed, outcomes: state.outcomes, report, summarized })
+        Ok(RunResult { ending, marked_failed: self.marked_failed, outcomes: state.outcomes, report, summarized, outputs })
     }
 
     fn summarize(
@@ -396,7 +419,11 @@ impl<'a> Conductor<'a> {
         if !description.has_summarize {
             return Ok(None);
         }
-        let data = throng_stats::json::handle_summary(report).to_string();
+        let data = if self.config.machine_summary {
+            throng_stats::json::machine(report).to_string()
+        } else {
+            throng_stats::json::handle_summary(report).to_string()
+        };
         self.shards[0].sender.send(Command::Summarize(data));
         let result = self.wait_for(plan, state, |event| match event {
             Event::Summarized(result) => Ok(result),
@@ -404,8 +431,13 @@ impl<'a> Conductor<'a> {
         })?;
         match result {
             Ok(contents) => Ok(contents),
-            Err(fault) => {
-                self.log(LogLevel::Error, format!("summarize failed, so the usual summary is shown: {fault}"));
+            Err(stumble) => {
+                let why = match stumble {
+                    Stumble::Fault(fault) => fault.to_string(),
+                    Stumble::Timeout(limit) => format!("it took longer than {limit:?}, which handleSummaryTimeout sets"),
+                    Stumble::Aborted => "it was aborted".to_owned(),
+                };
+                self.log(LogLevel::Error, format!("summarize failed, so the usual summary is shown: {why}"));
                 Ok(None)
             }
         }

@@ -84,7 +84,8 @@ impl RunState {
         self.recorder.recycle(window);
     }
 
-    fn vus(&self) -> (u64, u64) {
+    /// VUs in a scenario, and all that there are.
+    pub(super) fn vus(&self) -> (u64, u64) {
         let active = self.shards.iter().flat_map(|shard| &shard.scenarios).map(|counts| counts.vus).sum();
         let initialized = self.shards.iter().map(|shard| shard.vus_initialized).sum();
         (active, initialized)

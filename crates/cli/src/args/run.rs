@@ -16,6 +16,9 @@ pub(crate) struct RunArgs {
     /// Write the end-of-test summary as JSON
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) summary_export: Option<PathBuf>,
+    /// Write the exported summary, and give the script's own, in a newer shape with thresholds and distributions
+    #[arg(long, help_heading = "Results")]
+    pub(crate) new_machine_readable_summary: bool,
     /// Append the secrets of TLS sessions, for reading recorded traffic (default: the variable SSLKEYLOGFILE)
     #[arg(long, value_name = "FILE", help_heading = "TLS")]
     pub(crate) tls_key_log: Option<PathBuf>,

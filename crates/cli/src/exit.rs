@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     ThresholdsFailed = 99,
     SetupTimeout = 100,
     TeardownTimeout = 101,
+    /// By whoever controls the run.
+    Stopped = 103,
     InvalidConfig = 104,
     Interrupted = 105,
     /// The script failed in its init, setup or teardown, or isn't one.

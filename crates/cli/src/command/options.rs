@@ -31,6 +31,7 @@ pub(crate) fn run_config(
         version: env!("CARGO_PKG_VERSION").into(),
         detail: false,
         no_thresholds: script.no_thresholds,
+        paused: false,
         tls_key_log: None,
     })
 }

@@ -88,6 +88,7 @@ fn verdict(result: &RunResult, global: &Global) -> Exit {
     let failed = throng_stats::failed_metrics(&result.outcomes);
     let (exit, message) = match &result.ending {
         Ending::Interrupted => (Exit::Interrupted, Some("the run was interrupted".into())),
+        Ending::Stopped => (Exit::Stopped, Some("the run was stopped".into())),
         Ending::ScriptAbort(message) => (Exit::ScriptAborted, Some(format!("the script aborted the run: {message}"))),
         Ending::SetupFailed(message) => (Exit::ScriptFailed, Some(format!("setup failed: {message}"))),
         Ending::TeardownFailed(message) => (Exit::ScriptFailed, Some(format!("teardown failed: {message}"))),

@@ -31,7 +31,6 @@ impl Test {
         fs::copy(SCRIPTS.component("data")?, &script)?;
         fs::write(directory.path().join("scripts/users.csv"), users)?;
         fs::write(directory.path().join("shared/lists.json"), lists)?;
-        fs::write(directory.path().join("shared/large.bin"), large())?;
         Ok(Self { directory, script })
     }
 
@@ -161,19 +160,22 @@ fn options_that_depend_on_files_are_refused_with_the_reason() -> Result<()> {
 
 #[test]
 fn files_are_sent_from_where_they_are() -> Result<()> {
-    let test = Test::usual()?;
-    let target = Target::start()?;
+    let directory = tempfile::tempdir()?;
+    let script = directory.path().join("sent.wasm");
+    fs::copy(SCRIPTS.component("sent")?, &script)?;
     let large = large();
+    fs::write(directory.path().join("large.bin"), &large)?;
+    let target = Target::start()?;
     let sha = |bytes: &[u8]| -> Result<String> {
-        let path = test.directory.path().join("part");
+        let path = directory.path().join("part");
         fs::write(&path, bytes)?;
         let output = Command::new("sha256sum").arg(&path).output()?;
         let text = String::from_utf8(output.stdout)?;
         Ok(text.split(' ').next().unwrap_or_default().to_owned())
     };
-    let mut options = per_vu(4, 2, "sent");
+    let mut options = per_vu(4, 2, "default");
     options["throng"] = json!({ "memoryLimit": "8MiB" });
-    let run = Throng::run(&test.script)?.arg("--quiet").variable("TARGET", target.url("")).options(&options);
+    let run = Throng::run(&script)?.arg("--quiet").variable("TARGET", target.url("")).options(&options);
     let run = run.variable("SHA256", sha(&large)?).variable("SHA256_TAIL", sha(&large[large.len() - 100_000..])?);
     let summary = run.finish()?.expect_code(0)?.summary()?;
     summary.checks_passed()?;

@@ -174,7 +174,7 @@ impl Served {
         let Some(listener) = listener else { return };
         let (sender, connections) = mpsc::channel(1);
         let accepting = tokio::spawn(admit(listener, sender));
-        let mut builder = tonic::transport::Server::builder()
+        let builder = tonic::transport::Server::builder()
             .max_concurrent_streams(CALLS_MAX)
             .http2_keepalive_interval(Some(PING_EVERY))
             .http2_keepalive_timeout(Some(PING_EVERY))

@@ -35,7 +35,8 @@ struct Suite {
 /// # Errors
 /// Never in practice: memory is written to.
 pub fn render(report: &Report, heading: &Heading<'_>) -> io::Result<String> {
-    let ending = Case { class: heading.test.to_owned(), name: "ends regularly".to_owned(), failure: heading.trouble.clone() };
+    let ending =
+        Case { class: heading.test.to_owned(), name: "ends regularly".to_owned(), failure: heading.trouble.clone() };
     let suites = [
         Suite { name: "run", cases: vec![ending] },
         Suite { name: "thresholds", cases: thresholds(report) },
@@ -127,6 +128,7 @@ fn seconds(duration: Duration) -> String {
 
 /// Without the characters that XML 1.0 has no way to write.
 fn shown(text: &str) -> String {
-    let fits = |char: char| matches!(char, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let fits =
+        |char: char| matches!(char, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     text.chars().map(|char| if fits(char) { char } else { '\u{fffd}' }).collect()
 }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use throng_stats::Report;
 
 use crate::encode::RunHead;
+use crate::junit::{self, Heading};
 use crate::outlet::Outlet;
 use crate::queue::{Interval, Lane};
-use crate::junit::{self, Heading};
 use crate::sink::Sink;
 use crate::spec::{Format, OutputSpec, SpecErrors};
 use crate::writer::{self, WriterLink};
@@ -166,7 +166,8 @@ impl Outputs {
         for output in self.open.iter_mut().filter(|output| !output.told) {
             let (failure, refused) = (output.link.state.failure(), output.link.lane.counts().refused());
             if let Some(failure) = failure {
-                troubles.push(format!("the output {} has failed, and the run goes on without it: {failure}", output.name));
+                troubles
+                    .push(format!("the output {} has failed, and the run goes on without it: {failure}", output.name));
             } else if refused > 0 {
                 troubles.push(format!("the output {} is too slow, and samples are left out", output.name));
             } else {

@@ -93,9 +93,10 @@ impl Lane {
     pub(crate) fn send_interval(&self, interval: Box<Interval>) -> Result<(), Box<Interval>> {
         match self.sender.try_send(Message::Interval(interval)) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(Message::Interval(interval)) | TrySendError::Disconnected(Message::Interval(interval))) => {
-                Err(interval)
-            }
+            Err(
+                TrySendError::Full(Message::Interval(interval))
+                | TrySendError::Disconnected(Message::Interval(interval)),
+            ) => Err(interval),
             Err(_) => Ok(()),
         }
     }

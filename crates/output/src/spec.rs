@@ -112,7 +112,11 @@ impl OutputSpec {
             }
             "hdr" => (Some(Format::Hdr), Destination::parse(file("hdr")?)),
             "junit" => (None, Destination::parse(file("junit")?)),
-            "influxdb" | "experimental-prometheus-rw" | "opentelemetry" | "experimental-opentelemetry" | "cloud"
+            "influxdb"
+            | "experimental-prometheus-rw"
+            | "opentelemetry"
+            | "experimental-opentelemetry"
+            | "cloud"
             | "web-dashboard" => return Err(SpecError::NotYet(name.to_owned())),
             other => return Err(SpecError::Unknown(other.to_owned())),
         };
@@ -171,7 +175,8 @@ mod tests {
         ] {
             assert_eq!(parse(text).map(|spec| spec.destination), Ok(destination), "{text}");
         }
-        let of_variables = OutputSpec::parse("csv", &CsvDefaults { file: Some("-".to_owned()), ..CsvDefaults::default() }).unwrap();
+        let of_variables =
+            OutputSpec::parse("csv", &CsvDefaults { file: Some("-".to_owned()), ..CsvDefaults::default() }).unwrap();
         assert_eq!(of_variables.destination, Destination::Stdout);
     }
 

@@ -41,8 +41,8 @@ pub use recorder::{MAX_SERIES, Recorder, SeriesId};
 pub use registry::Registry;
 pub use selector::{Selector, SelectorError};
 pub use summary::{
-    AgentReport, MetricReport, Mode, Report, ScopeReport, Settings, ThresholdReport, TimeUnit, TrendStat, TrendStatError, Values,
-    json, text,
+    AgentReport, MetricReport, Mode, Report, ScopeReport, Settings, ThresholdReport, TimeUnit, TrendStat,
+    TrendStatError, Values, json, text,
 };
 pub use tags::TagSet;
 pub use threshold::{

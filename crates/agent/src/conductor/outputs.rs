@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value, json};
-use throng_output::{Context, CsvDefaults, Interval, MetricHead, Outlet, OutputError, OutputReport, OutputSpec, Outputs, RunHead, Sample};
 use throng_output::junit::Heading;
+use throng_output::{
+    Context, CsvDefaults, Interval, MetricHead, Outlet, OutputError, OutputReport, OutputSpec, Outputs, RunHead, Sample,
+};
 use throng_plan::duration::format as format_duration;
 use throng_plan::{Plan, SystemTag};
 use throng_stats::{Aggregate, Registry, Report, Selector, TagSet, Threshold, Window, builtin};

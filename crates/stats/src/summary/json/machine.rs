@@ -19,9 +19,8 @@ pub fn machine(report: &Report) -> Value {
     let settings = &report.settings;
     let complete = settings.agents.iter().filter(|agent| agent.complete).count();
     let agents = settings.agents.iter();
-    let agents: Vec<Value> = agents
-        .map(|agent| json!({ "name": agent.name, "shards": agent.shards, "complete": agent.complete }))
-        .collect();
+    let agents: Vec<Value> =
+        agents.map(|agent| json!({ "name": agent.name, "shards": agent.shards, "complete": agent.complete })).collect();
     let share = if agents.is_empty() { 1.0 } else { complete as f64 / agents.len() as f64 };
     let mut config = json!({ "duration": number(settings.run_duration.as_secs_f64()), "execution": "local" });
     if let Some(test) = &settings.test {
@@ -85,7 +84,8 @@ fn metric_value(metric: &MetricReport, report: &Report) -> Value {
         value["thresholds"] = metric.thresholds.iter().map(threshold_value).collect();
     }
     if let Some(encoded) = &metric.histogram {
-        value["histogram"] = json!({ "encoding": "HdrHistogram V2, compressed, base64", "valuesPerUnit": UNIT, "data": encoded });
+        value["histogram"] =
+            json!({ "encoding": "HdrHistogram V2, compressed, base64", "valuesPerUnit": UNIT, "data": encoded });
     }
     value
 }
@@ -117,7 +117,8 @@ fn with_metric(metric: &str, threshold: &ThresholdReport) -> Value {
 
 /// k6's three metrics of checks, and the checks.
 fn checks(scope: &ScopeReport, settings: &Settings) -> Value {
-    let (passes, fails) = scope.checks.iter().fold((0, 0), |(passes, fails), check| (passes + check.passes, fails + check.fails));
+    let (passes, fails) =
+        scope.checks.iter().fold((0, 0), |(passes, fails), check| (passes + check.passes, fails + check.fails));
     let total = passes + fails;
     let seconds = settings.run_duration.as_secs_f64();
     let rate = if seconds > 0.0 { total as f64 / seconds } else { 0.0 };
@@ -125,14 +126,10 @@ fn checks(scope: &ScopeReport, settings: &Settings) -> Value {
         let rate = number(Values::share(matches, total - matches));
         json!({ "rate": rate, "matches": matches, "total": total })
     };
-    let metric = |name: &str, kind: &str, values: Value| {
-        json!({ "name": name, "type": kind, "contains": "default", "values": values })
-    };
+    let metric = |name: &str, kind: &str, values: Value| json!({ "name": name, "type": kind, "contains": "default", "values": values });
     let results = scope.checks.iter();
     let results: Vec<Value> = results
-        .map(|check| {
-            json!({ "name": check.name, "group": check.group, "passes": check.passes, "fails": check.fails })
-        })
+        .map(|check| json!({ "name": check.name, "group": check.group, "passes": check.passes, "fails": check.fails }))
         .collect();
     json!({
         "metrics": [

@@ -25,7 +25,8 @@ impl JsonLines {
     pub(crate) fn encode(&mut self, batch: &Batch, to: &mut Vec<u8>) {
         let (mut time, mut tags) = (String::new(), String::new());
         for (context, samples) in batch.iter() {
-            (time.clear(), tags.clear());
+            time.clear();
+            tags.clear();
             write_context(context, &mut time, &mut tags);
             for sample in samples {
                 let Some(head) = self.run.metric(sample.metric) else { continue };

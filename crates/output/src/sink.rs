@@ -13,7 +13,7 @@ use crate::spec::Destination;
 pub(crate) enum Sink {
     Plain(Box<dyn Write + Send>),
     /// A file whose name ends in `.gz`.
-    Gzip(GzEncoder<File>),
+    Gzip(Box<GzEncoder<File>>),
 }
 
 impl Sink {
@@ -24,7 +24,7 @@ impl Sink {
             Destination::File(path) => {
                 let file = File::create(path)?;
                 Ok(if is_gzip(path) {
-                    Self::Gzip(GzEncoder::new(file, Compression::fast()))
+                    Self::Gzip(Box::new(GzEncoder::new(file, Compression::fast())))
                 } else {
                     Self::Plain(Box::new(file))
                 })

@@ -17,6 +17,7 @@ mod latency;
 mod loading;
 mod machine;
 mod options;
+mod outputs;
 mod requests;
 mod scaffold;
 mod scenarios;

@@ -2,6 +2,7 @@
 
 mod errand;
 mod names;
+mod random;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -22,6 +23,7 @@ use throng_web::url::HttpUrl;
 
 pub(crate) use errand::{Errand, Errands};
 pub(crate) use names::Names;
+pub(crate) use random::Random;
 
 use crate::http::{Journey, Prepared, Received, Session};
 use crate::samples::{Samples, Who};
@@ -591,23 +593,6 @@ pub(crate) fn resolve_url(base: &str, reference: &str) -> Result<String, String>
 pub(crate) fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and any seed is a good one.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
 }
 
 /// Variables for scripts.

@@ -58,9 +58,11 @@ impl fmt::Display for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let exit = match &error {
-            RunError::Options(_) | RunError::OptionsJson(_) | RunError::Metric(_) | RunError::Tls(_) => {
-                Exit::InvalidConfig
-            }
+            RunError::Options(_)
+            | RunError::OptionsJson(_)
+            | RunError::Metric(_)
+            | RunError::Tls(_)
+            | RunError::Portion(_) => Exit::InvalidConfig,
             RunError::Load(_) | RunError::Init(_) | RunError::Files(_) => Exit::ScriptFailed,
             RunError::Engine(_) | RunError::Shard(_) | RunError::Vus(_) | RunError::Thread(_) => Exit::Machine,
             RunError::ShardLost => Exit::Other,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
-use throng_plan::{OptionErrors, Plan};
+use throng_plan::{OptionErrors, Plan, PortionError};
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
 use throng_transport::tls::TlsConfigError;
@@ -64,6 +64,9 @@ pub enum RunError {
     /// The script's data files are wrong.
     #[error(transparent)]
     Files(#[from] FileErrors),
+    /// The scenarios can't be divided among agents and shards.
+    #[error(transparent)]
+    Portion(#[from] PortionError),
     /// No shard.
     #[error(transparent)]
     Shard(#[from] ShardError),

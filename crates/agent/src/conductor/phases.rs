@@ -1,5 +1,6 @@
 //! The phases of a run in their order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use throng_archive::TestFiles;
-use throng_plan::{HostRules, Options, Plan, SummaryMode};
+use throng_plan::{HostRules, LoadModel, Options, Plan, Portion, Shard as ShardPlace, SummaryMode};
 use throng_stats::{MetricId, Registry, Report, Settings as SummarySettings, TagSet};
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
 use throng_transport::source::PortShare;
@@ -27,6 +28,7 @@ use crate::host::VuHost;
 use crate::inbox::{Inbox, Sender};
 use crate::network::name_options;
 use crate::observer::{Ending, LogRecord, Observer};
+use crate::scenario::ahead;
 use crate::series::KeptTags;
 use crate::shard::{self, Reporting, Settings};
 
@@ -60,6 +62,8 @@ struct Prepared<'a> {
     metrics: &'a Arc<[MetricId]>,
     files: &'a Arc<TestFiles>,
     taken: &'a Arc<[AtomicU64]>,
+    /// By shard.
+    portions: Vec<Portion>,
 }
 
 pub(super) struct Conductor<'a> {
@@ -70,6 +74,8 @@ pub(super) struct Conductor<'a> {
     pub(super) steering: Steering,
     pub(super) plan: Arc<Plan>,
     phase: RunPhase,
+    /// Open models that have told that they have no VU left.
+    used_up: BTreeSet<usize>,
     observer: &'a mut dyn Observer,
     script: Script<VuHost>,
     tls: TlsClient,
@@ -84,6 +90,13 @@ pub(super) struct Conductor<'a> {
 pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
     let planned = Planned::new(&config, observer)?;
     Conductor::new(config, handle, observer, &planned)?.run(planned)
+}
+
+/// How long VUs of open models that begin at once take to get ready for ticks.
+fn entering(plan: &Plan, shards: usize) -> Duration {
+    let scenarios = plan.scenarios().iter().map(|planned| planned.scenario());
+    let at_once = scenarios.filter(|scenario| scenario.start.is_zero() && scenario.model.is_open());
+    ahead(at_once.map(|scenario| scenario.model.planned_vus()).sum::<u64>() / shards.max(1) as u64)
 }
 
 /// Whether the summary is to have groups and scenarios apart.
@@ -121,9 +134,10 @@ impl<'a> Conductor<'a> {
         let plan = Arc::clone(&planned.plan);
         Ok(Self {
             _attached: handle.attach(events_sender),
-            steering: Steering::new(&plan, config.paused),
+            steering: Steering::new(&plan, plan.options().paused),
             plan,
             phase: RunPhase::Created,
+            used_up: BTreeSet::new(),
             config,
             handle,
             observer,
@@ -145,13 +159,21 @@ impl<'a> Conductor<'a> {
 
         let registry = Arc::new(registry);
         let taken: Arc<[AtomicU64]> = plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect();
-        let mut state = RunState::new(&registry, &plan, self.shards.len(), has_detail(plan.options()));
-        let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken };
+        let portions = self.portions()?;
+        let mut state = RunState::new(&registry, &plan, &portions, has_detail(plan.options()));
+        let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken, portions };
         self.enter(RunPhase::InitVUs, &state);
         self.prepare(&plan, &prepared, &mut state)?;
         self.enter(RunPhase::InitDone, &state);
         let (ending, setup_data) = self.execute(&description, &plan, &taken, &mut state)?;
         self.conclude(&description, &plan, ending, setup_data, state)
+    }
+
+    /// What each shard does of this agent's segment.
+    fn portions(&self) -> Result<Vec<Portion>, RunError> {
+        let (agent, count) = (&self.plan.options().segment, self.shards.len() as u32);
+        let portion = |index| Ok(self.plan.portion(agent, ShardPlace::new(index, count))?);
+        (0..count).map(portion).collect()
     }
 
     fn enter(&mut self, phase: RunPhase, state: &RunState) {
@@ -166,6 +188,22 @@ impl<'a> Conductor<'a> {
 
     fn log(&mut self, level: LogLevel, message: String) {
         self.observer.log(LogRecord { level, message, source: String::new() });
+    }
+
+    /// Once a scenario, whichever shard is the first to tell.
+    fn warn_of_few_vus(&mut self, scenario: usize) {
+        let Some(planned) = self.plan.scenarios().get(scenario).filter(|_| self.used_up.insert(scenario)) else {
+            return;
+        };
+        let scenario = planned.scenario();
+        self.log(
+            LogLevel::Warn,
+            format!(
+                "scenario `{}` has no idle VU left, and maxVUs, {}, allows no more: iterations are dropped",
+                scenario.name,
+                scenario.model.vus()
+            ),
+        );
     }
 
     fn warn_of_few_sockets(&mut self, plan: &Plan) {
@@ -191,6 +229,7 @@ impl<'a> Conductor<'a> {
         let settings = Settings {
             shard: 0,
             shards: self.shards.len() as u64,
+            agent_part: options.segment.length(),
             registry: Arc::clone(prepared.registry),
             metrics: Arc::clone(prepared.metrics),
             files: Arc::clone(prepared.files),
@@ -207,11 +246,12 @@ impl<'a> Conductor<'a> {
             teardown_timeout: options.teardown_timeout,
             seed: options.throng.seed.unwrap_or_else(|| Clock::now().0),
         };
-        for (index, shard) in self.shards.iter().enumerate() {
+        for ((index, shard), portion) in self.shards.iter().enumerate().zip(&prepared.portions) {
             let settings = Settings { shard: index as u64, ..settings.clone() };
             shard.sender.send(Command::Prepare(Box::new(Preparation {
                 script: self.script.clone(),
                 plan: Arc::clone(plan),
+                portion: portion.clone(),
                 settings,
                 taken: Arc::clone(prepared.taken),
             })));
@@ -290,9 +330,10 @@ impl<'a> Conductor<'a> {
         state: &mut RunState,
         setup_data: Option<&str>,
     ) -> Result<(), RunError> {
-        let at = Clock::now().after(START_DELAY);
+        let delay = START_DELAY.max(entering(plan, self.shards.len()));
+        let at = Clock::now().after(delay);
         let setup_data: Option<Arc<str>> = setup_data.map(Arc::from);
-        state.load_began = Some(Instant::now() + START_DELAY);
+        state.load_began = Some(Instant::now() + delay);
         self.enter(RunPhase::Running, state);
         for shard in &self.shards {
             shard.sender.send(Command::Start { at, setup_data: setup_data.clone() });
@@ -307,7 +348,12 @@ impl<'a> Conductor<'a> {
         state.load_ended = Some(Instant::now());
         for (index, (planned, taken)) in plan.scenarios().iter().zip(taken.iter()).enumerate() {
             let scenario = planned.scenario();
-            let left = scenario.model.dropped_by_all(taken.load(Ordering::Relaxed));
+            let left = match scenario.model {
+                LoadModel::SharedIterations { .. } => {
+                    state.planned_iterations(index).unwrap_or_default().saturating_sub(taken.load(Ordering::Relaxed))
+                }
+                _ => 0,
+            };
             if left > 0 {
                 state.add_dropped(index, &scenario.name, &scenario.tags, left);
             }
@@ -419,6 +465,7 @@ impl<'a> Conductor<'a> {
             Event::Fail(message) => {
                 self.marked_failed.get_or_insert(message);
             }
+            Event::VusUsedUp { scenario } => self.warn_of_few_vus(scenario),
             // While VUs are made it has no state to publish; that comes with the next phase.
             Event::Request(request) => self.answer(request),
             Event::Window(_)
@@ -467,13 +514,14 @@ impl<'a> Conductor<'a> {
         for shard in self.shards.drain(..) {
             shard.thread.join()?;
         }
-        self.handle.set_phase(match (&ending, &self.marked_failed) {
+        let phase = match (&ending, &self.marked_failed) {
             (Ending::Interrupted | Ending::Stopped | Ending::ThresholdAbort | Ending::ScriptAbort(_), _) => {
                 RunPhase::Interrupted
             }
             (_, Some(_)) => RunPhase::MarkedAsFailed,
             _ => RunPhase::Ended,
-        });
+        };
+        self.enter(phase, &state);
         Ok(RunResult { ending, marked_failed: self.marked_failed, outcomes: state.outcomes, report, summarized })
     }
 

@@ -13,7 +13,6 @@ static USERS: data::Csv<User> = data::csv!("users.csv");
 static PAIRS: data::Csv<(String, String)> = data::csv!("users.csv");
 static LISTS: data::Json<Vec<u64>> = data::json!("../shared/lists.json");
 static TEXT: data::File = data::file!("users.csv");
-static LARGE: data::File = data::file!("../shared/large.bin");
 
 #[options]
 fn options() -> Value {
@@ -55,24 +54,4 @@ fn all() {
 #[scenario]
 fn one() {
     log::info!("one {}", USERS.get(env("ROW").parse().expect("ROW is a number")).name);
-}
-
-/// Sends files from where they are: as a body, in part, in a form, and prepared.
-#[scenario]
-fn sent() {
-    let url = format!("{}/upload", env("TARGET"));
-    let told = |res: &http::Response, of: &str| res.json_pointer(of).unwrap_or_default();
-    let whole = http::post(&url, &LARGE);
-    let sha = told(&whole, "/sha256");
-    check!("all of it arrives" => told(&whole, "/bytes") == json!(LARGE.size()) && sha == json!(env("SHA256")));
-    let size = LARGE.size();
-    let tail = http::put(&url, LARGE.range(size - 100_000..size));
-    check!("a part of it arrives" => told(&tail, "/bytes") == 100_000 && told(&tail, "/sha256") == json!(env("SHA256_TAIL")));
-    let form = http::Multipart::new().field("note", "x").file("file", "large.bin", "application/x-test", &LARGE);
-    let request = http::Request::post(&url).body(form).prepare();
-    for res in [request.send(), request.start().finish()] {
-        check!("it arrives in a form" =>
-            told(&res, "/parts/0/bytes") == 1 && told(&res, "/parts/1/bytes") == json!(size)
-            && told(&res, "/parts/1/sha256") == sha);
-    }
 }

@@ -364,7 +364,8 @@ impl<'a> Conductor<'a> {
 
     /// Waits until the run may begin, then lets its time count.
     fn hold(&mut self, state: &mut RunState) -> Result<(), RunError> {
-        if self.steering.is_held {
+        self.look_at_flags();
+        if self.steering.is_held && self.aborting.is_none() {
             self.log(LogLevel::Info, "the run is paused: it begins when it is resumed".to_owned());
             self.enter(RunPhase::PausedBeforeRun, state);
             let mut clock = Ticking::new();

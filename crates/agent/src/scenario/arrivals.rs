@@ -27,6 +27,8 @@ const MISSED_SAMPLES_MAX: u64 = 1_000;
 const AHEAD: Duration = Duration::from_millis(5);
 const AHEAD_PER_VU: Duration = Duration::from_micros(20);
 const AHEAD_MAX: Duration = Duration::from_secs(1);
+/// The same while other scenarios may still have the VUs: less than what [`VuPool`](crate::shard::VuPool) waits for them.
+const AHEAD_OF_LATER_MAX: Duration = Duration::from_millis(200);
 
 /// Ticks one after another that found no VU, by their numbers within the share.
 #[derive(Clone, Copy, Debug, Default)]
@@ -130,7 +132,9 @@ impl OpenModel {
 pub(super) async fn drive(share: &Rc<ScenarioShare>, shard: &Rc<ShardContext>, crew: &Crew, at: Nanos) {
     let Some(open) = &share.open else { return };
     let vus = share.portion.planned_vus();
-    shard.shard.sleep_until(Nanos(at.0.saturating_sub(ahead(vus).as_nanos() as u64))).await;
+    let most = if share.start.is_zero() { AHEAD_MAX } else { AHEAD_OF_LATER_MAX };
+    let early = ahead(vus).min(most);
+    shard.shard.sleep_until(Nanos(at.0.saturating_sub(early.as_nanos() as u64))).await;
     for _ in 0..vus {
         share.activate(shard, crew, Some(Rc::default()));
     }

@@ -79,12 +79,16 @@ impl ScenarioShare {
     /// Takes the next iteration, if the load model has one for this VU now.
     fn take(&self, now: Nanos, done_by_vu: u64) -> Option<Start> {
         let elapsed = Duration::from_nanos(now.since(self.started.get()));
-        // Before anything is taken off the counter.
+        // Before anything is taken off the counter of shared iterations, of which all that are planned are admitted.
         if elapsed >= self.model.regular_duration() {
             return None;
         }
         let n = if self.is_shared { self.taken[self.index].fetch_add(1, Ordering::Relaxed) } else { self.begun.get() };
-        self.portion.admits(elapsed, done_by_vu, n).then(|| Start {
+        let is_admitted = match self.is_shared {
+            true => n < self.planned_iterations,
+            false => self.portion.admits(elapsed, done_by_vu, n),
+        };
+        is_admitted.then(|| Start {
             in_agent: self.portion.iteration_number_at_agent(n),
             in_run: self.portion.iteration_number(n),
             planned: None,

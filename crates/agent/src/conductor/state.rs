@@ -59,8 +59,10 @@ impl RunState {
         let mut states = Vec::new();
         states.resize_with(portions.len(), ShardState::default);
         let count = plan.scenarios().len();
-        for shard in &mut states {
-            (shard.scenarios, shard.rates) = (vec![ScenarioCounts::default(); count], vec![0.0; count]);
+        for (shard, portion) in states.iter_mut().zip(portions) {
+            let planned = portion.scenarios().iter().map(|own| own.planned_vus());
+            let counts = planned.map(|vus_max| ScenarioCounts { vus_max, ..ScenarioCounts::default() });
+            (shard.scenarios, shard.rates) = (counts.collect(), vec![0.0; count]);
         }
         let outlines = plan.scenarios().iter().enumerate().map(|(index, planned)| {
             let own = portions.iter().map(|portion| portion.scenarios()[index].planned_iterations());

@@ -71,6 +71,21 @@ impl Trend {
         }
     }
 
+    /// Adds one value so many times.
+    pub fn record_times(&mut self, millionths: i64, times: u64) {
+        let spilling = !self.spilled && times > (MAX_EXACT - self.exact.len()) as u64;
+        if millionths == 0 || times == 0 || !(self.spilled || spilling) {
+            return (0..times).for_each(|_| self.record(millionths));
+        }
+        self.spill();
+        self.count += times;
+        self.sum += i128::from(millionths) * i128::from(times);
+        self.min = self.min.min(millionths);
+        self.max = self.max.max(millionths);
+        let recorded = self.histogram_of(millionths).record_n(millionths.unsigned_abs(), times);
+        debug_assert!(recorded.is_ok(), "{millionths} doesn't fit the histogram");
+    }
+
     /// Adds all values of another distribution. The result is the same as if its
     /// values had been recorded here, in any order and grouping.
     pub fn merge(&mut self, other: &Self) {
@@ -172,6 +187,17 @@ impl Trend {
         value.clamp(self.min as f64, self.max as f64) / MILLION
     }
 
+    /// All values that aren't below zero, in millionths.
+    pub(crate) fn histogram(&self) -> Histogram<u64> {
+        let mut all = self.positive.as_deref().cloned().unwrap_or_else(|| *new_histogram());
+        let positive = self.exact.iter().filter(|value| **value > 0);
+        for (value, count) in positive.map(|value| (value.unsigned_abs(), 1)).chain([(0, self.zeros)]) {
+            let recorded = all.record_n(value, count);
+            debug_assert!(recorded.is_ok(), "histograms resize themselves");
+        }
+        all
+    }
+
     /// The values, in millionths, at two ranks (from 0) that are equal or adjacent.
     fn values_at(&self, first: u64, second: u64) -> (f64, f64) {
         if !self.spilled {
@@ -236,11 +262,15 @@ impl Trend {
 
     #[inline]
     fn record_in_histogram(&mut self, millionths: i64) {
-        let histogram = if millionths > 0 { &mut self.positive } else { &mut self.negative };
-        let histogram = histogram.get_or_insert_with(new_histogram);
         // It resizes itself up to 2^63, the largest magnitude of an i64.
-        let recorded = histogram.record(millionths.unsigned_abs());
+        let recorded = self.histogram_of(millionths).record(millionths.unsigned_abs());
         debug_assert!(recorded.is_ok(), "{millionths} doesn't fit the histogram");
+    }
+
+    #[inline]
+    fn histogram_of(&mut self, millionths: i64) -> &mut Histogram<u64> {
+        let histogram = if millionths > 0 { &mut self.positive } else { &mut self.negative };
+        histogram.get_or_insert_with(new_histogram)
     }
 }
 

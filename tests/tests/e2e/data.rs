@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use throng_tests::{Finished, Throng};
+use throng_tests::{Finished, PeakMemory, Target, Throng};
 
 use crate::SCRIPTS;
 
@@ -37,6 +39,9 @@ impl Test {
         Self::new(USERS, LISTS)
     }
 }
+
+/// Bytes of the file that `sent` sends.
+const LARGE_BYTES: u64 = 20_000_000;
 
 fn per_vu(vus: u64, iterations: u64, exec: &str) -> Value {
     json!({ "scenarios": {
@@ -149,5 +154,65 @@ fn options_that_depend_on_files_are_refused_with_the_reason() -> Result<()> {
     let test = Test::usual()?;
     let finished = Throng::run(&test.script)?.variable("ROWS_IN_OPTIONS", "1").finish()?.expect_code(107)?;
     assert!(finished.stderr.contains("options can't depend on them"), "{}", finished.stderr);
+    Ok(())
+}
+
+/// A directory with the script `sent` and its file, and the digests that it wants to see.
+fn sending(options: &Value, target: &Target) -> Result<(TempDir, Throng)> {
+    let directory = tempfile::tempdir()?;
+    let script = directory.path().join("sent.wasm");
+    fs::copy(SCRIPTS.component("sent")?, &script)?;
+    // More bytes than a VU may have.
+    let large: Vec<u8> = (0..LARGE_BYTES as u32).map(|number| (number % 251) as u8).collect();
+    fs::write(directory.path().join("large.bin"), &large)?;
+    let sha = |bytes: &[u8]| -> Result<String> {
+        let path = directory.path().join("part");
+        fs::write(&path, bytes)?;
+        let output = Command::new("sha256sum").arg(&path).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        Ok(text.split(' ').next().unwrap_or_default().to_owned())
+    };
+    let throng = Throng::run(&script)?
+        .args(["--quiet", "--insecure-skip-tls-verify"])
+        .variable("TARGET", target.url(""))
+        .variable("SHA256", sha(&large)?)
+        .variable("SHA256_TAIL", sha(&large[large.len() - 100_000..])?)
+        .options(options);
+    Ok((directory, throng))
+}
+
+fn sending_options(vus: u64, iterations: u64) -> Value {
+    let mut options = per_vu(vus, iterations, "default");
+    options["throng"] = json!({ "memoryLimit": "8MiB" });
+    options
+}
+
+#[test]
+fn files_are_sent_from_where_they_are() -> Result<()> {
+    let target = Target::start()?;
+    let (_directory, throng) = sending(&sending_options(4, 2), &target)?;
+    let summary = throng.finish()?.expect_code(0)?.summary()?;
+    summary.checks_passed()?;
+    assert_eq!(summary.count("http_reqs"), 4 * 2 * 4);
+    assert!(summary.count("data_sent") > 4 * 2 * 3 * LARGE_BYTES);
+    Ok(())
+}
+
+/// What is encrypted is a copy, of which there is never more than a part.
+#[test]
+fn files_are_encrypted_part_by_part() -> Result<()> {
+    const VUS: u64 = 12;
+    // The process, its scripts, the file, and less than half of what copies of it would take.
+    const BYTES_MAX: u64 = 140 << 20;
+    let target = Target::start_tls([""; 0])?;
+    let (_directory, throng) = sending(&sending_options(VUS, 1), &target)?;
+    let process = throng.start()?;
+    let memory = PeakMemory::of(process.id());
+    let summary = process.wait(Duration::from_secs(120))?.expect_code(0)?.summary()?;
+    let peak = memory.finish();
+    summary.checks_passed()?;
+    assert_eq!(summary.count("http_reqs"), VUS * 4);
+    assert!(summary.count("data_sent") > VUS * 3 * LARGE_BYTES);
+    assert!(peak > LARGE_BYTES && peak < BYTES_MAX, "{peak} bytes");
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod archive;
 mod connections;
+mod control;
 mod counts;
 mod data;
 mod doctor;
@@ -13,9 +14,11 @@ mod hostile;
 mod inspect;
 mod interrupt;
 mod latency;
+mod load_models;
 mod loading;
 mod machine;
 mod options;
+mod outputs;
 mod requests;
 mod scaffold;
 mod scenarios;

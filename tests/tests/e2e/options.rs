@@ -65,7 +65,7 @@ fn wrong_flags_and_wrong_values_of_flags_are_invalid_configuration() -> Result<(
     let script = SCRIPTS.component("plain")?;
     for (flags, parts) in [
         (vec!["--iteratons", "3"], vec!["'--iteratons'", "--iterations"]),
-        (vec!["--vus", "many"], vec!["'many'", "--vus"]),
+        (vec!["--vus", "many"], vec!["vus (from --vus): must be a whole number, not \"many\""]),
         (vec!["--duration", "soon"], vec!["duration (from --duration)"]),
         (vec!["--vus", "0"], vec!["vus (from --vus): must be 1 to"]),
         (vec!["--summary-trend-stats", "avg,p95"], vec!["summaryTrendStats[1] (from --summary-trend-stats)"]),

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use throng_transport::http1::{
-    Body, Exchange, ExchangeOptions, Exchanged, Limits, Payload, ResponseBuffer, Timings, exchange,
+    Body, BodyPipe, Exchange, ExchangeOptions, Exchanged, Limits, Payload, ResponseBody, ResponseBuffer, Timings,
+    exchange,
 };
 use throng_vu::LogLevel;
 use throng_web::auth::{DigestChallenge, DigestRequest, DigestSession};
@@ -19,6 +20,7 @@ use super::samples::{self, record};
 use super::session::{ExchangeLimits, Session};
 use super::{CODE_DECOMPRESS, CODE_OTHER};
 use crate::host::unix_ms;
+use crate::samples::Who;
 use crate::series::Place;
 use crate::shard::ShardContext;
 
@@ -32,10 +34,12 @@ pub(crate) struct Journey {
     pub(crate) request: Rc<Prepared>,
     /// What this send adds.
     pub(crate) payload: Payload,
+    /// Where the response's body goes, if the script takes it while it arrives.
+    pub(crate) pipe: Option<Rc<BodyPipe>>,
     /// Where the VU stood when it asked.
     pub(crate) place: Rc<Place>,
-    /// Who asks, for messages.
-    pub(crate) source: u64,
+    /// Who asks.
+    pub(crate) who: Who,
 }
 
 /// How far a journey has come.
@@ -92,10 +96,14 @@ impl Journey {
     }
 
     async fn exchange(&self, encoded: &Encoded, timeout: Duration) -> Exchanged {
-        let keep_body = self.request.manner.keep_body;
-        let options = ExchangeOptions { timeout, keep_body, limits: Limits::default() };
+        let body = match (&self.pipe, self.request.manner.response_body) {
+            (Some(pipe), _) => ResponseBody::Pipe(pipe),
+            (None, throng_vu::ResponseBody::Discard) => ResponseBody::Count,
+            (None, _) => ResponseBody::Keep,
+        };
+        let options = ExchangeOptions { timeout, body, limits: Limits::default() };
         let (shard, pool) = (&self.shard.shard, &self.session.pool);
-        let debug = self.shard.settings.http.debug.map(|detail| Debug::new(&self.shard.logs, detail, self.source));
+        let debug = self.shard.settings.http.debug.map(|detail| Debug::new(&self.shard.logs, detail, self.who.vu));
         if let Some(debug) = &debug {
             debug.request(&encoded.request, &self.payload);
         }
@@ -232,9 +240,16 @@ impl Journey {
                 progress.redirects,
                 self.request.url()
             );
-            self.shard.logs.report(LogLevel::Warn, &message, &format!("vu={}", self.source));
+            self.shard.logs.report(LogLevel::Warn, &message, &format!("vu={}", self.who.vu));
         }
         Ok(Decision::Response)
+    }
+
+    fn record(&self, result: samples::Result<'_>, numbers: &Exchange) {
+        record(&self.shard, &self.place, &self.request, result, numbers);
+        if let Some(outlet) = &self.shard.samples {
+            samples::send(outlet, self.who, &self.place, &self.request, result, numbers);
+        }
     }
 
     /// Records an exchange that leads to another.
@@ -243,13 +258,17 @@ impl Journey {
         // As in k6, a challenge that is answered is no failure.
         let expected = challenged || self.request.manner.expects(status);
         let result = samples::Result { status, code: code_of(status), error: "", expected };
-        record(&self.shard, &self.place, &self.request, result, numbers);
+        self.record(result, numbers);
         self.shard.shard.give_buffer(buffer);
     }
 
-    /// The response, decompressed.
+    /// The response, decompressed unless its body was taken as it came.
     fn arrived(self, mut buffer: Box<ResponseBuffer>, numbers: &Exchange, redirects: u32) -> Received {
-        if buffer.notable().content_encoding && !buffer.body().is_empty() {
+        if let Some(pipe) = &self.pipe {
+            // What came with another status than a success was kept until here.
+            pipe.put(buffer.body());
+            buffer.replace_body(Vec::new());
+        } else if buffer.notable().content_encoding && !buffer.body().is_empty() {
             let encoding = fields(&buffer, "content-encoding").join(", ");
             let known = Coding::parse_list(&encoding).is_ok();
             match coding::decode(&encoding, buffer.body(), DECOMPRESSED_BYTES_MAX) {
@@ -265,7 +284,7 @@ impl Journey {
         let status = buffer.status();
         let expected = self.request.manner.expects(status);
         let result = samples::Result { status, code: code_of(status), error: "", expected };
-        record(&self.shard, &self.place, &self.request, result, numbers);
+        self.record(result, numbers);
         self.received(Some(buffer), None, numbers, redirects)
     }
 
@@ -273,7 +292,7 @@ impl Journey {
     fn spoiled(self, buffer: Box<ResponseBuffer>, failed: Failed, numbers: &Exchange, redirects: u32) -> Received {
         let (status, code) = (buffer.status(), failed.code);
         let result = samples::Result { status, code, error: &failed.message, expected: false };
-        record(&self.shard, &self.place, &self.request, result, numbers);
+        self.record(result, numbers);
         self.received(Some(buffer), Some(failed), numbers, redirects)
     }
 
@@ -281,7 +300,7 @@ impl Journey {
     fn failed(self, failed: Failed, numbers: &Exchange, redirects: u32) -> Received {
         if self.request.encoded.is_ok() {
             let result = samples::Result { status: 0, code: failed.code, error: &failed.message, expected: false };
-            record(&self.shard, &self.place, &self.request, result, numbers);
+            self.record(result, numbers);
         }
         self.received(None, Some(failed), numbers, redirects)
     }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use throng_stats::TagSet;
 use throng_transport::http1::{Origin, Request, RequestHead};
-use throng_vu::{Credentials, RequestSpec};
+use throng_vu::{Credentials, RequestSpec, ResponseBody};
 use throng_web::url::HttpUrl;
 use throng_web::{auth, coding, redirect};
 
-use super::samples::LastSeries;
+use super::samples::{LastSeries, LastTags};
 use super::{CODE_OTHER, CODE_URL};
 use crate::shard::ShardContext;
 
@@ -21,12 +21,14 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// A request that was checked and encoded, or why it can't be.
 pub(crate) struct Prepared {
     pub(super) encoded: Result<Encoded, (u16, String)>,
-    pub(super) manner: Rc<Manner>,
+    pub(crate) manner: Rc<Manner>,
     /// The URL as reports show it.
     pub(super) shown_url: String,
     /// method, url, name and the request's own tags.
     pub(super) tags: TagSet,
     pub(super) last: Cell<LastSeries>,
+    /// For outputs.
+    pub(super) last_tags: RefCell<LastTags>,
 }
 
 /// What goes on the wire, and what of it another request may need.
@@ -43,9 +45,9 @@ pub(super) struct Encoded {
 
 /// How a request is carried out: the same for all its redirects.
 #[derive(Clone, Debug)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     pub(super) timeout: Duration,
-    pub(super) keep_body: bool,
+    pub(crate) response_body: ResponseBody,
     pub(super) redirects_max: u32,
     /// Whether the script set that limit, and so knows of it.
     pub(super) redirects_given: bool,
@@ -72,7 +74,11 @@ impl Prepared {
         let http = &shard.settings.http;
         let manner = Manner {
             timeout: spec.timeout_ms.map_or(TIMEOUT, |ms| Duration::from_millis(ms.into())),
-            keep_body: !spec.discard_body.unwrap_or(http.discard_response_bodies),
+            response_body: spec.response_body.unwrap_or(if http.discard_response_bodies {
+                ResponseBody::Discard
+            } else {
+                ResponseBody::Keep
+            }),
             redirects_max: spec.redirects_max.unwrap_or(http.max_redirects),
             redirects_given: spec.redirects_max.is_some(),
             compression: spec.compression.iter().map(|coding| coding_of(*coding)).collect(),
@@ -97,7 +103,7 @@ impl Prepared {
         // A given name stands for the URL too, so that URLs with numbers in them can be one series.
         let system = [("method", method), ("url", &name), ("name", &name), ("proto", "HTTP/1.1")];
         let tags = TagSet::from_pairs(system).merged(&manner.own_tags);
-        Self { encoded, manner, shown_url, tags, last: Cell::default() }
+        Self { encoded, manner, shown_url, tags, last: Cell::default(), last_tags: RefCell::default() }
     }
 
     /// The request that a redirect leads to.

@@ -113,7 +113,7 @@ const RESULTS: [OptionRow; 11] = [
         .flag(Flag::long("summary-time-unit", "s|ms|us", "Unit of times in the summary")),
     OptionRow::new("handleSummaryTimeout", K6("HANDLE_SUMMARY_TIMEOUT"), Text),
     OptionRow::new("out", K6("OUT"), Repeated)
-        .flag(Flag::short('o', "out", "NAME[=ARGUMENT]", "Send samples there too; may be repeated")),
+        .flag(Flag::short('o', "out", "NAME[=ARGUMENT]", "Send samples or reports there too: json[=FILE], csv[=FILE], hdr=FILE, junit=FILE; may be repeated")),
     OptionRow::new("throng.memoryLimit", Own("MEMORY_LIMIT"), Text),
     OptionRow::new("throng.guestTimeLimit", Own("GUEST_TIME_LIMIT"), Text),
 ];

@@ -1,6 +1,7 @@
 //! What a run is made of: the script, its variables, and the layers of options that come from outside of it.
 
 use throng_agent::RunConfig;
+use throng_output::CsvDefaults;
 
 use crate::args::{Global, OptionArgs, ScriptArgs};
 use crate::build;
@@ -23,6 +24,7 @@ pub(crate) fn run_config(
     let no_thresholds =
         Setting::NO_THRESHOLDS.switch(script.no_thresholds.as_deref(), environment, &mut flags.faults).unwrap_or(false);
     RunConfig {
+        test: test.name,
         component: test.component,
         files: test.files,
         options: test.options,
@@ -31,6 +33,8 @@ pub(crate) fn run_config(
         env,
         cache_dir: build::components_directory(),
         version: env!("CARGO_PKG_VERSION").into(),
+        machine_summary: false,
+        csv: CsvDefaults::default(),
         no_thresholds,
         tls_key_log: None,
     }

@@ -6,6 +6,7 @@ mod bars;
 mod header;
 mod options;
 mod page;
+mod status;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write, stderr};
@@ -21,6 +22,7 @@ use crate::args::Global;
 use bars::Bars;
 pub(crate) use options::origins;
 pub(crate) use page::{Page, page};
+pub(crate) use status::{Watching, headline, status};
 
 /// How often a plain line of progress is printed.
 const LINE_EVERY: Duration = Duration::from_secs(1);
@@ -42,9 +44,11 @@ pub(crate) fn note(text: &str, global: &Global) {
     }
 }
 
-/// Something that may not be as it was meant.
+/// A warning; `--quiet` silences it.
 pub(crate) fn warning(text: &str, global: &Global) {
-    eprintln!("{}", labelled(LogLevel::Warn, text, "", colours(global, stderr().is_terminal())));
+    if !global.quiet {
+        eprintln!("{}", labelled(LogLevel::Warn, text, "", colours(global, stderr().is_terminal())));
+    }
 }
 
 /// An error; always printed.
@@ -189,5 +193,5 @@ fn clock(elapsed: Duration) -> String {
 
 /// A duration as it would be written in options.
 fn short(duration: Duration) -> String {
-    format_duration(duration)
+    if duration == Duration::MAX { "no end".to_owned() } else { format_duration(duration) }
 }

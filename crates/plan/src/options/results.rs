@@ -39,7 +39,7 @@ impl SummaryMode {
 
 /// What becomes of a run's samples.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ResultOptions {
+pub(crate) struct ResultOptions {
     /// What the text summary shows.
     pub summary_mode: SummaryMode,
     /// The statistics of trends that summaries show.

@@ -1,14 +1,16 @@
 //! One exchange: a connection from the pool or a new one, the request, the response.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::body::Body;
+use super::body_pipe::BodyPipe;
 use super::dial::open;
 use super::error::ExchangeError;
-use super::parser::{Fed as ResponseFed, Limits, ParseError, ResponseBuffer, ResponseParser};
+use super::parser::{Fed as ResponseFed, Keep, Limits, ParseError, ResponseBuffer, ResponseParser};
 use super::pool::Pool;
 use super::request::{Outgoing, Request};
 use crate::ring::SendBytes;
@@ -20,6 +22,10 @@ use crate::tls::{TlsError, TlsInfo};
 /// How long a body waits for the server's 100 (Continue), which servers need not send (RFC 9110 section 10.1.1). As curl
 /// and Go's default client; k6 leaves Go's setting at 0 and never waits.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+/// Bytes of a body that are encrypted before those in front of them have gone. The file that they may come from is in
+/// memory once for all; what is encrypted is a copy.
+const ENCRYPTED_BYTES: usize = 256 << 10;
 
 /// The parts of an exchange in nanoseconds, as k6 defines them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,7 +101,7 @@ pub fn exchange<'a>(
     pool: &'a RefCell<Pool>,
     request: &'a Request,
     payload: &'a Payload,
-    options: ExchangeOptions,
+    options: ExchangeOptions<'a>,
 ) -> impl Future<Output = Exchanged> + 'a {
     // No async fn: the future of one holds its arguments twice.
     let task = Task { shard, request, payload, options, wanted: Clock::now() };
@@ -113,7 +119,7 @@ struct Task<'a> {
     shard: &'a Shard,
     request: &'a Request,
     payload: &'a Payload,
-    options: ExchangeOptions,
+    options: ExchangeOptions<'a>,
     wanted: Nanos,
 }
 
@@ -141,12 +147,14 @@ async fn converse(
         let mut conversation = Conversation {
             shard,
             stream: &mut stream,
-            parser: ResponseParser::new(request.to_head, task.options.keep_body, task.options.limits),
+            parser: ResponseParser::new(request.to_head, task.options.body.keep(), task.options.limits),
+            pipe: task.options.body.pipe(),
             wanted: task.wanted,
             deadline,
             first_at: None,
             leftover: false,
             held: None,
+            paced: VecDeque::new(),
             began: None,
             into: None,
         };
@@ -157,7 +165,7 @@ async fn converse(
         }
         let (buffer, keep_alive) = (conversation.into.take(), conversation.parser.keep_alive());
         // A body that was held back to the end was announced all the same.
-        let leftover = conversation.leftover || conversation.held.is_some();
+        let leftover = conversation.leftover || conversation.held.is_some() || !conversation.paced.is_empty();
         match result {
             Ok(()) => {
                 if keep_alive && !leftover && !request.close {
@@ -178,13 +186,39 @@ async fn converse(
     }
 }
 
+/// What becomes of a response's body.
+#[derive(Clone, Copy, Debug)]
+pub enum ResponseBody<'a> {
+    /// It is only counted.
+    Count,
+    /// It is kept, up to the limit.
+    Keep,
+    /// That of a successful response (2xx) goes to a reader, however long it is; that of another one is kept, since a
+    /// redirect or a challenge is followed by a further response.
+    Pipe(&'a BodyPipe),
+}
+
+impl<'a> ResponseBody<'a> {
+    fn keep(self) -> Keep {
+        match self {
+            Self::Count => Keep::Nothing,
+            Self::Keep => Keep::All,
+            Self::Pipe(_) => Keep::UntilTaken,
+        }
+    }
+
+    fn pipe(self) -> Option<&'a BodyPipe> {
+        if let Self::Pipe(pipe) = self { Some(pipe) } else { None }
+    }
+}
+
 /// What an exchange may take.
 #[derive(Clone, Copy, Debug)]
-pub struct ExchangeOptions {
+pub struct ExchangeOptions<'a> {
     /// For all of it.
     pub timeout: Duration,
-    /// Whether the body is kept, or only counted.
-    pub keep_body: bool,
+    /// What becomes of the body.
+    pub body: ResponseBody<'a>,
     /// What the response may cost.
     pub limits: Limits,
 }
@@ -200,13 +234,16 @@ struct Conversation<'a> {
     shard: &'a Shard,
     stream: &'a mut Stream,
     parser: ResponseParser,
+    pipe: Option<&'a BodyPipe>,
     wanted: Nanos,
     deadline: Nanos,
     first_at: Option<Nanos>,
     leftover: bool,
     /// A body that waits for 100 (Continue), until an instant.
     held: Option<(Vec<SendBytes>, Nanos)>,
-    /// When the head of such a request was sent.
+    /// The rest of a body that isn't all sent at once.
+    paced: VecDeque<SendBytes>,
+    /// When such a request's first bytes were sent.
     began: Option<Nanos>,
     /// Taken when the first byte arrives: buffers go from hand to hand while they are warm.
     into: Option<Box<ResponseBuffer>>,
@@ -238,8 +275,37 @@ impl Conversation<'_> {
     }
 
     fn send_all(&mut self, pieces: Vec<SendBytes>, traffic: &mut Traffic) -> Result<(), StreamError> {
+        let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if self.stream.copies() && bytes > ENCRYPTED_BYTES {
+            self.paced = pieces.into_iter().flat_map(in_parts).collect();
+            return self.send_part(traffic);
+        }
         for piece in pieces {
             traffic.sent += self.stream.send(piece)? as u64;
+        }
+        Ok(())
+    }
+
+    /// Sends the next part of a body that goes by parts.
+    fn send_part(&mut self, traffic: &mut Traffic) -> Result<(), StreamError> {
+        if let Some(part) = self.paced.pop_front() {
+            traffic.sent += self.stream.send(part)? as u64;
+        }
+        Ok(())
+    }
+
+    /// Sends the parts whose turn has come: those before are with the kernel.
+    fn go_on_sending(&mut self, context: &Context<'_>, traffic: &mut Traffic) -> Result<(), StreamError> {
+        while !self.paced.is_empty() {
+            match self.stream.connection().poll_flush(context) {
+                Poll::Pending => break,
+                Poll::Ready(Err(error)) => return Err(error.into()),
+                Poll::Ready(Ok(())) => {
+                    let first_at = self.stream.connection().sent_between().0;
+                    self.began.get_or_insert(first_at);
+                    self.send_part(traffic)?;
+                }
+            }
         }
         Ok(())
     }
@@ -268,6 +334,9 @@ impl Conversation<'_> {
         traffic: &mut Traffic,
     ) -> Poll<Result<(), Failure>> {
         loop {
+            if self.pipe.is_some_and(BodyPipe::is_full) {
+                return self.wait_for_reader(context);
+            }
             let Self { shard, stream, parser, into, leftover, .. } = self;
             let mut fed = Fed::Nothing;
             let received = stream.poll_receive(context, traffic, |bytes| match fed {
@@ -306,6 +375,10 @@ impl Conversation<'_> {
                     Ok(()) => return Poll::Pending,
                     Err(error) => return Poll::Ready(Err(self.broken(error.into()))),
                 },
+                Poll::Pending if !self.paced.is_empty() => match self.go_on_sending(context, traffic) {
+                    Ok(()) => return Poll::Pending,
+                    Err(error) => return Poll::Ready(Err(self.broken(error.into()))),
+                },
                 Poll::Pending => return Poll::Pending,
             };
             let first_at = match fed {
@@ -313,11 +386,30 @@ impl Conversation<'_> {
                 Fed::Malformed(error) => return Poll::Ready(Err(Failure::Final(error.into()))),
                 Fed::Part | Fed::Whole => *self.first_at.get_or_insert(at),
             };
+            self.pass_on();
             if let Fed::Whole = fed {
                 self.time(first_at, at, exchange);
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// Gives what has arrived of a body to its reader.
+    fn pass_on(&mut self) {
+        if let (Some(pipe), Some(into)) = (self.pipe, &mut self.into)
+            && self.parser.is_taken()
+        {
+            into.take_body(|bytes| pipe.put(bytes));
+        }
+    }
+
+    /// The reader polls again when it has taken some; until then only the time limit matters.
+    fn wait_for_reader(&self, context: &Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.shard.turn_time() >= self.deadline {
+            return Poll::Ready(Err(Failure::Timeout));
+        }
+        self.stream.connection().watch(context);
+        Poll::Pending
     }
 
     fn ended(&mut self, properly: bool, exchange: &mut Exchange) -> Result<(), Failure> {
@@ -353,5 +445,12 @@ impl Conversation<'_> {
         timings.sending_ns = to.min(first_at).since(from);
         timings.waiting_ns = first_at.since(to);
         timings.receiving_ns = last_at.since(first_at);
+    }
+}
+
+fn in_parts(piece: SendBytes) -> Vec<SendBytes> {
+    match piece {
+        SendBytes::Range(bytes) => bytes.parts(ENCRYPTED_BYTES).map(SendBytes::Range).collect(),
+        piece => vec![piece],
     }
 }

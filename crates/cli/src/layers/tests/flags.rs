@@ -9,7 +9,7 @@ pub(super) fn rows() -> Vec<Row> {
 /// What clap refuses by itself.
 fn unknown() -> Vec<Row> {
     vec![
-        flags("--vsu 3", "", "similar argument exists: '--vus'"),
+        flags("--iteratons 3", "", "similar argument exists: '--iterations'"),
         flags("--iteratons 3", "", "'--iterations'"),
         flags("--durration 3s", "", "'--duration'"),
         flags("--stages 3s:1", "", "'--stage'"),

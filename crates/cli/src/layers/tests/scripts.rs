@@ -131,7 +131,7 @@ fn rates() -> Vec<Row> {
         script(constant("vus", json!(5)), "scenarios.s.vus", "no `vus` in a constant-arrival-rate scenario"),
         script(ramp("startRate", json!("x")), "scenarios.s.startRate", "must be a whole number, not \"x\""),
         script(ramp("timeUnit", json!("-1s")), "scenarios.s.timeUnit", "negative"),
-        script(ramp("stages", json!([{}])), "scenarios.s.stages[0].duration", "is required"),
+        script(ramp("stages", json!([{ "target": 3 }])), "scenarios.s.stages[0].duration", "is required"),
         script(ramp("stages", json!("5s:5")), "scenarios.s.stages", "must be an array, not \"5s:5\""),
         script(ramp("preAllocatedVUs", json!(0)), "scenarios.s.maxVUs", "there would never be a VU"),
         script(
@@ -143,7 +143,11 @@ fn rates() -> Vec<Row> {
 }
 
 fn controlled() -> Vec<Row> {
-    let controlled = |key, value| scenario("externally-controlled", key, value);
+    let controlled = |key: &str, value: Value| {
+        let mut scenario = json!({ "executor": "externally-controlled", "duration": "0s" });
+        scenario[key] = value;
+        json!({ "scenarios": { "s": scenario } })
+    };
     vec![
         script(controlled("duration", json!("x")), "scenarios.s.duration", "write it like `30s`"),
         script(controlled("maxVUs", json!(0)), "scenarios.s.maxVUs", "must be at least `vus`, 1, not 0"),

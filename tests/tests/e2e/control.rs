@@ -49,8 +49,12 @@ impl Running {
         Ok(status["runs"][0].take())
     }
 
+    /// Waits until it is in a state; a run that has just been started can't be found yet.
     fn until_state(&self, state: &str) -> Result<Value> {
         until(&format!("the state is {state}"), PATIENCE, || {
+            if self.ask(&["status"])?.stderr.contains("no test of this user runs here") {
+                return Ok(None);
+            }
             let status = self.status()?;
             Ok((status["state"] == state).then_some(status))
         })

@@ -50,6 +50,7 @@ export default function () {
 
 // Every third iteration throws, after its wait.
 export function throwing() {
+  began.add(exec.scenario.startTime);
   pause();
   made.add(1);
   if (exec.scenario.iterationInTest % 3 === 0) act('throw');
@@ -78,6 +79,7 @@ export function shopping(data) {
 
 // One request; what `rps` limits.
 export function requesting() {
+  began.add(exec.scenario.startTime);
   http.get(`${__ENV.TARGET}/`);
   made.add(1);
 }

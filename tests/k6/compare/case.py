@@ -25,14 +25,17 @@ class Case:
     variables: dict
     # Segments of the run, a process each; none for a run as a whole.
     parts: list
-    # Rules by figure, as `rules.Rule` reads them.
+    # Rules by figure, as `rules` has them.
     figures: dict
+    # When its first scenario begins.
+    first_start_s: float
 
 
 def read(name):
     """The case of that name."""
     directory = CASES / name
     expected = json.loads((directory / "expected.json").read_text())
+    scenarios = json.loads((directory / "options.json").read_text()).get("scenarios", {})
     figures = expected["figures"]
     exit_code = figures.get("exit_code")
     if INVALID_OPTIONS not in (exit_code, isinstance(exit_code, dict) and exit_code.get("throng")):
@@ -44,7 +47,13 @@ def read(name):
         variables=expected.get("variables", {}),
         parts=expected.get("parts", []),
         figures=figures,
+        first_start_s=min(map(start_s, scenarios.values()), default=0),
     )
+
+
+def start_s(scenario):
+    """The cases write it in milliseconds."""
+    return float(scenario.get("startTime", "0ms").removesuffix("ms")) / 1000
 
 
 def names():

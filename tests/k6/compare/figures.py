@@ -4,6 +4,7 @@ import math
 import re
 from datetime import datetime
 
+RUNNING = re.compile(r"running \((\d+)m([\d.]+)s\), (\d+)/")
 # Counters that aren't there have no sample.
 COUNTERS = ("iterations", "dropped_iterations", "http_reqs")
 INTERRUPTED = re.compile(r"complete and (\d+) interrupted iterations")
@@ -13,7 +14,7 @@ EARLY_S = 0.05
 
 def of_run(case, finished):
     """The figures that a case compares, of all its parts together."""
-    parts = [{figure: of_part(part, figure) for figure in wanted(case)} for part in finished]
+    parts = [{figure: of_part(case, part, figure) for figure in wanted(case)} for part in finished]
     return {figure: together(figure, parts) for figure in case.figures}
 
 
@@ -35,14 +36,16 @@ def together(figure, parts):
     return sum(values)
 
 
-def of_part(finished, figure):
+def of_part(case, finished, figure):
     if figure == "exit_code":
         return finished.exit_code
     if figure == "interrupted":
         told = INTERRUPTED.findall(finished.said)
-        return int(told[-1]) if told else None
+        return int(told[-1]) if told else 0
     if figure == "vus":
-        return curve(finished.points)
+        if finished.points is None:
+            return by_second(told_vus(case, finished))
+        return by_second(sampled_vus(finished.points))
     if finished.summary is None:
         return None
     return of_summary(finished.summary, figure)
@@ -68,17 +71,32 @@ def of_summary(summary, figure):
     return value(*figure.rsplit(".", 1))
 
 
-def curve(points):
-    """VUs at each whole second since the first scenario began, from the first second on."""
+def by_second(samples):
+    """VUs at each whole second since the first scenario began, from the first second to the last with a VU."""
+    seconds = {}
+    for at, vus in samples:
+        seconds.setdefault(math.floor(at + EARLY_S), vus)
+    # For how long nothing runs at the end, or teardown does, is no part of it.
+    last = max((second for second, vus in seconds.items() if vus > 0), default=0)
+    return [seconds.get(second) for second in range(1, last + 1)]
+
+
+def sampled_vus(points):
+    """Seconds since the first scenario began, and VUs, of the samples of `vus`."""
     of = lambda name: [point["data"] for point in points if point["type"] == "Point" and point["metric"] == name]
     began = min((point["value"] / 1000 for point in of("began")), default=None)
     if began is None:
         return []
-    seconds = {}
-    for point in of("vus"):
-        second = math.floor(instant(point["time"]) - began + EARLY_S)
-        seconds.setdefault(second, point["value"])
-    return [seconds.get(second) for second in range(1, max(seconds, default=0) + 1)]
+    return [(instant(point["time"]) - began, point["value"]) for point in of("vus")]
+
+
+def told_vus(case, finished):
+    """The same of the lines of progress."""
+    if "began" not in (finished.summary or {}).get("metrics", {}):
+        return []
+    # The last line is the run's end, whenever that is.
+    told = RUNNING.findall(finished.said)[:-1]
+    return [(int(minutes) * 60 + float(seconds) - case.first_start_s, int(vus)) for minutes, seconds, vus in told]
 
 
 def instant(time):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +24,8 @@ class Finished:
     said: str
     # The summary in the shape of k6's handleSummary; none if there is none.
     summary: dict
-    # Lines of `--out json`.
-    points: list
+    # Lines of `--out json`; none if the program has no such flag.
+    points: list | None
 
 
 def command(program, *arguments):
@@ -61,6 +62,8 @@ class Runner:
         self.target = target
         self.flags = flags
         self.export = export
+        told = subprocess.run(command(program, "run", "--help"), stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.has_outputs = re.search(r"--out\b", told) is not None
 
     def run(self, case):
         """Runs a case: a process, or one for each part of it at the same time."""
@@ -75,7 +78,9 @@ class Runner:
         with tempfile.TemporaryDirectory(prefix="compare-k6-") as directory:
             summary, points = Path(directory, "summary.json"), Path(directory, "points.json")
             variables = {"TARGET": self.target, **case.variables}
-            arguments = ["run", self.script, "--config", case.options, "--out", f"json={points}", *self.flags, *flags]
+            arguments = ["run", self.script, "--config", case.options, *self.flags, *flags]
+            if self.has_outputs:
+                arguments += ["--out", f"json={points}"]
             arguments += self.export(summary)
             for name, value in variables.items():
                 arguments += ["-e", f"{name}={value}"]
@@ -95,8 +100,13 @@ class Runner:
                 exit_code=ended.returncode,
                 said=ended.stdout,
                 summary=json.loads(summary.read_text()) if summary.exists() else None,
-                points=[json.loads(line) for line in points.read_text().splitlines()] if points.exists() else [],
+                points=self.points(points),
             )
+
+    def points(self, path):
+        if not self.has_outputs:
+            return None
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def k6(program, script, target):

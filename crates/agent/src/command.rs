@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use throng_plan::Plan;
+use throng_output::Outlet;
+use throng_plan::{ControlledVus, Plan};
 use throng_stats::Window;
 use throng_transport::Nanos;
 use throng_vu::{Fault, Script};
 
+use crate::handle::Request;
 use crate::health::ShardUsage;
 use crate::host::VuHost;
 use crate::observer::LogRecord;
@@ -24,6 +26,9 @@ pub(crate) enum Command {
     Start { at: Nanos, setup_data: Option<Arc<str>> },
     /// Cut all iterations now.
     Stop,
+    /// The VUs of an externally-controlled scenario are these from now on.
+    #[allow(dead_code, reason = "no scenario obeys yet")]
+    Control { scenario: usize, vus: ControlledVus },
     /// Run the script's teardown here.
     Teardown,
     /// Run the script's summarize here, on this JSON.
@@ -39,6 +44,8 @@ pub(crate) struct Preparation {
     pub(crate) settings: Settings,
     /// Iterations taken so far, by scenario: VUs of all shards take from one counter.
     pub(crate) taken: Arc<[AtomicU64]>,
+    /// None where no output takes samples.
+    pub(crate) outlet: Option<Outlet>,
 }
 
 /// From a shard to the conductor.
@@ -50,7 +57,7 @@ pub(crate) enum Event {
     /// Every scenario has ended here, and the last window is sent.
     Done,
     TeardownDone(Result<(), Stumble>),
-    Summarized(Result<Option<Vec<(String, String)>>, Fault>),
+    Summarized(Result<Option<Vec<(String, String)>>, Stumble>),
     /// The script asked for the end of the run.
     Abort(String),
     /// The script marked the run as failed.
@@ -58,11 +65,13 @@ pub(crate) enum Event {
     Log(LogRecord),
     /// The shard has ended without being told: its main task panicked.
     Gone,
+    /// Somebody asks something of the conductor.
+    Request(Request),
     /// Messages that were over the limit and aren't shown.
     LogsDropped(u64),
 }
 
-/// How setup or teardown failed.
+/// How setup, teardown or the script's own summary failed.
 pub(crate) enum Stumble {
     Timeout(Duration),
     Aborted,
@@ -84,5 +93,7 @@ pub(crate) struct ScenarioCounts {
     pub(crate) completed: u64,
     pub(crate) interrupted: u64,
     pub(crate) failed: u64,
+    /// Iterations that could not be started, but for those that the agent counts for all its shards.
+    pub(crate) dropped: u64,
     pub(crate) ended: bool,
 }

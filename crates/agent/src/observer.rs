@@ -28,6 +28,8 @@ pub struct ScenarioProgress {
     pub vus: u64,
     /// Iterations completed.
     pub iterations: u64,
+    /// Iterations that could not be started.
+    pub dropped: u64,
     /// Iterations in all, if that is fixed.
     pub planned: Option<u64>,
     /// Whether it has ended.
@@ -49,6 +51,8 @@ pub struct Progress {
     pub completed: u64,
     /// Iterations that were cut.
     pub interrupted: u64,
+    /// Iterations that could not be started.
+    pub dropped: u64,
     /// Every scenario.
     pub scenarios: Vec<ScenarioProgress>,
 }
@@ -60,6 +64,8 @@ pub enum Ending {
     Finished,
     /// By a signal, or by [`RunHandle::interrupt`](crate::RunHandle::interrupt).
     Interrupted,
+    /// By [`RunHandle::stop`](crate::RunHandle::stop).
+    Stopped,
     /// A threshold with `abortOnFail` failed.
     ThresholdAbort,
     /// The script called `abort`.
@@ -72,6 +78,27 @@ pub enum Ending {
     TeardownFailed(String),
     /// teardown took too long.
     TeardownTimeout(Duration),
+}
+
+impl Ending {
+    /// Why the run isn't complete; none if it came to its regular end or a threshold's.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        Some(match self {
+            Self::Finished | Self::ThresholdAbort => return None,
+            Self::Interrupted => "the run was interrupted".to_owned(),
+            Self::Stopped => "the run was stopped".to_owned(),
+            Self::ScriptAbort(message) => format!("the script aborted the run: {message}"),
+            Self::SetupFailed(message) => format!("setup failed: {message}"),
+            Self::TeardownFailed(message) => format!("teardown failed: {message}"),
+            Self::SetupTimeout(limit) => {
+                format!("setup took longer than {limit:?}; the option setupTimeout sets that limit")
+            }
+            Self::TeardownTimeout(limit) => {
+                format!("teardown took longer than {limit:?}; the option teardownTimeout sets that limit")
+            }
+        })
+    }
 }
 
 /// Sees a run. Called on the conductor's thread; what takes long delays the next window, nothing else.

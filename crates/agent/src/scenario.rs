@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_lite::future::yield_now;
+use throng_output::Sample;
 use throng_plan::{LoadModel, PlannedScenario};
 use throng_stats::{TagSet, builtin};
 use throng_transport::{Clock, Nanos};
@@ -14,6 +15,7 @@ use throng_vu::{Host, LogLevel};
 
 use crate::command::ScenarioCounts;
 use crate::host::{Environment, Errands, Iteration, VuHost, unix_ms};
+use crate::samples::Who;
 use crate::series::IterationSeries;
 use crate::shard::{ShardContext, VuSlot};
 use crate::stop::{Listener, Stop};
@@ -198,6 +200,19 @@ impl ScenarioShare {
                 recorder.increment(self.series.failed, 1);
             }
         }
+        host.sample(|host, samples| {
+            let took_ms = now.since(iteration.began) as f64 / 1e6;
+            let failed = outcome.is_err().then_some((builtin::ITERATIONS_FAILED, 1.0));
+            let values = [
+                (builtin::DATA_SENT, sent as f64),
+                (builtin::DATA_RECEIVED, received as f64),
+                (builtin::ITERATION_DURATION, took_ms),
+                (builtin::ITERATIONS, 1.0),
+            ];
+            let values = values.into_iter().chain(failed).map(|(metric, value)| Sample { metric, value });
+            let values: Vec<_> = values.collect();
+            samples.add(now, host.identity.who(), host.ground(), &TagSet::empty(), &values);
+        });
         self.change(|counts| {
             counts.completed += 1;
             counts.failed += u64::from(outcome.is_err());
@@ -216,6 +231,10 @@ impl ScenarioShare {
             let place = shard.series.place(&self.tags);
             let series = shard.series.of(builtin::DROPPED_ITERATIONS, &place, &TagSet::empty());
             shard.series.recorder.borrow_mut().increment(series, left);
+            if let Some(samples) = &shard.samples {
+                let sample = Sample { metric: builtin::DROPPED_ITERATIONS, value: left as f64 };
+                samples.add(Clock::now(), Who::default(), &place, &TagSet::empty(), &[sample]);
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::http::{Origins, PreparedRequests};
 use crate::inbox::Inbox;
 use crate::network::RunRules;
 use crate::pace::Pace;
+use crate::samples::Samples;
 use crate::scenario::ScenarioShare;
 use crate::series::{KeptTags, Series};
 
@@ -57,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) min_iteration_duration: Duration,
     pub(crate) setup_timeout: Duration,
     pub(crate) teardown_timeout: Duration,
+    /// Of the script's own summary.
+    pub(crate) summary_timeout: Duration,
     pub(crate) seed: u64,
 }
 
@@ -65,6 +68,8 @@ pub(crate) struct ShardContext {
     pub(crate) shard: Shard,
     pub(crate) settings: Settings,
     pub(crate) series: Series,
+    /// None where no output takes samples.
+    pub(crate) samples: Option<Samples>,
     pub(crate) checks: RefCell<Names>,
     pub(crate) origins: Origins,
     pub(crate) prepared_requests: PreparedRequests,
@@ -156,13 +161,20 @@ impl VuSlot {
 }
 
 impl ShardContext {
-    fn new(shard: &Shard, script: Script<VuHost>, settings: Settings, reporting: Reporting) -> Rc<Self> {
+    fn new(
+        shard: &Shard,
+        script: Script<VuHost>,
+        settings: Settings,
+        samples: Option<Samples>,
+        reporting: Reporting,
+    ) -> Rc<Self> {
         let names = NameOptions { seed: settings.seed.wrapping_add(settings.shard), ..settings.names.clone() };
         shard.set_names(HostNames::new(names, Rc::new(RunRules(Arc::clone(&settings.rules)))));
         let recorder = Recorder::new(Arc::clone(&settings.registry), SourceId(settings.shard as u32));
         Rc::new(Self {
             shard: shard.clone(),
             series: Series::new(recorder, settings.kept_tags.clone()),
+            samples,
             checks: RefCell::default(),
             origins: Origins::default(),
             prepared_requests: PreparedRequests::default(),
@@ -270,6 +282,9 @@ impl ShardContext {
         let window = self.series.recorder.borrow_mut().take(at);
         let scenarios = self.scenarios.borrow().iter().map(|scenario| scenario.counts()).collect();
         let report = ShardReport { window, scenarios, vus_initialized: self.made.get(), usage: self.usage() };
+        if let Some(samples) = &self.samples {
+            samples.flush();
+        }
         self.reporting.waiting.fetch_add(1, Ordering::Relaxed);
         self.send(Event::Window(Box::new(report)));
         self.logs.flush();
@@ -292,8 +307,9 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
     loop {
         match (inbox.receive().await, &prepared) {
             (Command::Prepare(preparation), _) => {
-                let Preparation { script, plan, settings, taken } = *preparation;
-                let context = ShardContext::new(&shard, script, settings, reporting.clone());
+                let Preparation { script, plan, settings, taken, outlet } = *preparation;
+                let samples = outlet.map(|outlet| Samples::new(outlet, plan.options().system_tags));
+                let context = ShardContext::new(&shard, script, settings, samples, reporting.clone());
                 context.scenarios.replace(shares(&context, &plan, &taken));
                 let made = make_vus(&context, &plan).await.map(|vus| (vus, context.usage()));
                 context.send(Event::Ready(made));
@@ -329,8 +345,15 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 return;
             }
             // Nothing runs that could be stopped, or nothing is prepared.
-            (Command::Stop | Command::Setup | Command::Start { .. } | Command::Teardown | Command::Summarize(_), _) => {
-            }
+            (
+                Command::Stop
+                | Command::Control { .. }
+                | Command::Setup
+                | Command::Start { .. }
+                | Command::Teardown
+                | Command::Summarize(_),
+                _,
+            ) => {}
         }
     }
 }
@@ -445,10 +468,17 @@ async fn stage<T>(
     result
 }
 
-async fn summarize(context: &Rc<ShardContext>, data: String) -> Result<Option<Vec<(String, String)>>, Fault> {
-    let mut vu = Vu::new(&context.script, VuHost::new(context, Identity::default())).await?;
+async fn summarize(context: &Rc<ShardContext>, data: String) -> Result<Option<Vec<(String, String)>>, Stumble> {
+    let host = VuHost::new(context, Identity::default());
+    let mut vu = Vu::new(&context.script, host).await.map_err(Stumble::Fault)?;
     let errand = vu.host().errand();
-    Errands::of(errand, vu.summarize(data)).await
+    let limit = context.settings.summary_timeout;
+    let work = async { Errands::of(errand, vu.summarize(data)).await.map_err(Stumble::Fault) };
+    let expire = async {
+        context.shard.sleep(limit).await;
+        Err(Stumble::Timeout(limit))
+    };
+    or(work, expire).await
 }
 
 impl Settings {

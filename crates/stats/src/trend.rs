@@ -172,6 +172,17 @@ impl Trend {
         value.clamp(self.min as f64, self.max as f64) / MILLION
     }
 
+    /// All values that aren't below zero, in millionths.
+    pub(crate) fn histogram(&self) -> Histogram<u64> {
+        let mut all = self.positive.as_deref().cloned().unwrap_or_else(|| *new_histogram());
+        let positive = self.exact.iter().filter(|value| **value > 0);
+        for (value, count) in positive.map(|value| (value.unsigned_abs(), 1)).chain([(0, self.zeros)]) {
+            let recorded = all.record_n(value, count);
+            debug_assert!(recorded.is_ok(), "histograms resize themselves");
+        }
+        all
+    }
+
     /// The values, in millionths, at two ranks (from 0) that are equal or adjacent.
     fn values_at(&self, first: u64, second: u64) -> (f64, f64) {
         if !self.spilled {

@@ -4,6 +4,7 @@
 
 mod archive;
 mod connections;
+mod control;
 mod counts;
 mod data;
 mod doctor;
@@ -16,6 +17,7 @@ mod latency;
 mod loading;
 mod machine;
 mod options;
+mod outputs;
 mod requests;
 mod scaffold;
 mod scenarios;

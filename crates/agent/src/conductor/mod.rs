@@ -1,16 +1,18 @@
 //! One run, from the script's component to its result.
 
 mod config;
+mod outputs;
 mod phases;
 mod planned;
 mod state;
+mod steering;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
+use throng_output::{OutputError, OutputReport};
 use throng_plan::{OptionErrors, Plan};
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
@@ -19,6 +21,7 @@ use throng_vu::{Description, EngineError, Fault, LoadError};
 
 pub use config::RunConfig;
 
+use crate::handle::RunHandle;
 use crate::observer::{Ending, Observer};
 
 /// What a run came to.
@@ -34,6 +37,8 @@ pub struct RunResult {
     pub report: Report,
     /// What the script made of the summary, by destination.
     pub summarized: Option<Vec<(String, String)>>,
+    /// What became of each output.
+    pub outputs: Vec<OutputReport>,
 }
 
 /// Why a run could not begin, or could not go on.
@@ -63,6 +68,9 @@ pub enum RunError {
     /// The script's data files are wrong.
     #[error(transparent)]
     Files(#[from] FileErrors),
+    /// An output can't be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// No shard.
     #[error(transparent)]
     Shard(#[from] ShardError),
@@ -75,27 +83,6 @@ pub enum RunError {
     /// A shard's thread has ended without being told.
     #[error("a shard has ended by itself; this is a fault of throng")]
     ShardLost,
-}
-
-/// Ends a run early. Clones belong to the same run.
-#[derive(Clone, Debug, Default)]
-pub struct RunHandle(Arc<AtomicBool>);
-
-impl RunHandle {
-    /// Cuts all iterations, then calls teardown and reports, as the first Ctrl-C does.
-    pub fn interrupt(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// The flag behind it, for a signal handler to set.
-    #[must_use]
-    pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
-
-    fn is_interrupted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// Runs a test to its end on this machine; blocks the calling thread.
@@ -116,7 +103,7 @@ pub struct Inspection {
     /// Names of what the component exports.
     pub exports: Vec<String>,
     /// The plan of the run, with the options of all layers.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// The options of all layers as they were typed, as one layer that means the same.
     pub options: Map<String, Value>,
     /// The layer that each option comes from, by its key; see [`throng_plan::Resolved`].

@@ -125,6 +125,9 @@ pub(crate) struct ResultArgs {
     /// The tags that throng sets itself, for example "status,method,vu"
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) system_tags: Option<Vec<String>>,
+    /// Send samples or reports there too: json[=FILE], csv[=FILE], hdr=FILE, junit=FILE; may be repeated
+    #[arg(short, long, value_name = "NAME[=ARGUMENT]")]
+    pub(crate) out: Vec<String>,
     /// What the end-of-test summary shows
     #[arg(long, value_name = "compact|full|disabled")]
     pub(crate) summary_mode: Option<String>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{OptionArgs, ScriptArgs};
+use super::{OfferArgs, OptionArgs, ScriptArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -12,10 +12,15 @@ pub(crate) struct RunArgs {
     pub(crate) script: ScriptArgs,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
+    #[command(flatten)]
+    pub(crate) control: OfferArgs,
 
     /// Write the end-of-test summary as JSON
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) summary_export: Option<PathBuf>,
+    /// Write the exported summary, and give the script's own, in a newer shape with thresholds and distributions
+    #[arg(long, help_heading = "Results")]
+    pub(crate) new_machine_readable_summary: bool,
     /// Append the secrets of TLS sessions, for reading recorded traffic (default: the variable SSLKEYLOGFILE)
     #[arg(long, value_name = "FILE", help_heading = "TLS")]
     pub(crate) tls_key_log: Option<PathBuf>,

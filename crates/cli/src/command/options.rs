@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use serde_json::{Map, Value, json};
 use throng_agent::RunConfig;
+use throng_output::CsvDefaults;
 use throng_plan::Layer;
 
 use crate::args::{OptionArgs, ScriptArgs};
@@ -21,6 +22,7 @@ pub(crate) fn run_config(
     system_env: bool,
 ) -> Result<RunConfig, Failure> {
     Ok(RunConfig {
+        test: test.name,
         component: test.component,
         files: test.files,
         options: test.options,
@@ -29,7 +31,10 @@ pub(crate) fn run_config(
         env: environment(script, test.env, system_env)?,
         cache_dir: build::components_directory(),
         version: env!("CARGO_PKG_VERSION").into(),
+        machine_summary: false,
+        csv: CsvDefaults::default(),
         no_thresholds: script.no_thresholds,
+        paused: false,
         tls_key_log: None,
     })
 }
@@ -123,6 +128,7 @@ fn flags_layer(args: &OptionArgs) -> Result<Layer, Failure> {
     if !load.stages.is_empty() {
         set("stages", Some(load.stages.iter().map(|text| stage(text)).collect()));
     }
+    set("out", several(&results.out));
     set("systemTags", results.system_tags.clone().map(Value::from));
     set("summaryTrendStats", results.summary_trend_stats.clone().map(Value::from));
     if !results.tags.is_empty() {

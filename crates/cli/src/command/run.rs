@@ -6,14 +6,16 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use throng_agent::{Ending, RunConfig, RunHandle, RunResult};
+use throng_output::{CsvDefaults, CsvOptions, TimeFormat};
 use throng_plan::SummaryMode;
 use throng_stats::{Mode, json, text};
 
 use super::options;
 use crate::args::{Global, RunArgs};
+use crate::control::{self, Offer};
 use crate::exit::{Exit, Failure};
 use crate::load;
 use crate::printing::{self, Printer};
@@ -22,26 +24,43 @@ use crate::printing::{self, Printer};
 const LINGER_LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
+    let address = control::address(&args.control)?;
     let test = load::load(&args.script.script, global)?;
     let config = RunConfig {
         tls_key_log: args.tls_key_log.clone().or_else(options::key_log_file),
+        machine_summary: args.new_machine_readable_summary,
+        csv: csv_defaults()?,
         ..options::run_config(test, &args.script, &args.options, true)?
     };
     let handle = RunHandle::default();
     watch_signals(&handle)?;
     let mut printer = Printer::new(global, &args.script.script);
-    let mut result = throng_agent::run(config, &handle, &mut printer)?;
+    let offer = Offer::new(&handle, &args.script.script, address, global)?;
+    let run = throng_agent::run(config, &handle, &mut offer.observing(&mut printer));
+    let mut result = run.map_err(Failure::from).inspect_err(|failure| offer.fail(failure))?;
     printer.finish();
     let settings = &mut result.report.settings;
     settings.stdout_is_terminal = io::stdout().is_terminal();
     settings.stderr_is_terminal = io::stderr().is_terminal();
     settings.no_color = !printing::colours(global, settings.stdout_is_terminal);
-    summarize(&result, (args, printer.summary_mode()), global)?;
+    let is_complete =
+        summarize(&result, (args, printer.summary_mode()), global) & outputs_are_complete(&result, global);
     let exit = verdict(&result, global);
+    offer.end(exit, &result);
     if printer.lingers() && result.ending != Ending::Interrupted {
         linger(&handle, global);
     }
-    Ok(exit)
+    // What was found out about the target goes before what could not be written down.
+    Ok(if exit == Exit::Success && !is_complete { Exit::OutputFailed } else { exit })
+}
+
+/// k6's variables for the output csv.
+fn csv_defaults() -> Result<CsvDefaults, Failure> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let time_format = variable("K6_CSV_TIME_FORMAT").map_or(Ok(TimeFormat::default()), |format| format.parse());
+    let time_format = time_format
+        .map_err(|error| Failure::new(Exit::InvalidConfig, anyhow!(error).context("K6_CSV_TIME_FORMAT is wrong")))?;
+    Ok(CsvDefaults { options: CsvOptions { time_format }, file: variable("K6_CSV_FILENAME") })
 }
 
 /// The first signal ends the run in order, the second the process at once.
@@ -55,42 +74,49 @@ fn watch_signals(handle: &RunHandle) -> Result<(), Failure> {
     Ok(())
 }
 
-fn summarize(result: &RunResult, (args, mode): (&RunArgs, SummaryMode), global: &Global) -> Result<(), Failure> {
+/// Delivers the summary in all forms that were asked for; what can't be written is told, and doesn't keep the others.
+fn summarize(result: &RunResult, (args, mode): (&RunArgs, SummaryMode), global: &Global) -> bool {
+    let mut contents: Vec<(String, String)> = Vec::new();
     match (&result.summarized, mode) {
-        (Some(contents), _) => {
-            for (destination, content) in contents {
-                deliver(destination, content)?;
-            }
-        }
+        (Some(own), _) => contents.extend(own.iter().cloned()),
         (None, SummaryMode::Disabled) => {}
         (None, mode) => {
             let mode = if mode == SummaryMode::Full { Mode::Full } else { Mode::Compact };
             let colour = printing::colours(global, result.report.settings.stdout_is_terminal);
-            deliver("stdout", &text::render(&result.report, mode, colour))?;
+            contents.push(("stdout".to_owned(), text::render(&result.report, mode, colour)));
         }
     }
     if let Some(path) = &args.summary_export {
-        let mut content = serde_json::to_string_pretty(&json::handle_summary(&result.report))
-            .map_err(|error| Failure::new(Exit::Other, error))?;
-        content.push('\n');
-        deliver(&path.to_string_lossy(), &content)?;
+        let is_new = args.new_machine_readable_summary;
+        let summary = if is_new { json::machine(&result.report) } else { json::summary_export(&result.report) };
+        contents.push((path.to_string_lossy().into_owned(), format!("{summary:#}\n")));
     }
-    Ok(())
+    let mut is_complete = true;
+    for (destination, content) in contents {
+        if let Err(error) = deliver(&destination, &content) {
+            printing::error(&format!("the summary can't be written to {destination}: {error}"), global);
+            is_complete = false;
+        }
+    }
+    is_complete
 }
 
-fn deliver(destination: &str, content: &str) -> Result<(), Failure> {
+fn deliver(destination: &str, content: &str) -> io::Result<()> {
     let written = match destination {
         "stdout" => io::stdout().write_all(content.as_bytes()),
         "stderr" => io::stderr().write_all(content.as_bytes()),
         path => fs::write(path, content),
     };
-    match written {
-        // Whoever read the summary has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result
-            .with_context(|| format!("the summary can't be written to {destination}"))
-            .map_err(|error| Failure::new(Exit::Other, error)),
+    // Whoever read the summary has seen enough.
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+/// Says what is missing from outputs. What a slow one has left out is no failure of the run: it is counted.
+fn outputs_are_complete(result: &RunResult, global: &Global) -> bool {
+    for trouble in result.outputs.iter().filter_map(throng_output::OutputReport::trouble) {
+        printing::error(&trouble, global);
     }
+    result.outputs.iter().all(|output| output.failure.is_none())
 }
 
 /// Waits for the first signal after the run's end.
@@ -106,22 +132,16 @@ fn linger(handle: &RunHandle, global: &Global) {
 /// before thresholds, as in k6.
 fn verdict(result: &RunResult, global: &Global) -> Exit {
     let failed = throng_stats::failed_metrics(&result.outcomes);
-    let (exit, message) = match &result.ending {
-        Ending::Interrupted => (Exit::Interrupted, Some("the run was interrupted".into())),
-        Ending::ScriptAbort(message) => (Exit::ScriptAborted, Some(format!("the script aborted the run: {message}"))),
-        Ending::SetupFailed(message) => (Exit::ScriptFailed, Some(format!("setup failed: {message}"))),
-        Ending::TeardownFailed(message) => (Exit::ScriptFailed, Some(format!("teardown failed: {message}"))),
-        Ending::SetupTimeout(limit) => (
-            Exit::SetupTimeout,
-            Some(format!("setup took longer than {limit:?}; the option setupTimeout sets that limit")),
-        ),
-        Ending::TeardownTimeout(limit) => (
-            Exit::TeardownTimeout,
-            Some(format!("teardown took longer than {limit:?}; the option teardownTimeout sets that limit")),
-        ),
-        Ending::ThresholdAbort | Ending::Finished => (Exit::Success, None),
+    let exit = match &result.ending {
+        Ending::Interrupted => Exit::Interrupted,
+        Ending::Stopped => Exit::Stopped,
+        Ending::ScriptAbort(_) => Exit::ScriptAborted,
+        Ending::SetupFailed(_) | Ending::TeardownFailed(_) => Exit::ScriptFailed,
+        Ending::SetupTimeout(_) => Exit::SetupTimeout,
+        Ending::TeardownTimeout(_) => Exit::TeardownTimeout,
+        Ending::ThresholdAbort | Ending::Finished => Exit::Success,
     };
-    if let Some(message) = message {
+    if let Some(message) = result.ending.trouble() {
         printing::error(&message, global);
     }
     let is_cut = result.ending == Ending::ThresholdAbort;

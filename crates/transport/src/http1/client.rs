@@ -154,7 +154,7 @@ async fn converse(
             first_at: None,
             leftover: false,
             held: None,
-            paced: None,
+            paced: VecDeque::new(),
             began: None,
             into: None,
         };
@@ -165,7 +165,7 @@ async fn converse(
         }
         let (buffer, keep_alive) = (conversation.into.take(), conversation.parser.keep_alive());
         // A body that was held back to the end was announced all the same.
-        let leftover = conversation.leftover || conversation.held.is_some() || conversation.paced.is_some();
+        let leftover = conversation.leftover || conversation.held.is_some() || !conversation.paced.is_empty();
         match result {
             Ok(()) => {
                 if keep_alive && !leftover && !request.close {
@@ -242,7 +242,7 @@ struct Conversation<'a> {
     /// A body that waits for 100 (Continue), until an instant.
     held: Option<(Vec<SendBytes>, Nanos)>,
     /// The rest of a body that isn't all sent at once.
-    paced: Option<Box<VecDeque<SendBytes>>>,
+    paced: VecDeque<SendBytes>,
     /// When such a request's first bytes were sent.
     began: Option<Nanos>,
     /// Taken when the first byte arrives: buffers go from hand to hand while they are warm.
@@ -277,7 +277,7 @@ impl Conversation<'_> {
     fn send_all(&mut self, pieces: Vec<SendBytes>, traffic: &mut Traffic) -> Result<(), StreamError> {
         let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
         if self.stream.copies() && bytes > ENCRYPTED_BYTES {
-            self.paced = Some(Box::new(pieces.into_iter().flat_map(in_parts).collect()));
+            self.paced = pieces.into_iter().flat_map(in_parts).collect();
             return self.send_part(traffic);
         }
         for piece in pieces {
@@ -288,18 +288,15 @@ impl Conversation<'_> {
 
     /// Sends the next part of a body that goes by parts.
     fn send_part(&mut self, traffic: &mut Traffic) -> Result<(), StreamError> {
-        if let Some(part) = self.paced.as_mut().and_then(|paced| paced.pop_front()) {
+        if let Some(part) = self.paced.pop_front() {
             traffic.sent += self.stream.send(part)? as u64;
-        }
-        if self.paced.as_ref().is_some_and(|paced| paced.is_empty()) {
-            self.paced = None;
         }
         Ok(())
     }
 
     /// Sends the parts whose turn has come: those before are with the kernel.
     fn go_on_sending(&mut self, context: &Context<'_>, traffic: &mut Traffic) -> Result<(), StreamError> {
-        while self.paced.is_some() {
+        while !self.paced.is_empty() {
             match self.stream.connection().poll_flush(context) {
                 Poll::Pending => break,
                 Poll::Ready(Err(error)) => return Err(error.into()),
@@ -378,7 +375,7 @@ impl Conversation<'_> {
                     Ok(()) => return Poll::Pending,
                     Err(error) => return Poll::Ready(Err(self.broken(error.into()))),
                 },
-                Poll::Pending if self.paced.is_some() => match self.go_on_sending(context, traffic) {
+                Poll::Pending if !self.paced.is_empty() => match self.go_on_sending(context, traffic) {
                     Ok(()) => return Poll::Pending,
                     Err(error) => return Poll::Ready(Err(self.broken(error.into()))),
                 },

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use throng_output::Outlet;
-use throng_plan::{ControlledVus, Plan};
+use throng_plan::{ControlledVus, Plan, Portion};
 use throng_stats::Window;
 use throng_transport::Nanos;
 use throng_vu::{Fault, Script};
@@ -27,7 +27,6 @@ pub(crate) enum Command {
     /// Cut all iterations now.
     Stop,
     /// The VUs of an externally-controlled scenario are these from now on.
-    #[allow(dead_code, reason = "no scenario obeys yet")]
     Control { scenario: usize, vus: ControlledVus },
     /// Run the script's teardown here.
     Teardown,
@@ -41,8 +40,10 @@ pub(crate) enum Command {
 pub(crate) struct Preparation {
     pub(crate) script: Script<VuHost>,
     pub(crate) plan: Arc<Plan>,
+    /// What of it is this shard's.
+    pub(crate) portion: Portion,
     pub(crate) settings: Settings,
-    /// Iterations taken so far, by scenario: VUs of all shards take from one counter.
+    /// Iterations taken so far in shared-iterations, by scenario: VUs of all shards take from one counter.
     pub(crate) taken: Arc<[AtomicU64]>,
     /// None where no output takes samples.
     pub(crate) outlet: Option<Outlet>,
@@ -65,6 +66,10 @@ pub(crate) enum Event {
     Log(LogRecord),
     /// The shard has ended without being told: its main task panicked.
     Gone,
+    /// An open model has as many VUs as it may have, and no idle one.
+    VusUsedUp {
+        scenario: usize,
+    },
     /// Somebody asks something of the conductor.
     Request(Request),
     /// Messages that were over the limit and aren't shown.
@@ -89,7 +94,12 @@ pub(crate) struct ShardReport {
 /// One scenario's counts in one shard, since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ScenarioCounts {
+    /// VUs that run it; in open models those within an iteration.
     pub(crate) vus: u64,
+    /// VUs that it has, or may have.
+    pub(crate) vus_max: u64,
+    /// Iterations begun.
+    pub(crate) begun: u64,
     pub(crate) completed: u64,
     pub(crate) interrupted: u64,
     pub(crate) failed: u64,

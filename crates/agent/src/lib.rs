@@ -32,4 +32,4 @@ mod stop;
 
 pub use conductor::{Inspection, RunConfig, RunError, RunResult, inspect, run};
 pub use handle::{PauseError, RunHandle, RunPhase, RunStatus, ScaleError};
-pub use observer::{Ending, LogRecord, Observer, Progress, ScenarioProgress};
+pub use observer::{Ending, LogRecord, Observer, Progress, Rate, ScenarioProgress};

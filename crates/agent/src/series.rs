@@ -56,6 +56,10 @@ pub(crate) struct IterationSeries {
     pub(crate) iterations: SeriesId,
     pub(crate) failed: SeriesId,
     pub(crate) duration: SeriesId,
+    pub(crate) dropped: SeriesId,
+    /// Of open models.
+    pub(crate) start_lag: SeriesId,
+    pub(crate) corrected: SeriesId,
     pub(crate) data_sent: SeriesId,
     pub(crate) data_received: SeriesId,
 }
@@ -127,6 +131,9 @@ impl Series {
             iterations: self.look_up(builtin::ITERATIONS, tags),
             failed: self.look_up(builtin::ITERATIONS_FAILED, tags),
             duration: self.look_up(builtin::ITERATION_DURATION, tags),
+            dropped: self.look_up(builtin::DROPPED_ITERATIONS, tags),
+            start_lag: self.look_up(builtin::ITERATION_START_LAG, tags),
+            corrected: self.look_up(builtin::ITERATION_DURATION_CORRECTED, tags),
             data_sent: self.look_up(builtin::DATA_SENT, tags),
             data_received: self.look_up(builtin::DATA_RECEIVED, tags),
         }

@@ -124,7 +124,8 @@ impl From<RunError> for Failure {
             | RunError::Options(_)
             | RunError::OptionsJson(_)
             | RunError::Metric(_)
-            | RunError::Tls(_) => Exit::InvalidConfig,
+            | RunError::Tls(_)
+            | RunError::Portion(_) => Exit::InvalidConfig,
             RunError::Load(_) | RunError::Init(_) | RunError::Files(_) => Exit::ScriptFailed,
             RunError::Engine(_) | RunError::Shard(_) | RunError::Vus(_) | RunError::Thread(_) => Exit::Machine,
             RunError::ShardLost | RunError::Output(_) => Exit::Other,

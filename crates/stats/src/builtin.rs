@@ -1,10 +1,10 @@
 //! The metrics that every run has, registered under these numbers in each
-//! [`crate::Registry`]. Names and meanings are k6's, but for `iterations_failed`.
+//! [`crate::Registry`]. Names and meanings are k6's, but for those that say so.
 
 use crate::metric::{Contains, Kind, MetricId};
 
 /// The built-in metrics in the order of their numbers.
-pub(crate) const ALL: [(&str, Kind, Contains); 20] = [
+pub(crate) const ALL: [(&str, Kind, Contains); 22] = [
     ("vus", Kind::Gauge, Contains::Default),
     ("vus_max", Kind::Gauge, Contains::Default),
     ("iterations", Kind::Counter, Contains::Default),
@@ -25,6 +25,8 @@ pub(crate) const ALL: [(&str, Kind, Contains); 20] = [
     ("http_req_sending", Kind::Trend, Contains::Time),
     ("http_req_waiting", Kind::Trend, Contains::Time),
     ("http_req_receiving", Kind::Trend, Contains::Time),
+    ("iteration_start_lag", Kind::Trend, Contains::Time),
+    ("iteration_duration_corrected", Kind::Trend, Contains::Time),
 ];
 
 /// VUs that are in a scenario; summed over shards and agents.
@@ -68,6 +70,11 @@ pub const HTTP_REQ_SENDING: MetricId = MetricId(17);
 pub const HTTP_REQ_WAITING: MetricId = MetricId(18);
 /// First byte until the last of the body.
 pub const HTTP_REQ_RECEIVING: MetricId = MetricId(19);
+/// How late iterations of open models began: the generator's own lateness. Not k6's.
+pub const ITERATION_START_LAG: MetricId = MetricId(20);
+/// How long iterations of open models took from when they were to begin, with a sample for each that was planned: one
+/// that could not be started counts until the end of the next one that could, one that was cut until then. Not k6's.
+pub const ITERATION_DURATION_CORRECTED: MetricId = MetricId(21);
 
 /// Whether a metric is one of these.
 pub fn contains(metric: MetricId) -> bool {
@@ -106,6 +113,8 @@ mod tests {
             (HTTP_REQ_SENDING, "http_req_sending"),
             (HTTP_REQ_WAITING, "http_req_waiting"),
             (HTTP_REQ_RECEIVING, "http_req_receiving"),
+            (ITERATION_START_LAG, "iteration_start_lag"),
+            (ITERATION_DURATION_CORRECTED, "iteration_duration_corrected"),
         ] {
             assert_eq!(ALL[metric.index()].0, name);
         }

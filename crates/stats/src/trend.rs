@@ -71,6 +71,21 @@ impl Trend {
         }
     }
 
+    /// Adds one value so many times.
+    pub fn record_times(&mut self, millionths: i64, times: u64) {
+        let spilling = !self.spilled && times > (MAX_EXACT - self.exact.len()) as u64;
+        if millionths == 0 || times == 0 || !(self.spilled || spilling) {
+            return (0..times).for_each(|_| self.record(millionths));
+        }
+        self.spill();
+        self.count += times;
+        self.sum += i128::from(millionths) * i128::from(times);
+        self.min = self.min.min(millionths);
+        self.max = self.max.max(millionths);
+        let recorded = self.histogram_of(millionths).record_n(millionths.unsigned_abs(), times);
+        debug_assert!(recorded.is_ok(), "{millionths} doesn't fit the histogram");
+    }
+
     /// Adds all values of another distribution. The result is the same as if its
     /// values had been recorded here, in any order and grouping.
     pub fn merge(&mut self, other: &Self) {
@@ -247,11 +262,15 @@ impl Trend {
 
     #[inline]
     fn record_in_histogram(&mut self, millionths: i64) {
-        let histogram = if millionths > 0 { &mut self.positive } else { &mut self.negative };
-        let histogram = histogram.get_or_insert_with(new_histogram);
         // It resizes itself up to 2^63, the largest magnitude of an i64.
-        let recorded = histogram.record(millionths.unsigned_abs());
+        let recorded = self.histogram_of(millionths).record(millionths.unsigned_abs());
         debug_assert!(recorded.is_ok(), "{millionths} doesn't fit the histogram");
+    }
+
+    #[inline]
+    fn histogram_of(&mut self, millionths: i64) -> &mut Histogram<u64> {
+        let histogram = if millionths > 0 { &mut self.positive } else { &mut self.negative };
+        histogram.get_or_insert_with(new_histogram)
     }
 }
 

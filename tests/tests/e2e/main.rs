@@ -14,6 +14,7 @@ mod hostile;
 mod inspect;
 mod interrupt;
 mod latency;
+mod load_models;
 mod loading;
 mod machine;
 mod options;

@@ -36,6 +36,4 @@ pub struct RunConfig {
     pub csv: CsvDefaults,
     /// Whether thresholds are left aside.
     pub no_thresholds: bool,
-    /// Whether the run waits, with its VUs made, until it is resumed.
-    pub paused: bool,
 }

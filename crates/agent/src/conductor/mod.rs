@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
 use throng_output::{OutputError, OutputReport};
-use throng_plan::{OptionErrors, Plan};
+use throng_plan::{OptionErrors, Plan, PortionError};
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
 use throng_transport::tls::TlsConfigError;
@@ -71,6 +71,9 @@ pub enum RunError {
     /// An output can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The scenarios can't be divided among agents and shards.
+    #[error(transparent)]
+    Portion(#[from] PortionError),
     /// No shard.
     #[error(transparent)]
     Shard(#[from] ShardError),

@@ -1,5 +1,6 @@
 //! The phases of a run in their order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use throng_archive::TestFiles;
 use throng_output::OutputReport;
-use throng_plan::{HostRules, Options, Plan, SummaryMode};
+use throng_plan::{HostRules, LoadModel, Options, Plan, Portion, Shard as ShardPlace, SummaryMode};
 use throng_stats::{AgentReport, MetricId, Registry, Report, Settings as SummarySettings, TagSet};
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
 use throng_transport::source::PortShare;
@@ -30,6 +31,7 @@ use crate::inbox::{Inbox, Sender};
 use crate::network::name_options;
 use crate::observer::{Ending, LogRecord, Observer};
 use crate::samples::epoch_ns;
+use crate::scenario::ahead;
 use crate::series::KeptTags;
 use crate::shard::{self, Reporting, Settings};
 
@@ -63,6 +65,8 @@ struct Prepared<'a> {
     metrics: &'a Arc<[MetricId]>,
     files: &'a Arc<TestFiles>,
     taken: &'a Arc<[AtomicU64]>,
+    /// By shard.
+    portions: Vec<Portion>,
 }
 
 pub(super) struct Conductor<'a> {
@@ -73,6 +77,8 @@ pub(super) struct Conductor<'a> {
     pub(super) steering: Steering,
     pub(super) plan: Arc<Plan>,
     phase: RunPhase,
+    /// Open models that have told that they have no VU left.
+    used_up: BTreeSet<usize>,
     observer: &'a mut dyn Observer,
     script: Script<VuHost>,
     tls: TlsClient,
@@ -89,6 +95,13 @@ pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Obser
     let planned = Planned::new(&config, observer)?;
     let outputs = RunOutputs::start(&config.csv, &planned.plan, &planned.registry)?;
     Conductor::new(config, handle, observer, &planned, outputs)?.run(planned)
+}
+
+/// How long VUs of open models that begin at once take to get ready for ticks.
+fn entering(plan: &Plan, shards: usize) -> Duration {
+    let scenarios = plan.scenarios().iter().map(|planned| planned.scenario());
+    let at_once = scenarios.filter(|scenario| scenario.start.is_zero() && scenario.model.is_open());
+    ahead(at_once.map(|scenario| scenario.model.planned_vus()).sum::<u64>() / shards.max(1) as u64)
 }
 
 /// Whether the summary is to have groups and scenarios apart.
@@ -127,9 +140,10 @@ impl<'a> Conductor<'a> {
         let plan = Arc::clone(&planned.plan);
         Ok(Self {
             _attached: handle.attach(events_sender),
-            steering: Steering::new(&plan, config.paused),
+            steering: Steering::new(&plan, plan.options().paused),
             plan,
             phase: RunPhase::Created,
+            used_up: BTreeSet::new(),
             config,
             handle,
             observer,
@@ -152,13 +166,21 @@ impl<'a> Conductor<'a> {
 
         let registry = Arc::new(registry);
         let taken: Arc<[AtomicU64]> = plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect();
-        let mut state = RunState::new(&registry, &plan, self.shards.len(), has_detail(plan.options()));
-        let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken };
+        let portions = self.portions()?;
+        let mut state = RunState::new(&registry, &plan, &portions, has_detail(plan.options()));
+        let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken, portions };
         self.enter(RunPhase::InitVUs, &state);
         self.prepare(&plan, &prepared, &mut state)?;
         self.enter(RunPhase::InitDone, &state);
         let (ending, setup_data) = self.execute(&description, &plan, &taken, &mut state)?;
         self.conclude(&description, &plan, ending, setup_data, state)
+    }
+
+    /// What each shard does of this agent's segment.
+    fn portions(&self) -> Result<Vec<Portion>, RunError> {
+        let (agent, count) = (&self.plan.options().segment, self.shards.len() as u32);
+        let portion = |index| Ok(self.plan.portion(agent, ShardPlace::new(index, count))?);
+        (0..count).map(portion).collect()
     }
 
     fn enter(&mut self, phase: RunPhase, state: &RunState) {
@@ -173,6 +195,22 @@ impl<'a> Conductor<'a> {
 
     fn log(&mut self, level: LogLevel, message: String) {
         self.observer.log(LogRecord { level, message, source: String::new() });
+    }
+
+    /// Once a scenario, whichever shard is the first to tell.
+    fn warn_of_few_vus(&mut self, scenario: usize) {
+        let Some(planned) = self.plan.scenarios().get(scenario).filter(|_| self.used_up.insert(scenario)) else {
+            return;
+        };
+        let scenario = planned.scenario();
+        self.log(
+            LogLevel::Warn,
+            format!(
+                "scenario `{}` has no idle VU left, and maxVUs, {}, allows no more: iterations are dropped",
+                scenario.name,
+                scenario.model.vus()
+            ),
+        );
     }
 
     fn warn_of_few_sockets(&mut self, plan: &Plan) {
@@ -198,6 +236,7 @@ impl<'a> Conductor<'a> {
         let settings = Settings {
             shard: 0,
             shards: self.shards.len() as u64,
+            agent_part: options.segment.length(),
             registry: Arc::clone(prepared.registry),
             metrics: Arc::clone(prepared.metrics),
             files: Arc::clone(prepared.files),
@@ -215,11 +254,12 @@ impl<'a> Conductor<'a> {
             summary_timeout: options.handle_summary_timeout,
             seed: options.throng.seed.unwrap_or_else(|| Clock::now().0),
         };
-        for (index, shard) in self.shards.iter().enumerate() {
+        for ((index, shard), portion) in self.shards.iter().enumerate().zip(&prepared.portions) {
             let settings = Settings { shard: index as u64, ..settings.clone() };
             shard.sender.send(Command::Prepare(Box::new(Preparation {
                 script: self.script.clone(),
                 plan: Arc::clone(plan),
+                portion: portion.clone(),
                 settings,
                 taken: Arc::clone(prepared.taken),
                 outlet: self.outputs.outlet(),
@@ -299,9 +339,10 @@ impl<'a> Conductor<'a> {
         state: &mut RunState,
         setup_data: Option<&str>,
     ) -> Result<(), RunError> {
-        let at = Clock::now().after(START_DELAY);
+        let delay = START_DELAY.max(entering(plan, self.shards.len()));
+        let at = Clock::now().after(delay);
         let setup_data: Option<Arc<str>> = setup_data.map(Arc::from);
-        state.load_began = Some(Instant::now() + START_DELAY);
+        state.load_began = Some(Instant::now() + delay);
         self.enter(RunPhase::Running, state);
         for shard in &self.shards {
             shard.sender.send(Command::Start { at, setup_data: setup_data.clone() });
@@ -316,7 +357,12 @@ impl<'a> Conductor<'a> {
         state.load_ended = Some(Instant::now());
         for (index, (planned, taken)) in plan.scenarios().iter().zip(taken.iter()).enumerate() {
             let scenario = planned.scenario();
-            let left = scenario.model.dropped_by_all(taken.load(Ordering::Relaxed));
+            let left = match scenario.model {
+                LoadModel::SharedIterations { .. } => {
+                    state.planned_iterations(index).unwrap_or_default().saturating_sub(taken.load(Ordering::Relaxed))
+                }
+                _ => 0,
+            };
             if left > 0 {
                 state.add_dropped(index, &scenario.name, &scenario.tags, left);
                 self.outputs.note_dropped(&scenario.name, &scenario.tags, left);
@@ -328,7 +374,8 @@ impl<'a> Conductor<'a> {
 
     /// Waits until the run may begin, then lets its time count.
     fn hold(&mut self, state: &mut RunState) -> Result<(), RunError> {
-        if self.steering.is_held {
+        self.look_at_flags();
+        if self.steering.is_held && self.aborting.is_none() {
             self.log(LogLevel::Info, "the run is paused: it begins when it is resumed".to_owned());
             self.enter(RunPhase::PausedBeforeRun, state);
             let mut clock = Ticking::new();
@@ -433,6 +480,7 @@ impl<'a> Conductor<'a> {
             Event::Fail(message) => {
                 self.marked_failed.get_or_insert(message);
             }
+            Event::VusUsedUp { scenario } => self.warn_of_few_vus(scenario),
             // While VUs are made it has no state to publish; that comes with the next phase.
             Event::Request(request) => self.answer(request),
             Event::Window(_)
@@ -490,13 +538,14 @@ impl<'a> Conductor<'a> {
         for shard in self.shards.drain(..) {
             shard.thread.join()?;
         }
-        self.handle.set_phase(match (&ending, &self.marked_failed) {
+        let phase = match (&ending, &self.marked_failed) {
             (Ending::Interrupted | Ending::Stopped | Ending::ThresholdAbort | Ending::ScriptAbort(_), _) => {
                 RunPhase::Interrupted
             }
             (_, Some(_)) => RunPhase::MarkedAsFailed,
             _ => RunPhase::Ended,
-        });
+        };
+        self.enter(phase, &state);
         Ok(RunResult {
             ending,
             marked_failed: self.marked_failed,

@@ -27,7 +27,7 @@ pub(crate) use random::Random;
 
 use crate::http::{Journey, Prepared, Received, Session};
 use crate::samples::{Samples, Who};
-use crate::scenario::ScenarioShare;
+use crate::scenario::{Iteration, ScenarioShare, Seat};
 use crate::series::Place;
 use crate::shard::ShardContext;
 
@@ -36,9 +36,11 @@ const GROUPS_OPEN_MAX: usize = 32;
 
 /// The host of one virtual user: its identity, its connections, and where it stands.
 pub(crate) struct VuHost {
-    pub(super) shard: Rc<ShardContext>,
+    pub(crate) shard: Rc<ShardContext>,
     pub(crate) identity: Identity,
-    pub(super) scenario: Option<Rc<ScenarioShare>>,
+    pub(crate) scenario: Option<Rc<ScenarioShare>>,
+    /// Where the scenario's driver says what the VU is to do, if it does.
+    pub(crate) seat: Option<Rc<Seat>>,
     pub(super) place: Rc<Place>,
     pub(super) vu_tags: TagSet,
     groups: Vec<OpenGroup>,
@@ -80,14 +82,6 @@ impl Identity {
     }
 }
 
-/// An iteration that a script is in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Iteration {
-    pub(crate) began: Nanos,
-    /// The driver's turn in which it began: if it is still the same at the end, the iteration has waited for nothing.
-    pub(crate) turn: u64,
-}
-
 struct OpenGroup {
     path: String,
     began: Nanos,
@@ -103,6 +97,7 @@ impl VuHost {
             shard: Rc::clone(shard),
             identity,
             scenario: None,
+            seat: None,
             vu_tags: TagSet::empty(),
             groups: Vec::new(),
             tag_sets: vec![TagSet::empty()],

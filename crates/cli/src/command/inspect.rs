@@ -1,5 +1,7 @@
 //! `throng inspect`.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use throng_agent::Inspection;
 use throng_plan::duration;
@@ -40,7 +42,7 @@ fn resolved(inspection: &Inspection, requirements: bool) -> Value {
         }
     }
     if requirements {
-        json["totalDuration"] = json!(duration::format(plan.duration()));
+        json["totalDuration"] = json!((plan.duration() != Duration::MAX).then(|| duration::format(plan.duration())));
         json["maxVUs"] = json!(plan.max_vus());
         json["files"] = json!(inspection.files.summaries());
     }

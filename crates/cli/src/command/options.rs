@@ -34,7 +34,6 @@ pub(crate) fn run_config(
         machine_summary: false,
         csv: CsvDefaults::default(),
         no_thresholds: script.no_thresholds,
-        paused: false,
         tls_key_log: None,
     })
 }

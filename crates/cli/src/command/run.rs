@@ -45,13 +45,16 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     settings.no_color = !printing::colours(global, settings.stdout_is_terminal);
     let is_complete =
         summarize(&result, (args, printer.summary_mode()), global) & outputs_are_complete(&result, global);
-    let exit = verdict(&result, global);
+    // What was found out about the target goes before what could not be written down.
+    let exit = match verdict(&result, global) {
+        Exit::Success if !is_complete => Exit::OutputFailed,
+        exit => exit,
+    };
     offer.end(exit, &result);
     if printer.lingers() && result.ending != Ending::Interrupted {
         linger(&handle, global);
     }
-    // What was found out about the target goes before what could not be written down.
-    Ok(if exit == Exit::Success && !is_complete { Exit::OutputFailed } else { exit })
+    Ok(exit)
 }
 
 /// k6's variables for the output csv.

@@ -175,5 +175,5 @@ fn clock(elapsed: Duration) -> String {
 
 /// A duration as it would be written in options.
 fn short(duration: Duration) -> String {
-    format_duration(duration)
+    if duration == Duration::MAX { "no end".to_owned() } else { format_duration(duration) }
 }

@@ -116,3 +116,8 @@ fn requesting() {
     let _ = http::get(format!("{}/", env("TARGET")));
     MADE.add(1);
 }
+
+#[summary]
+fn summarize(data: Value) -> Summary {
+    Summary::new().file(env("SUMMARY"), data.to_string())
+}

@@ -22,7 +22,7 @@ class Finished:
     exit_code: int
     # Standard output and standard error.
     said: str
-    # The summary in the shape of k6's handleSummary; none if there is none.
+    # The summary as the script was given it, in the shape of k6's handleSummary; none if there is none.
     summary: dict
     # Lines of `--out json`; none if the program has no such flag.
     points: list | None
@@ -56,12 +56,11 @@ class Target:
 class Runner:
     """One of the two programs with the script in its language."""
 
-    def __init__(self, program, script, target, flags, export):
+    def __init__(self, program, script, target, flags):
         self.program = program
         self.script = script
         self.target = target
         self.flags = flags
-        self.export = export
         told = subprocess.run(command(program, "run", "--help"), stdout=subprocess.PIPE, text=True, check=True).stdout
         self.has_outputs = re.search(r"--out\b", told) is not None
 
@@ -77,11 +76,10 @@ class Runner:
     def run_part(self, case, flags):
         with tempfile.TemporaryDirectory(prefix="compare-k6-") as directory:
             summary, points = Path(directory, "summary.json"), Path(directory, "points.json")
-            variables = {"TARGET": self.target, **case.variables}
+            variables = {"TARGET": self.target, "SUMMARY": summary, **case.variables}
             arguments = ["run", self.script, "--config", case.options, *self.flags, *flags]
             if self.has_outputs:
                 arguments += ["--out", f"json={points}"]
-            arguments += self.export(summary)
             for name, value in variables.items():
                 arguments += ["-e", f"{name}={value}"]
             # Neither the user's configuration nor k6's variables are to play a part.
@@ -110,13 +108,13 @@ class Runner:
 
 
 def k6(program, script, target):
-    """k6, whose script writes the summary."""
-    return Runner(program, script, target, ["--no-usage-report"], lambda path: ["-e", f"SUMMARY={path}"])
+    """k6."""
+    return Runner(program, script, target, ["--no-usage-report"])
 
 
 def throng(program, script, target):
-    """throng, whose flag writes the summary."""
-    return Runner(program, script, target, [], lambda path: ["--summary-export", path])
+    """throng."""
+    return Runner(program, script, target, [])
 
 
 def build(throng_program, source, component):

@@ -112,6 +112,22 @@ fn a_run_that_the_script_marks_as_failed_goes_on_and_ends_with_110() -> Result<(
 }
 
 #[test]
+fn the_scripts_mark_goes_before_failed_thresholds_but_not_before_those_that_end_the_run() -> Result<()> {
+    for (abort, code) in [(false, 110), (true, 99)] {
+        let options = json!({
+            "duration": if abort { "60s" } else { "1s" },
+            "minIterationDuration": "100ms",
+            "thresholds": { "iterations": [{ "threshold": "count<1", "abortOnFail": abort }] },
+        });
+        let throng = Throng::run(&SCRIPTS.component("hooks")?)?.options(&options).variable("ITERATION", "fail");
+        let finished = throng.finish()?.expect_code(code)?;
+        assert_error(&finished, "the script marked the run as failed: the till is off by one");
+        assert_error(&finished, "thresholds on iterations have failed");
+    }
+    Ok(())
+}
+
+#[test]
 fn setup_and_teardown_can_be_left_out() -> Result<()> {
     let options = json!({
         "scenarios": { "load": { "executor": "per-vu-iterations", "vus": 3, "iterations": 4, "exec": "bare" } },

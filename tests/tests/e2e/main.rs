@@ -13,6 +13,7 @@ mod hooks;
 mod hostile;
 mod inspect;
 mod interrupt;
+mod k6_cases;
 mod latency;
 mod load_models;
 mod loading;

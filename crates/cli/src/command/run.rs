@@ -151,7 +151,8 @@ fn linger(handle: &RunHandle, global: &Global) {
     }
 }
 
-/// Says why the run isn't a success, and which code that has. The ending goes before thresholds, as in k6.
+/// Says why the run isn't a success, and which code that has. How the run ended goes before the script's mark, and that
+/// before thresholds, as in k6.
 fn verdict(result: &RunResult, global: &Global) -> Exit {
     let failed = throng_stats::failed_metrics(&result.outcomes);
     let exit = match &result.ending {
@@ -166,21 +167,21 @@ fn verdict(result: &RunResult, global: &Global) -> Exit {
     if let Some(message) = result.ending.trouble() {
         printing::error(&message, global);
     }
+    let is_cut = result.ending == Ending::ThresholdAbort;
     if !failed.is_empty() {
-        let how = if result.ending == Ending::ThresholdAbort { ", which ended the run" } else { "" };
+        let how = if is_cut { ", which ended the run" } else { "" };
         printing::error(&format!("thresholds on {} have failed{how}", failed.join(", ")), global);
     }
+    if let Some(message) = &result.marked_failed {
+        printing::error(&format!("the script marked the run as failed: {message}"), global);
+    }
     if exit != Exit::Success {
-        return exit;
-    }
-    if !failed.is_empty() || result.ending == Ending::ThresholdAbort {
-        return Exit::ThresholdsFailed;
-    }
-    match &result.marked_failed {
-        Some(message) => {
-            printing::error(&format!("the script marked the run as failed: {message}"), global);
-            Exit::MarkedFailed
-        }
-        None => Exit::Success,
+        exit
+    } else if result.marked_failed.is_some() && !is_cut {
+        Exit::MarkedFailed
+    } else if is_cut || !failed.is_empty() {
+        Exit::ThresholdsFailed
+    } else {
+        Exit::Success
     }
 }

@@ -1,10 +1,10 @@
 //! The metrics that every run has, registered under these numbers in each
-//! [`crate::Registry`]. Names and meanings are k6's, but for `iterations_failed`.
+//! [`crate::Registry`]. Names and meanings are k6's, but for those that say so.
 
 use crate::metric::{Contains, Kind, MetricId};
 
 /// The built-in metrics in the order of their numbers.
-pub(crate) const ALL: [(&str, Kind, Contains); 20] = [
+pub(crate) const ALL: [(&str, Kind, Contains); 25] = [
     ("vus", Kind::Gauge, Contains::Default),
     ("vus_max", Kind::Gauge, Contains::Default),
     ("iterations", Kind::Counter, Contains::Default),
@@ -25,6 +25,11 @@ pub(crate) const ALL: [(&str, Kind, Contains); 20] = [
     ("http_req_sending", Kind::Trend, Contains::Time),
     ("http_req_waiting", Kind::Trend, Contains::Time),
     ("http_req_receiving", Kind::Trend, Contains::Time),
+    ("dropped_iterations_ratio", Kind::Rate, Contains::Default),
+    ("connections_open", Kind::Gauge, Contains::Default),
+    ("connection_failed", Kind::Rate, Contains::Default),
+    ("generator_cpu", Kind::Trend, Contains::Default),
+    ("generator_loop_lag", Kind::Trend, Contains::Time),
 ];
 
 /// VUs that are in a scenario; summed over shards and agents.
@@ -69,6 +74,28 @@ pub const HTTP_REQ_WAITING: MetricId = MetricId(18);
 /// First byte until the last of the body.
 pub const HTTP_REQ_RECEIVING: MetricId = MetricId(19);
 
+/// Share of the iterations that were to start and could not: of [`DROPPED_ITERATIONS`] in these and those begun. Not k6's.
+pub const DROPPED_ITERATIONS_RATIO: MetricId = MetricId(20);
+/// Connections that are open or being opened, once a second; summed over shards and agents. Not k6's.
+pub const CONNECTIONS_OPEN: MetricId = MetricId(21);
+/// Share of the connections that requests wanted and didn't get, be it for the name, for TCP or for TLS. Not k6's.
+pub const CONNECTION_FAILED: MetricId = MetricId(22);
+/// How much of its core a shard was busy, 0 to 1: a sample a shard and second, tagged `shard`. Not k6's.
+pub const GENERATOR_CPU: MetricId = MetricId(23);
+/// The longest time that a shard didn't look at its sockets and timers: a sample a shard and second, tagged `shard`. Not
+/// k6's.
+pub const GENERATOR_LOOP_LAG: MetricId = MetricId(24);
+
+/// Whether a metric is about the generator and not about the target.
+pub fn is_of_generator(metric: MetricId) -> bool {
+    metric == GENERATOR_CPU || metric == GENERATOR_LOOP_LAG
+}
+
+/// Whether a metric isn't k6's and says nothing most of the time: the compact summary has it only with a threshold.
+pub(crate) fn is_quiet(metric: MetricId) -> bool {
+    is_of_generator(metric) || [DROPPED_ITERATIONS_RATIO, CONNECTIONS_OPEN, CONNECTION_FAILED].contains(&metric)
+}
+
 /// Whether a metric is one of these.
 pub fn contains(metric: MetricId) -> bool {
     metric.index() < ALL.len()
@@ -76,7 +103,7 @@ pub fn contains(metric: MetricId) -> bool {
 
 /// Whether the gauge is a count whose parts on shards and agents add up.
 pub(crate) fn is_summed_gauge(metric: MetricId) -> bool {
-    metric == VUS || metric == VUS_MAX
+    [VUS, VUS_MAX, CONNECTIONS_OPEN].contains(&metric)
 }
 
 #[cfg(test)]
@@ -106,6 +133,11 @@ mod tests {
             (HTTP_REQ_SENDING, "http_req_sending"),
             (HTTP_REQ_WAITING, "http_req_waiting"),
             (HTTP_REQ_RECEIVING, "http_req_receiving"),
+            (DROPPED_ITERATIONS_RATIO, "dropped_iterations_ratio"),
+            (CONNECTIONS_OPEN, "connections_open"),
+            (CONNECTION_FAILED, "connection_failed"),
+            (GENERATOR_CPU, "generator_cpu"),
+            (GENERATOR_LOOP_LAG, "generator_loop_lag"),
         ] {
             assert_eq!(ALL[metric.index()].0, name);
         }

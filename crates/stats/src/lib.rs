@@ -22,6 +22,7 @@ pub mod builtin;
 mod aggregate;
 mod checks;
 mod metric;
+mod overflow;
 mod recorder;
 mod registry;
 mod selector;
@@ -32,9 +33,10 @@ mod totals;
 mod trend;
 mod window;
 
-pub use aggregate::Aggregate;
+pub use aggregate::{Aggregate, Stamp};
 pub use checks::{Check, Checks};
 pub use metric::{Contains, Definition, Kind, MetricError, MetricId};
+pub use overflow::Overflow;
 pub use recorder::{MAX_SERIES, Recorder, SeriesId};
 pub use registry::Registry;
 pub use selector::{Selector, SelectorError};
@@ -49,4 +51,4 @@ pub use threshold::{
 };
 pub use totals::Totals;
 pub use trend::Trend;
-pub use window::{SourceId, Window, WindowSeries};
+pub use window::{SERIES_MAX, SourceId, WINDOW_BYTES_MAX, Window, WindowError, WindowMerger, WindowSeries};

@@ -27,6 +27,8 @@ pub struct Settings {
     pub trend_stats: Vec<TrendStat>,
     /// The unit of all times; by size without one.
     pub time_unit: Option<TimeUnit>,
+    /// What the person who runs the test must know to read the results, a line each.
+    pub warnings: Vec<String>,
     /// The block `throng` of the JSON summary.
     pub throng: Value,
     /// Whether standard output is a terminal.
@@ -44,6 +46,7 @@ impl Default for Settings {
             setup_data: None,
             trend_stats: TrendStat::defaults(),
             time_unit: None,
+            warnings: Vec::new(),
             throng: Value::Object(serde_json::Map::new()),
             stdout_is_terminal: false,
             stderr_is_terminal: false,
@@ -179,7 +182,7 @@ impl Values {
                 let rate = if seconds > 0.0 { count / seconds } else { 0.0 };
                 Self::Counter { count, rate }
             }
-            Aggregate::Gauge { last, min, max } => Self::Gauge { value: *last, min: *min, max: *max },
+            Aggregate::Gauge { last, min, max, .. } => Self::Gauge { value: *last, min: *min, max: *max },
             Aggregate::Rate { trues, total } => Self::Rate { passes: *trues, fails: total - trues },
             Aggregate::Trend(trend) => {
                 let stats = settings.trend_stats.iter();

@@ -126,7 +126,7 @@ fn totals(thresholds: &Thresholds) -> Totals {
 
 fn single(metric: &str, expression: &str, elapsed: Duration, last: bool) -> (bool, Option<f64>) {
     let thresholds = thresholds(&[(metric, expression)]);
-    let outcome = thresholds.evaluate(&totals(&thresholds), elapsed, last);
+    let outcome = thresholds.evaluate(&mut totals(&thresholds), elapsed, last);
     (outcome[0].ok, outcome[0].value)
 }
 
@@ -173,9 +173,9 @@ fn failures_abort_only_during_the_run_and_after_the_delay() {
             Threshold::parse("count>1").unwrap().abort_on_fail(None),
         ],
     );
-    let totals = totals(&thresholds);
-    let aborts = |elapsed, last| {
-        let outcomes = thresholds.evaluate(&totals, elapsed, last);
+    let mut totals = totals(&thresholds);
+    let mut aborts = |elapsed, last| {
+        let outcomes = thresholds.evaluate(&mut totals, elapsed, last);
         outcomes.iter().map(|outcome| outcome.abort).collect::<Vec<_>>()
     };
     assert_eq!(aborts(SECOND * 10, false), [false, true, false, false]);
@@ -215,6 +215,6 @@ fn failed_metrics_are_named_once() {
         ("http_req_failed", "rate<0.1"),
         ("http_reqs", "count>1"),
     ]);
-    let outcomes = thresholds.evaluate(&totals(&thresholds), SECOND, true);
+    let outcomes = thresholds.evaluate(&mut totals(&thresholds), SECOND, true);
     assert_eq!(failed_metrics(&outcomes), ["http_req_failed", "http_reqs"]);
 }

@@ -30,7 +30,12 @@ fn default() {
     let (again, unique) = (USERS.for_iteration(), USERS.unique_for_iteration());
     let unique = unique.map_or("none".to_owned(), |user| user.name);
     let age = of_vu.age.map_or("none".to_owned(), |age| age.to_string());
-    log::info!("rows vu={} {} {age} iteration={of_run} {} {unique}", execution::vu().id_in_test, of_vu.name, again.name);
+    log::info!(
+        "rows vu={} {} {age} iteration={of_run} {} {unique}",
+        execution::vu().id_in_test,
+        of_vu.name,
+        again.name
+    );
 }
 
 /// Reads all there is in every way.

@@ -143,6 +143,42 @@ fn compression() {
     check!(res, "one after the other" => |r| at(r, "/content_encoding") == "br, gzip" && at(r, "/decoded_bytes") == json!(text.len()));
 }
 
+/// Bodies of more bytes than the VU may have.
+#[scenario]
+fn downloads() {
+    const BYTES: usize = 30_000_000;
+    let mut download = Request::get(url(&format!("/bytes/{BYTES}"))).download();
+    let mut largest = 0;
+    let bytes: usize = download
+        .by_ref()
+        .map(|piece| {
+            largest = largest.max(piece.len());
+            piece.len()
+        })
+        .sum();
+    let res = download.finish();
+    check!("the whole body is read" => bytes == BYTES && res.status() == 200 && res.body_size() == BYTES as u64);
+    check!("in pieces" => largest < 2_000_000 && res.body().is_empty());
+    let mut begun = Request::get(url(&format!("/bytes/{BYTES}"))).download();
+    check!("a part of it is read" => begun.next().is_some());
+    let res = begun.finish();
+    check!("the rest is dropped" => res.status() == 200 && res.body_size() == BYTES as u64);
+    drop(Request::get(url(&format!("/bytes/{BYTES}"))).download());
+    let text = |mut download: http::Download| {
+        let bytes: Vec<u8> = download.by_ref().flatten().collect();
+        (String::from_utf8_lossy(&bytes).into_owned(), download.finish())
+    };
+    let (moved, res) = text(Request::get(url("/redirect/2")).download());
+    let end = http::get(url("/redirect/2"));
+    check!("only what redirects lead to is read" => moved == end.text() && res.url() == end.url() && res.redirects() == 2);
+    let (_, res) = text(Request::get(url("/status/404")).download());
+    check!("errors come with their status" => res.status() == 404);
+    let slow = Request::get(url(&format!("/bytes/{BYTES}"))).timeout(Duration::from_millis(300)).download();
+    sleep(Duration::from_millis(600));
+    let res = slow.finish();
+    check!("nobody reads in time" => res.status() == 0 && res.error().is_some_and(|error| error.code() == 1050));
+}
+
 /// With `discardResponseBodies`.
 #[scenario]
 fn discarded() {

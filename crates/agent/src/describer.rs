@@ -10,7 +10,8 @@ use std::time::Duration;
 use futures_lite::future::block_on;
 use throng_transport::Clock;
 use throng_vu::{
-    Description, Failure, Fault, Host, InstanceInfo, LogLevel, RequestSpec, ScenarioInfo, Script, Timings, Vu, VuInfo,
+    Description, Failure, Fault, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, Script, Timings,
+    Vu, VuInfo,
 };
 
 use crate::host::{Environment, Random, resolve_url, unix_ms};
@@ -67,11 +68,11 @@ impl Host for Describer {
 
     fn prepare(&mut self, _spec: RequestSpec) {}
 
-    fn send(&mut self, (): &(), _body: Option<Vec<u8>>) -> impl Future<Output = Result<Infallible, String>> {
+    fn send(&mut self, (): &(), _body: Option<RequestBody>) -> impl Future<Output = Result<Infallible, String>> {
         ready(Err(NO_NETWORK.to_owned()))
     }
 
-    fn start(&mut self, (): &(), _body: Option<Vec<u8>>) -> Result<u32, String> {
+    fn start(&mut self, (): &(), _body: Option<RequestBody>) -> Result<u32, String> {
         Err(NO_NETWORK.to_owned())
     }
 
@@ -81,6 +82,10 @@ impl Host for Describer {
         _limit: Option<Duration>,
     ) -> impl Future<Output = Result<Option<u32>, String>> {
         ready(Ok(None))
+    }
+
+    fn read(&mut self, _exchange: u32) -> impl Future<Output = Result<Option<Vec<u8>>, String>> {
+        ready(Err(NO_NETWORK.to_owned()))
     }
 
     fn finish(&mut self, _exchange: u32) -> impl Future<Output = Result<Infallible, String>> {

@@ -148,7 +148,18 @@ impl TestFiles {
         let start = usize::try_from(offset).ok();
         let end = start.and_then(|start| start.checked_add(length as usize));
         let part = start.zip(end).and_then(|(start, end)| bytes.get(start..end));
-        part.ok_or_else(|| format!("{path} has {} bytes, not {length} from byte {offset} on", bytes.len()))
+        part.ok_or_else(|| no_part(path, bytes, length.into(), offset))
+    }
+
+    /// A part of a file, however large: it isn't copied.
+    ///
+    /// # Errors
+    /// No such file or part.
+    pub fn part(&self, file: u32, offset: u64, length: u64) -> Result<Bytes, String> {
+        let TestFile { path, bytes, .. } = self.file(file)?;
+        let end = offset.checked_add(length).filter(|end| *end <= bytes.len() as u64);
+        let part = end.map(|end| bytes.slice(offset as usize..end as usize));
+        part.ok_or_else(|| no_part(path, bytes, length, offset))
     }
 
     /// How many rows a file has.
@@ -190,6 +201,10 @@ impl TestFiles {
         let there = self.0.get(file as usize);
         there.ok_or_else(|| format!("there is no data file {file}: the script declares {}", self.0.len()))
     }
+}
+
+fn no_part(path: &str, bytes: &Bytes, length: u64, offset: u64) -> String {
+    format!("{path} has {} bytes, not {length} from byte {offset} on", bytes.len())
 }
 
 impl TestFile {

@@ -16,7 +16,7 @@ pub(crate) use archive::ArchiveArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use inspect::InspectArgs;
 pub(crate) use options::OptionArgs;
-pub(crate) use run::{RunArgs, SummaryMode};
+pub(crate) use run::RunArgs;
 pub(crate) use script::ScriptArgs;
 
 /// A load tester: scripts compiled to WebAssembly, run by thread-per-core io_uring agents.

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
 use throng_stats::{Thresholds, TimeUnit, TrendStat};
 
 use crate::scenario::Scenario;
+use crate::segment::SegmentTuple;
 use crate::system_tags::SystemTags;
 
 pub use dns::{DnsOptions, DnsPolicy, DnsSelect};
 pub use error::{OptionError, OptionErrors};
 pub use http::{HttpDebug, HttpOptions};
+pub use layer::Layer;
 pub use merge::merge;
 pub(crate) use reader::suggestion;
+pub use results::SummaryMode;
 pub use rules::{HostMapping, Rules};
 pub use tls::{ClientCertificate, Secret, TlsOptions};
 
@@ -22,12 +24,15 @@ mod error;
 mod fields;
 mod http;
 mod json;
+mod layer;
 mod members;
 mod merge;
 mod models;
 mod origins;
+mod part;
 mod partial;
 mod reader;
+mod results;
 mod rules;
 mod scenarios;
 mod shortcuts;
@@ -35,22 +40,6 @@ mod shortcuts;
 mod tests;
 mod thresholds;
 mod tls;
-
-/// Options from one place, in k6's shape.
-#[derive(Debug, Clone)]
-pub struct Layer {
-    /// Where they come from, for messages: `script`, `-c FILE`, `flags`.
-    pub origin: String,
-    /// An object with k6's keys; null is an empty one.
-    pub value: Value,
-}
-
-impl Layer {
-    /// Options from one place.
-    pub fn new(origin: impl Into<String>, value: Value) -> Self {
-        Self { origin: origin.into(), value }
-    }
-}
 
 /// The options of a run, complete.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +68,18 @@ pub struct Options {
     pub no_setup: bool,
     /// Whether teardown is left out.
     pub no_teardown: bool,
+    /// Which part of the run is performed here; all of it unless the options say otherwise.
+    pub segment: SegmentTuple,
+    /// Whether the load waits, when everything is ready, until it is told to start.
+    pub paused: bool,
+    /// Whether the program stays after the run's end until it is told to go.
+    pub linger: bool,
+    /// What the text summary shows.
+    pub summary_mode: SummaryMode,
+    /// How long the script's own summary may take.
+    pub handle_summary_timeout: Duration,
+    /// Where samples are sent besides, each as `NAME` or `NAME=ARGUMENT`.
+    pub outputs: Vec<String>,
     /// The statistics of trends that summaries show.
     pub summary_trend_stats: Vec<TrendStat>,
     /// The unit of times in the text summary; by size without.
@@ -90,6 +91,7 @@ pub struct Options {
     /// Where the scenarios and thresholds come from, for messages.
     pub(crate) scenarios_origin: String,
     pub(crate) thresholds_origin: String,
+    pub(crate) given_part: part::GivenPart,
 }
 
 /// Options under the key `throng`.
@@ -141,10 +143,18 @@ pub fn resolve(layers: &[Layer]) -> Result<Resolved, OptionErrors> {
     for layer in layers {
         let upper = partial::Partial::read(layer, &mut errors);
         merged = merged.overlaid(upper, &mut warnings);
+        warnings.extend(without_effect(layer));
     }
     let options = merged.into_options(&mut errors, &mut warnings);
     if !errors.is_empty() {
         return Err(OptionErrors(errors));
     }
     Ok(Resolved { options, warnings, origins: origins::of(layers) })
+}
+
+/// A sentence on each option that is read for k6's sake only.
+fn without_effect(layer: &Layer) -> impl Iterator<Item = String> {
+    let given =
+        fields::TOP_WITHOUT_EFFECT.into_iter().filter(|(key, _)| layer.value.get(key).is_some_and(|at| !at.is_null()));
+    given.filter_map(|(key, why)| Some(format!("`{key}` from {} is of no effect: {}", layer.origin_of(key), why?)))
 }

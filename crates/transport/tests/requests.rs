@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use throng_transport::http1::{
-    Body, BodyPart, Exchange, ExchangeOptions, Limits, Origin, Payload, Pool, Request, RequestHead, exchange,
+    Body, BodyPart, Exchange, ExchangeOptions, Limits, Origin, Payload, Pool, Request, RequestHead, ResponseBody,
+    exchange,
 };
 use throng_transport::source::PortShare;
 use throng_transport::{Shard, ShardConfig, ShardThread, SharedBytes};
@@ -80,7 +81,8 @@ fn expecting() -> [(String, String); 1] {
 }
 
 async fn send(shard: &Shard, pool: &RefCell<Pool>, request: &Request, payload: &Payload) -> (u16, Exchange) {
-    let options = ExchangeOptions { timeout: Duration::from_secs(10), keep_body: true, limits: Limits::default() };
+    let options =
+        ExchangeOptions { timeout: Duration::from_secs(10), body: ResponseBody::Keep, limits: Limits::default() };
     let exchanged = exchange(shard, pool, request, payload, options).await;
     (exchanged.result.unwrap().status(), exchanged.numbers)
 }
@@ -191,7 +193,7 @@ fn a_refusal_that_never_ends_ends_with_the_time_limit() {
         let to = origin(address);
         let request = put(&to, &expecting(), &Body::from(b"body".to_vec()));
         let timeout = Duration::from_millis(1300);
-        let options = ExchangeOptions { timeout, keep_body: true, limits: Limits::default() };
+        let options = ExchangeOptions { timeout, body: ResponseBody::Keep, limits: Limits::default() };
         let exchanged = exchange(&shard, &RefCell::default(), &request, &Payload::default(), options).await;
         (exchanged.result.unwrap_err().code(), Duration::from_nanos(exchanged.numbers.elapsed_ns))
     });

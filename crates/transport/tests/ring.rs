@@ -10,7 +10,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use throng_transport::http1::{
-    Exchange, ExchangeError, ExchangeOptions, Limits, Origin, Payload, Pool, Request, RequestHead, exchange,
+    Exchange, ExchangeError, ExchangeOptions, Limits, Origin, Payload, Pool, Request, RequestHead, ResponseBody,
+    exchange,
 };
 use throng_transport::source::PortShare;
 use throng_transport::{DialError, Listener, SendBytes, Shard, ShardConfig, ShardThread};
@@ -68,7 +69,8 @@ fn request(address: SocketAddr) -> Request {
     Request::encode(origin, &head, None).unwrap()
 }
 
-const OPTIONS: ExchangeOptions = ExchangeOptions { timeout: Duration::from_secs(10), keep_body: true, limits: LIMITS };
+const OPTIONS: ExchangeOptions<'static> =
+    ExchangeOptions { timeout: Duration::from_secs(10), body: ResponseBody::Keep, limits: LIMITS };
 const LIMITS: Limits =
     Limits { head_bytes: 65_536, interim_responses: 16, body_bytes: 64 << 20, chunk_line_bytes: 4096 };
 
@@ -76,7 +78,7 @@ async fn get(
     shard: &Shard,
     pool: &RefCell<Pool>,
     request: &Request,
-    options: ExchangeOptions,
+    options: ExchangeOptions<'_>,
 ) -> Result<(Vec<u8>, Exchange), (ExchangeError, Exchange)> {
     let exchanged = exchange(shard, pool, request, &Payload::default(), options).await;
     match exchanged.result {

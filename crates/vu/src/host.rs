@@ -1,12 +1,12 @@
 use std::{future::Future, time::Duration};
 
-use crate::types::{Failure, InstanceInfo, LogLevel, RequestSpec, ScenarioInfo, Timings, VuInfo};
+use crate::types::{Failure, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, Timings, VuInfo};
 
 /// What a script can reach: one value a VU, given to [`Vu::new`](crate::Vu::new).
 ///
 /// The methods are called on the VU's thread, on the guest's own stack, of
 /// which at least 120 KiB are free for the host. Only [`send`](Host::send),
-/// [`wait_any`](Host::wait_any), [`finish`](Host::finish),
+/// [`wait_any`](Host::wait_any), [`read`](Host::read), [`finish`](Host::finish),
 /// [`next_iteration`](Host::next_iteration) and [`sleep`](Host::sleep) may wait;
 /// their futures needn't be `Send`. Each is boxed for its call; below about
 /// 1,000 bytes the allocator serves it from the thread's own cache. When the
@@ -30,19 +30,20 @@ pub trait Host: 'static {
     ///
     /// # Errors
     ///
-    /// Traps: the request failed, and failures are to end the iteration.
+    /// Traps: the request failed, and failures are to end the iteration; a body of
+    /// a file's range that isn't there; a request whose response's body is streamed.
     fn send(
         &mut self,
         request: &Self::Request,
-        body: Option<Vec<u8>>,
+        body: Option<RequestBody>,
     ) -> impl Future<Output = Result<Self::Response, String>>;
 
     /// Begins an exchange that goes on by itself, and returns its number.
     ///
     /// # Errors
     ///
-    /// Traps: too many are under way.
-    fn start(&mut self, request: &Self::Request, body: Option<Vec<u8>>) -> Result<u32, String>;
+    /// Traps: too many are under way, or the body is of a range that isn't there.
+    fn start(&mut self, request: &Self::Request, body: Option<RequestBody>) -> Result<u32, String>;
 
     /// Waits until one of these exchanges has ended, at most for as long as `limit`;
     /// its place in the list.
@@ -55,6 +56,14 @@ pub trait Host: 'static {
         exchanges: Vec<u32>,
         limit: Option<Duration>,
     ) -> impl Future<Output = Result<Option<u32>, String>>;
+
+    /// Waits for more of a body that is streamed, and takes it; `None` when nothing
+    /// more comes.
+    ///
+    /// # Errors
+    ///
+    /// Traps: a number that isn't held, or an exchange that doesn't stream.
+    fn read(&mut self, exchange: u32) -> impl Future<Output = Result<Option<Vec<u8>>, String>>;
 
     /// Waits for the end of an exchange and takes what it came to.
     ///

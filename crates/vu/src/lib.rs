@@ -43,7 +43,7 @@ pub use load::{CONTRACT_VERSION, LoadError};
 pub use script::Script;
 pub use ticker::Ticker;
 pub use types::{
-    Coding, Credentials, Description, Failure, FileDeclaration, FileFormat, InstanceInfo, LogLevel, MetricDefinition,
-    MetricKind, RequestSpec, ScenarioInfo, Timings, VuInfo,
+    BodyPart, Coding, Credentials, Description, Failure, FileDeclaration, FileFormat, FileRange, InstanceInfo,
+    LogLevel, MetricDefinition, MetricKind, RequestBody, RequestSpec, ResponseBody, ScenarioInfo, Timings, VuInfo,
 };
 pub use vu::Vu;

@@ -22,9 +22,9 @@ pub struct RequestSpec {
     pub timeout_ms: Option<u32>,
     /// The interned set of tags of this request's samples; 0 is the empty set.
     pub tags: u32,
-    /// Whether the body is counted and dropped; `None` follows the options.
-    #[component(name = "discard-body")]
-    pub discard_body: Option<bool>,
+    /// What becomes of the response's body; `None` follows the options.
+    #[component(name = "response-body")]
+    pub response_body: Option<ResponseBody>,
     /// How many redirects are followed; `None` follows the options.
     #[component(name = "redirects-max")]
     pub redirects_max: Option<u32>,
@@ -38,6 +38,55 @@ pub struct RequestSpec {
     pub jar: u32,
     /// Cookies of this request alone, by name and value.
     pub cookies: Vec<(String, String)>,
+}
+
+/// A range of a data file: `http.file-range`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
+#[component(record)]
+pub struct FileRange {
+    /// The file's index in the script's description.
+    pub file: u32,
+    /// Its first byte, from 0.
+    pub offset: u64,
+    /// How many bytes.
+    pub length: u64,
+}
+
+/// A piece of a request's body: `http.body-part`.
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
+#[component(variant)]
+pub enum BodyPart {
+    /// Bytes of the guest's.
+    #[component(name = "bytes")]
+    Bytes(Vec<u8>),
+    /// Bytes of a data file.
+    #[component(name = "file")]
+    File(FileRange),
+}
+
+/// The body of one send, in place of the prepared one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestBody {
+    /// In one piece.
+    Bytes(Vec<u8>),
+    /// In pieces, one behind the other.
+    Parts(Vec<BodyPart>),
+}
+
+/// What becomes of a response's body: `http.response-body`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub enum ResponseBody {
+    /// It is kept.
+    #[component(name = "keep")]
+    Keep,
+    /// It is counted and dropped.
+    #[component(name = "discard")]
+    Discard,
+    /// The guest takes it while it arrives.
+    #[component(name = "stream")]
+    Stream,
 }
 
 /// How a body is compressed: `http.coding`.

@@ -1,6 +1,6 @@
 //! Responses, as the HTTP/1.1 client parses them.
 
-use throng_transport::http1::{Limits, ParseError, ResponseBuffer, ResponseParser};
+use throng_transport::http1::{Keep, Limits, ParseError, ResponseBuffer, ResponseParser};
 
 use crate::pieces::uneven;
 
@@ -54,7 +54,7 @@ fn hold(seen: &Seen, to_head: bool, keep_body: bool, bytes: &[u8]) {
 }
 
 fn parse(pieces: &[&[u8]], to_head: bool, keep_body: bool, limits: Limits) -> Result<Seen, ParseError> {
-    let mut parser = ResponseParser::new(to_head, keep_body, limits);
+    let mut parser = ResponseParser::new(to_head, if keep_body { Keep::All } else { Keep::Nothing }, limits);
     let mut into = ResponseBuffer::default();
     let (mut consumed, mut complete) = (0, false);
     for piece in pieces {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use throng_tests::{Finished, Throng};
+use throng_tests::{Finished, Target, Throng};
 
 use crate::SCRIPTS;
 
@@ -36,6 +37,11 @@ impl Test {
     pub(crate) fn usual() -> Result<Self> {
         Self::new(USERS, LISTS)
     }
+}
+
+/// A file of more bytes than a VU of `sent` may have.
+fn large() -> Vec<u8> {
+    (0..20_000_000_u32).map(|number| (number % 251) as u8).collect()
 }
 
 fn per_vu(vus: u64, iterations: u64, exec: &str) -> Value {
@@ -149,5 +155,31 @@ fn options_that_depend_on_files_are_refused_with_the_reason() -> Result<()> {
     let test = Test::usual()?;
     let finished = Throng::run(&test.script)?.variable("ROWS_IN_OPTIONS", "1").finish()?.expect_code(107)?;
     assert!(finished.stderr.contains("options can't depend on them"), "{}", finished.stderr);
+    Ok(())
+}
+
+#[test]
+fn files_are_sent_from_where_they_are() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let script = directory.path().join("sent.wasm");
+    fs::copy(SCRIPTS.component("sent")?, &script)?;
+    let large = large();
+    fs::write(directory.path().join("large.bin"), &large)?;
+    let target = Target::start()?;
+    let sha = |bytes: &[u8]| -> Result<String> {
+        let path = directory.path().join("part");
+        fs::write(&path, bytes)?;
+        let output = Command::new("sha256sum").arg(&path).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        Ok(text.split(' ').next().unwrap_or_default().to_owned())
+    };
+    let mut options = per_vu(4, 2, "default");
+    options["throng"] = json!({ "memoryLimit": "8MiB" });
+    let run = Throng::run(&script)?.arg("--quiet").variable("TARGET", target.url("")).options(&options);
+    let run = run.variable("SHA256", sha(&large)?).variable("SHA256_TAIL", sha(&large[large.len() - 100_000..])?);
+    let summary = run.finish()?.expect_code(0)?.summary()?;
+    summary.checks_passed()?;
+    assert_eq!(summary.count("http_reqs"), 4 * 2 * 4);
+    assert!(summary.count("data_sent") > 4 * 2 * 3 * large.len() as u64);
     Ok(())
 }

@@ -25,7 +25,7 @@ fn all_wrong_options_are_told_at_once_with_the_nearest_names() -> Result<()> {
     let message = refused(&json!({
         "vsu": 3,
         "duration": "10x",
-        "paused": true,
+        "webDashboard": true,
         "thresholds": { "checks": ["rat>1"] },
         "throng": { "memoryLimt": "1MiB" },
         "scenarios": { "a": { "executor": "constant-vu" }, "b": { "executor": "constant-vus", "duration": "0s" } },
@@ -36,7 +36,7 @@ fn all_wrong_options_are_told_at_once_with_the_nearest_names() -> Result<()> {
             "in 7 places:",
             "vsu (from script): there is no `vsu` in the options; did you mean `vus`?",
             "duration (from script): `10x` has the unit `x`",
-            "paused (from script): `paused` isn't supported yet",
+            "webDashboard (from script): `webDashboard` isn't supported yet",
             "thresholds.checks[0] (from script): `rat>1`",
             "throng.memoryLimt (from script): there is no `memoryLimt` in `throng`; did you mean `memoryLimit`?",
             "there is no executor `constant-vu`; did you mean `constant-vus`?",

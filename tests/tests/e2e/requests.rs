@@ -74,6 +74,12 @@ fn jars_of_the_scripts_are_apart() -> Result<()> {
 }
 
 #[test]
+fn long_bodies_are_read_while_they_arrive() -> Result<()> {
+    let target = Target::start()?;
+    run(&target, "downloads", json!({ "throng": { "memoryLimit": "8MiB" } })).map(drop)
+}
+
+#[test]
 fn queries_are_encoded() -> Result<()> {
     run_counted("queries", json!({}), 1).map(drop)
 }

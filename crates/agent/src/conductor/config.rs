@@ -27,8 +27,6 @@ pub struct RunConfig {
     pub cache_dir: Option<PathBuf>,
     /// The version that the summary and `User-Agent` name.
     pub version: String,
-    /// Whether the summary is to have groups and scenarios apart.
-    pub detail: bool,
     /// Whether thresholds are left aside.
     pub no_thresholds: bool,
 }

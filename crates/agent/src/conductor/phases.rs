@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use throng_archive::TestFiles;
-use throng_plan::{HostRules, Plan};
+use throng_plan::{HostRules, Options, Plan, SummaryMode};
 use throng_stats::{MetricId, Registry, Report, Settings as SummarySettings, TagSet};
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
 use throng_transport::source::PortShare;
@@ -66,6 +66,11 @@ pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Obser
     Conductor::new(config, handle, observer, &planned)?.run(planned)
 }
 
+/// Whether the summary is to have groups and scenarios apart.
+fn has_detail(options: &Options) -> bool {
+    options.summary_mode == SummaryMode::Full
+}
+
 impl<'a> Conductor<'a> {
     fn new(
         config: RunConfig,
@@ -116,7 +121,7 @@ impl<'a> Conductor<'a> {
 
         let registry = Arc::new(registry);
         let taken: Arc<[AtomicU64]> = plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect();
-        let mut state = RunState::new(&registry, &plan, self.shards.len(), self.config.detail);
+        let mut state = RunState::new(&registry, &plan, self.shards.len(), has_detail(plan.options()));
         let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken };
         self.prepare(&plan, &prepared, &mut state)?;
         let (ending, setup_data) = self.execute(&description, &plan, &taken, &mut state)?;
@@ -155,7 +160,7 @@ impl<'a> Conductor<'a> {
             files: Arc::clone(prepared.files),
             env,
             tags: TagSet::from_pairs(pairs),
-            kept_tags: KeptTags::new(&options.thresholds.selectors(), self.config.detail, options.system_tags),
+            kept_tags: KeptTags::new(&options.thresholds.selectors(), has_detail(options), options.system_tags),
             user_agent: options.http.user_agent.clone().unwrap_or_else(|| format!("throng/{}", self.config.version)),
             http: options.http.clone(),
             names: name_options(options.dns, 0),

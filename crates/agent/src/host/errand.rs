@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use slab::Slab;
+use throng_transport::http1::BodyPipe;
 
 use crate::http::Received;
 
@@ -30,7 +31,13 @@ pub(crate) struct Errand {
     has_new: Cell<bool>,
 }
 
-enum Started {
+struct Started {
+    /// Where the script reads the body, if it does so while it arrives.
+    pipe: Option<Rc<BodyPipe>>,
+    progress: Progress,
+}
+
+enum Progress {
     UnderWay(Request),
     Done(Received),
 }
@@ -49,14 +56,15 @@ impl Errand {
         poll_fn(|_| self.done.take().map_or(Poll::Pending, Poll::Ready))
     }
 
-    /// Leaves a request to be run by [`Errands`] while the VU goes on, and returns its number.
-    pub(super) fn start(&self, request: Request) -> Result<u32, String> {
+    /// Leaves a request to be run by [`Errands`] while the VU goes on, and returns its number. With a `pipe` the body
+    /// goes there, for [`read`](Self::read).
+    pub(super) fn start(&self, request: Request, pipe: Option<Rc<BodyPipe>>) -> Result<u32, String> {
         let mut started = self.started.borrow_mut();
         if started.len() >= STARTED_MAX {
             return Err(format!("{STARTED_MAX} exchanges are under way, which is the limit: finish some"));
         }
         self.has_new.set(true);
-        Ok(started.insert(Started::UnderWay(request)) as u32 + 1)
+        Ok(started.insert(Started { pipe, progress: Progress::UnderWay(request) }) as u32 + 1)
     }
 
     /// Waits until one of these has ended; its place.
@@ -64,10 +72,10 @@ impl Errand {
         poll_fn(|_| {
             let started = self.started.borrow();
             for (place, number) in numbers.iter().enumerate() {
-                match started.get(index(*number)) {
+                match started.get(index(*number)).map(|started| &started.progress) {
                     None => return Poll::Ready(Err(not_started(*number))),
-                    Some(Started::Done(_)) => return Poll::Ready(Ok(place as u32)),
-                    Some(Started::UnderWay(_)) => {}
+                    Some(Progress::Done(_)) => return Poll::Ready(Ok(place as u32)),
+                    Some(Progress::UnderWay(_)) => {}
                 }
             }
             Poll::Pending
@@ -75,11 +83,47 @@ impl Errand {
         .await
     }
 
-    /// Waits for the end of one and takes its result.
+    /// Waits for more of a body and takes it; none when nothing more comes.
+    pub(super) async fn read(&self, number: u32) -> Result<Option<Vec<u8>>, String> {
+        poll_fn(|_| {
+            let started = self.started.borrow();
+            let Some(Started { pipe, progress }) = started.get(index(number)) else {
+                return Poll::Ready(Err(not_started(number)));
+            };
+            let Some(pipe) = pipe else {
+                return Poll::Ready(Err(format!("the exchange of the number {number} doesn't stream its body")));
+            };
+            match pipe.take() {
+                Some(bytes) => {
+                    // There is room in the pipe again, which only another poll finds out.
+                    self.has_new.set(true);
+                    Poll::Ready(Ok(Some(bytes)))
+                }
+                None if matches!(progress, Progress::Done(_)) => Poll::Ready(Ok(None)),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Waits for the end of one and takes its result. What is left of a body that was to be read is dropped.
     pub(super) async fn finish(&self, number: u32) -> Result<Received, String> {
-        self.wait_any(&[number]).await?;
+        poll_fn(|_| {
+            let started = self.started.borrow();
+            match started.get(index(number)) {
+                Some(Started { progress: Progress::UnderWay(_), pipe }) => {
+                    // Nobody reads any more, and a full pipe would hold the exchange up.
+                    if pipe.as_ref().is_some_and(|pipe| pipe.take().is_some()) {
+                        self.has_new.set(true);
+                    }
+                    Poll::Pending
+                }
+                _ => Poll::Ready(()),
+            }
+        })
+        .await;
         match self.started.borrow_mut().try_remove(index(number)) {
-            Some(Started::Done(received)) => Ok(received),
+            Some(Started { progress: Progress::Done(received), .. }) => Ok(received),
             _ => Err(not_started(number)),
         }
     }
@@ -118,10 +162,10 @@ impl Errand {
         loop {
             let mut one_ended = false;
             for (_, entry) in &mut *started {
-                if let Started::UnderWay(request) = entry
+                if let Progress::UnderWay(request) = &mut entry.progress
                     && let Poll::Ready(received) = request.as_mut().poll(context)
                 {
-                    *entry = Started::Done(received);
+                    entry.progress = Progress::Done(received);
                     one_ended = true;
                 }
             }

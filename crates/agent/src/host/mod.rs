@@ -6,13 +6,17 @@ mod names;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_lite::future::or;
 use throng_stats::{MetricId, TagSet, builtin};
-use throng_transport::http1::Payload;
-use throng_transport::{Clock, Nanos};
-use throng_vu::{Failure, Host, InstanceInfo, LogLevel, RequestSpec, ScenarioInfo, Timings, VuInfo};
+use throng_transport::http1::{Body, BodyPart, BodyPipe, Payload};
+use throng_transport::{Clock, Nanos, SharedBytes};
+use throng_vu::{
+    Failure, FileRange, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ResponseBody, ScenarioInfo, Timings,
+    VuInfo,
+};
 use throng_web::url::HttpUrl;
 
 pub(crate) use errand::{Errand, Errands};
@@ -163,15 +167,36 @@ impl VuHost {
         }
     }
 
-    fn journey(&self, request: &Rc<Prepared>, body: Option<Vec<u8>>) -> Journey {
+    fn journey(&self, request: &Rc<Prepared>, body: Option<Body>, pipe: Option<Rc<BodyPipe>>) -> Journey {
         Journey {
             shard: Rc::clone(&self.shard),
             session: Rc::clone(&self.session),
             request: Rc::clone(request),
-            payload: Payload { body: body.map(Into::into), ..Payload::default() },
+            payload: Payload { body, ..Payload::default() },
+            pipe,
             place: Rc::clone(&self.place),
             source: self.identity.id_in_test,
         }
+    }
+
+    /// A body as it is sent; an error for a part of a file that isn't there.
+    fn outgoing(&self, body: RequestBody) -> Result<Body, String> {
+        let parts = match body {
+            RequestBody::Bytes(bytes) => return Ok(bytes.into()),
+            RequestBody::Parts(parts) => parts,
+        };
+        let parts = parts.into_iter().map(|part| match part {
+            throng_vu::BodyPart::Bytes(bytes) => Ok(BodyPart::Owned(bytes)),
+            throng_vu::BodyPart::File(range) => self.file_part(range),
+        });
+        parts.collect::<Result<_, String>>().map(Body::new)
+    }
+
+    fn file_part(&self, FileRange { file, offset, length }: FileRange) -> Result<BodyPart, String> {
+        let bytes = self.shard.settings.files.part(file, offset, length)?;
+        let range = 0..bytes.len();
+        let shared = SharedBytes::new(Arc::new(bytes), range);
+        Ok(shared.map_or_else(|| BodyPart::Owned(Vec::new()), BodyPart::Shared))
     }
 
     /// With the option `throw` a failure ends the iteration.
@@ -204,17 +229,26 @@ impl Host for VuHost {
     fn send(
         &mut self,
         request: &Rc<Prepared>,
-        body: Option<Vec<u8>>,
+        body: Option<RequestBody>,
     ) -> impl Future<Output = Result<Received, String>> {
-        self.errand.leave(Box::pin(self.journey(request, body).run()));
+        let left = if request.manner.response_body == ResponseBody::Stream {
+            Err("a request whose response's body is streamed can't be sent: start it, and read".to_owned())
+        } else {
+            let body = body.map(|body| self.outgoing(body)).transpose();
+            body.map(|body| self.errand.leave(Box::pin(self.journey(request, body, None).run())))
+        };
         async {
+            left?;
             let received = self.errand.done().await;
             self.checked(received)
         }
     }
 
-    fn start(&mut self, request: &Rc<Prepared>, body: Option<Vec<u8>>) -> Result<u32, String> {
-        self.errand.start(Box::pin(self.journey(request, body).run_among_others()))
+    fn start(&mut self, request: &Rc<Prepared>, body: Option<RequestBody>) -> Result<u32, String> {
+        let body = body.map(|body| self.outgoing(body)).transpose()?;
+        let pipe = (request.manner.response_body == ResponseBody::Stream).then(Rc::<BodyPipe>::default);
+        let journey = self.journey(request, body, pipe.clone());
+        self.errand.start(Box::pin(journey.run_among_others()), pipe)
     }
 
     async fn wait_any(&mut self, exchanges: Vec<u32>, limit: Option<Duration>) -> Result<Option<u32>, String> {
@@ -232,6 +266,10 @@ impl Host for VuHost {
                 or(ended, expire).await
             }
         }
+    }
+
+    async fn read(&mut self, exchange: u32) -> Result<Option<Vec<u8>>, String> {
+        self.errand.read(exchange).await
     }
 
     async fn finish(&mut self, exchange: u32) -> Result<Received, String> {

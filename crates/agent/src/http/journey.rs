@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use throng_transport::http1::{
-    Body, Exchange, ExchangeOptions, Exchanged, Limits, Payload, ResponseBuffer, Timings, exchange,
+    Body, BodyPipe, Exchange, ExchangeOptions, Exchanged, Limits, Payload, ResponseBody, ResponseBuffer, Timings,
+    exchange,
 };
 use throng_vu::LogLevel;
 use throng_web::auth::{DigestChallenge, DigestRequest, DigestSession};
@@ -32,6 +33,8 @@ pub(crate) struct Journey {
     pub(crate) request: Rc<Prepared>,
     /// What this send adds.
     pub(crate) payload: Payload,
+    /// Where the response's body goes, if the script takes it while it arrives.
+    pub(crate) pipe: Option<Rc<BodyPipe>>,
     /// Where the VU stood when it asked.
     pub(crate) place: Rc<Place>,
     /// Who asks, for messages.
@@ -92,8 +95,12 @@ impl Journey {
     }
 
     async fn exchange(&self, encoded: &Encoded, timeout: Duration) -> Exchanged {
-        let keep_body = self.request.manner.keep_body;
-        let options = ExchangeOptions { timeout, keep_body, limits: Limits::default() };
+        let body = match (&self.pipe, self.request.manner.response_body) {
+            (Some(pipe), _) => ResponseBody::Pipe(pipe),
+            (None, throng_vu::ResponseBody::Discard) => ResponseBody::Count,
+            (None, _) => ResponseBody::Keep,
+        };
+        let options = ExchangeOptions { timeout, body, limits: Limits::default() };
         let (shard, pool) = (&self.shard.shard, &self.session.pool);
         let debug = self.shard.settings.http.debug.map(|detail| Debug::new(&self.shard.logs, detail, self.source));
         if let Some(debug) = &debug {
@@ -247,9 +254,13 @@ impl Journey {
         self.shard.shard.give_buffer(buffer);
     }
 
-    /// The response, decompressed.
+    /// The response, decompressed unless its body was taken as it came.
     fn arrived(self, mut buffer: Box<ResponseBuffer>, numbers: &Exchange, redirects: u32) -> Received {
-        if buffer.notable().content_encoding && !buffer.body().is_empty() {
+        if let Some(pipe) = &self.pipe {
+            // What came with another status than a success was kept until here.
+            pipe.put(buffer.body());
+            buffer.replace_body(Vec::new());
+        } else if buffer.notable().content_encoding && !buffer.body().is_empty() {
             let encoding = fields(&buffer, "content-encoding").join(", ");
             let known = Coding::parse_list(&encoding).is_ok();
             match coding::decode(&encoding, buffer.body(), DECOMPRESSED_BYTES_MAX) {

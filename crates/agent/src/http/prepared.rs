@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use throng_stats::TagSet;
 use throng_transport::http1::{Origin, Request, RequestHead};
-use throng_vu::{Credentials, RequestSpec};
+use throng_vu::{Credentials, RequestSpec, ResponseBody};
 use throng_web::url::HttpUrl;
 use throng_web::{auth, coding, redirect};
 
@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// A request that was checked and encoded, or why it can't be.
 pub(crate) struct Prepared {
     pub(super) encoded: Result<Encoded, (u16, String)>,
-    pub(super) manner: Rc<Manner>,
+    pub(crate) manner: Rc<Manner>,
     /// The URL as reports show it.
     pub(super) shown_url: String,
     /// method, url, name and the request's own tags.
@@ -43,9 +43,9 @@ pub(super) struct Encoded {
 
 /// How a request is carried out: the same for all its redirects.
 #[derive(Clone, Debug)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     pub(super) timeout: Duration,
-    pub(super) keep_body: bool,
+    pub(crate) response_body: ResponseBody,
     pub(super) redirects_max: u32,
     /// Whether the script set that limit, and so knows of it.
     pub(super) redirects_given: bool,
@@ -72,7 +72,11 @@ impl Prepared {
         let http = &shard.settings.http;
         let manner = Manner {
             timeout: spec.timeout_ms.map_or(TIMEOUT, |ms| Duration::from_millis(ms.into())),
-            keep_body: !spec.discard_body.unwrap_or(http.discard_response_bodies),
+            response_body: spec.response_body.unwrap_or(if http.discard_response_bodies {
+                ResponseBody::Discard
+            } else {
+                ResponseBody::Keep
+            }),
             redirects_max: spec.redirects_max.unwrap_or(http.max_redirects),
             redirects_given: spec.redirects_max.is_some(),
             compression: spec.compression.iter().map(|coding| coding_of(*coding)).collect(),

@@ -30,6 +30,21 @@ pub(crate) struct LoadArgs {
     /// How long to run, for example 30s or 1h30m
     #[arg(short, long, value_name = "TIME")]
     pub(crate) duration: Option<String>,
+    /// A stretch of time in which the number of VUs goes to TARGET, for example 30s:10; may be repeated
+    #[arg(short, long = "stage", value_name = "TIME:TARGET", value_delimiter = ',')]
+    pub(crate) stages: Vec<String>,
+    /// The part of the run that is performed here, for example 1/4:1/2
+    #[arg(long, value_name = "FROM:TO")]
+    pub(crate) execution_segment: Option<String>,
+    /// The cut points of all parts, for example 0,1/4,1/2,1
+    #[arg(long, value_name = "LIST")]
+    pub(crate) execution_segment_sequence: Option<String>,
+    /// Get everything ready, then wait to be told to start
+    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) paused: Option<bool>,
+    /// Stay after the run's end until Ctrl-C
+    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) linger: Option<bool>,
     /// Most requests a second of the whole run; 0 is no limit
     #[arg(long, value_name = "N")]
     pub(crate) rps: Option<u64>,
@@ -110,6 +125,12 @@ pub(crate) struct ResultArgs {
     /// The tags that throng sets itself, for example "status,method,vu"
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) system_tags: Option<Vec<String>>,
+    /// What the end-of-test summary shows
+    #[arg(long, value_name = "compact|full|disabled")]
+    pub(crate) summary_mode: Option<String>,
+    /// Show no end-of-test summary
+    #[arg(long, conflicts_with = "summary_mode")]
+    pub(crate) no_summary: bool,
     /// Statistics shown for trends, for example "avg,p(99)"
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) summary_trend_stats: Option<Vec<String>>,

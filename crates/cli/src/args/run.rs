@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{OptionArgs, ScriptArgs};
 
@@ -16,20 +16,7 @@ pub(crate) struct RunArgs {
     /// Write the end-of-test summary as JSON
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) summary_export: Option<PathBuf>,
-    /// What the end-of-test summary shows
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = SummaryMode::Compact, help_heading = "Results")]
-    pub(crate) summary_mode: SummaryMode,
     /// Append the secrets of TLS sessions, for reading recorded traffic (default: the variable SSLKEYLOGFILE)
     #[arg(long, value_name = "FILE", help_heading = "TLS")]
     pub(crate) tls_key_log: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SummaryMode {
-    /// Totals
-    Compact,
-    /// Groups and scenarios too, and all parts of requests
-    Full,
-    /// None
-    Disabled,
 }

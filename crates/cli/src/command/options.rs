@@ -29,7 +29,6 @@ pub(crate) fn run_config(
         env: environment(script, test.env, system_env)?,
         cache_dir: build::components_directory(),
         version: env!("CARGO_PKG_VERSION").into(),
-        detail: false,
         no_thresholds: script.no_thresholds,
         tls_key_log: None,
     })
@@ -61,7 +60,7 @@ fn config_layer(args: &ScriptArgs) -> Result<Option<Layer>, Failure> {
     let value = serde_json::from_str(&text)
         .with_context(|| format!("the configuration file {} isn't valid JSON", path.display()))
         .map_err(invalid)?;
-    Ok(Some(Layer { origin: path.display().to_string(), value }))
+    Ok(Some(Layer::new(path.display().to_string(), value)))
 }
 
 fn default_config() -> Option<PathBuf> {
@@ -91,6 +90,9 @@ fn flags_layer(args: &OptionArgs) -> Result<Layer, Failure> {
     }
     for (key, given) in [
         ("duration", &load.duration),
+        ("executionSegment", &load.execution_segment),
+        ("executionSegmentSequence", &load.execution_segment_sequence),
+        ("summaryMode", &results.summary_mode),
         ("minIterationDuration", &load.min_iteration_duration),
         ("userAgent", &http.user_agent),
         ("httpDebug", &http.http_debug),
@@ -100,6 +102,8 @@ fn flags_layer(args: &OptionArgs) -> Result<Layer, Failure> {
         set(key, given.clone().map(Value::from));
     }
     for (key, given) in [
+        ("paused", load.paused),
+        ("linger", load.linger),
         ("noSetup", load.no_setup),
         ("noTeardown", load.no_teardown),
         ("throw", http.throw),
@@ -113,6 +117,12 @@ fn flags_layer(args: &OptionArgs) -> Result<Layer, Failure> {
     let several = |given: &[String]| (!given.is_empty()).then(|| json!(given));
     set("blacklistIPs", several(&network.blacklist_ips));
     set("blockHostnames", several(&network.block_hostnames));
+    if results.no_summary {
+        set("summaryMode", Some("disabled".into()));
+    }
+    if !load.stages.is_empty() {
+        set("stages", Some(load.stages.iter().map(|text| stage(text)).collect()));
+    }
     set("systemTags", results.system_tags.clone().map(Value::from));
     set("summaryTrendStats", results.summary_trend_stats.clone().map(Value::from));
     if !results.tags.is_empty() {
@@ -121,7 +131,14 @@ fn flags_layer(args: &OptionArgs) -> Result<Layer, Failure> {
     if !tls.tls_ca.is_empty() {
         set("throng", Some(json!({ "tlsCaCertificates": authorities(&tls.tls_ca)? })));
     }
-    Ok(Layer { origin: "command line".into(), value: Value::Object(options) })
+    Ok(Layer::new("command line", Value::Object(options)))
+}
+
+/// A stage as k6's flag has it, `DURATION:TARGET`. What is wrong with it is for `plan` to say.
+fn stage(text: &str) -> Value {
+    let (duration, target) = text.split_once(':').unwrap_or((text, ""));
+    let target = target.trim();
+    json!({"duration": duration.trim(), "target": target.parse::<u64>().map_or_else(|_| json!(target), Value::from)})
 }
 
 /// The texts of PEM files.

@@ -2,22 +2,28 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use throng_agent::{Ending, RunConfig, RunHandle, RunResult};
+use throng_plan::SummaryMode;
 use throng_stats::{Mode, json, text};
 
 use super::options;
-use crate::args::{Global, RunArgs, SummaryMode};
+use crate::args::{Global, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::load;
 use crate::printing::{self, Printer};
 
+/// How often a program that lingers looks whether it is to end.
+const LINGER_LOOK: Duration = Duration::from_millis(50);
+
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     let test = load::load(&args.script.script, global)?;
     let config = RunConfig {
-        detail: args.summary_mode == SummaryMode::Full,
         tls_key_log: args.tls_key_log.clone().or_else(options::key_log_file),
         ..options::run_config(test, &args.script, &args.options, true)?
     };
@@ -30,8 +36,12 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     settings.stdout_is_terminal = io::stdout().is_terminal();
     settings.stderr_is_terminal = io::stderr().is_terminal();
     settings.no_color = !printing::colours(global, settings.stdout_is_terminal);
-    summarize(&result, args, global)?;
-    Ok(verdict(&result, global))
+    summarize(&result, (args, printer.summary_mode()), global)?;
+    let exit = verdict(&result, global);
+    if printer.lingers() && result.ending != Ending::Interrupted {
+        linger(&handle, global);
+    }
+    Ok(exit)
 }
 
 /// The first signal ends the run in order, the second the process at once.
@@ -45,8 +55,8 @@ fn watch_signals(handle: &RunHandle) -> Result<(), Failure> {
     Ok(())
 }
 
-fn summarize(result: &RunResult, args: &RunArgs, global: &Global) -> Result<(), Failure> {
-    match (&result.summarized, args.summary_mode) {
+fn summarize(result: &RunResult, (args, mode): (&RunArgs, SummaryMode), global: &Global) -> Result<(), Failure> {
+    match (&result.summarized, mode) {
         (Some(contents), _) => {
             for (destination, content) in contents {
                 deliver(destination, content)?;
@@ -80,6 +90,15 @@ fn deliver(destination: &str, content: &str) -> Result<(), Failure> {
         result => result
             .with_context(|| format!("the summary can't be written to {destination}"))
             .map_err(|error| Failure::new(Exit::Other, error)),
+    }
+}
+
+/// Waits for the first signal after the run's end.
+fn linger(handle: &RunHandle, global: &Global) {
+    printing::note("the run is over; throng stays until Ctrl-C (--linger)", global);
+    let interrupted = handle.flag();
+    while !interrupted.load(Ordering::Relaxed) {
+        thread::sleep(LINGER_LOOK);
     }
 }
 

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use throng_agent::{LogRecord, Observer, Progress};
-use throng_plan::Plan;
 use throng_plan::duration::format as format_duration;
+use throng_plan::{Plan, SummaryMode};
 use throng_vu::LogLevel;
 
 use crate::args::Global;
@@ -69,6 +69,8 @@ pub(crate) struct Printer {
     bars: Option<Bars>,
     on_terminal: bool,
     last_line: Option<Instant>,
+    summary_mode: SummaryMode,
+    lingers: bool,
 }
 
 impl Printer {
@@ -82,7 +84,19 @@ impl Printer {
             bars: None,
             on_terminal,
             last_line: None,
+            summary_mode: SummaryMode::default(),
+            lingers: false,
         }
+    }
+
+    /// What the summary is to show, which the options of the run say.
+    pub(crate) fn summary_mode(&self) -> SummaryMode {
+        self.summary_mode
+    }
+
+    /// Whether the program is to stay after the run's end.
+    pub(crate) fn lingers(&self) -> bool {
+        self.lingers
     }
 
     /// Leaves the last state of the bars standing.
@@ -107,6 +121,8 @@ impl Printer {
 
 impl Observer for Printer {
     fn planned(&mut self, plan: &Plan) {
+        self.summary_mode = plan.options().summary_mode;
+        self.lingers = plan.options().linger;
         if self.quiet {
             return;
         }

@@ -1,7 +1,7 @@
 //! The names of options.
 
 /// Options that are read.
-pub(super) const TOP: [&str; 34] = [
+pub(super) const TOP: [&str; 41] = [
     "vus",
     "duration",
     "iterations",
@@ -36,26 +36,27 @@ pub(super) const TOP: [&str; 34] = [
     "summaryTrendStats",
     "summaryTimeUnit",
     "systemTags",
+    "executionSegment",
+    "executionSegmentSequence",
+    "paused",
+    "linger",
+    "summaryMode",
+    "handleSummaryTimeout",
+    "out",
 ];
 
 /// The key of throng's own options.
 pub(super) const OWN: &str = "throng";
 
 /// Options of k6 that aren't supported yet.
-pub(super) const TOP_NOT_YET: [&str; 13] = [
-    "executionSegment",
-    "executionSegmentSequence",
-    "paused",
-    "handleSummaryTimeout",
-    "metricSamplesBufferSize",
-    "cloud",
-    "consoleOutput",
-    "localIPs",
-    "out",
-    "linger",
-    "noUsageReport",
-    "webDashboard",
-    "ext",
+pub(super) const TOP_NOT_YET: [&str; 3] = ["consoleOutput", "localIPs", "webDashboard"];
+
+/// Options of k6 that are of no effect here, and why if that is worth telling. What they hold isn't looked at.
+pub(super) const TOP_WITHOUT_EFFECT: [(&str, Option<&str>); 4] = [
+    ("cloud", Some("it is for Grafana Cloud")),
+    ("ext", Some("it is for Grafana Cloud")),
+    ("metricSamplesBufferSize", Some("samples are merged where they are made, and wait in no buffer")),
+    ("noUsageReport", None),
 ];
 
 /// Options under `throng`.

@@ -17,9 +17,9 @@ pub(super) fn of(layers: &[Layer]) -> BTreeMap<String, String> {
         for (key, value) in given {
             if key == fields::OWN {
                 let own = members(value).into_iter().map(|(key, _)| format!("{}.{key}", fields::OWN));
-                origins.extend(own.map(|key| (key, layer.origin.clone())));
+                origins.extend(own.map(|key| (key.clone(), layer.origin_of(&key).to_owned())));
             } else {
-                origins.insert(key.to_owned(), layer.origin.clone());
+                origins.insert(key.to_owned(), layer.origin_of(key).to_owned());
             }
         }
     }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
-use throng_stats::{Thresholds, TimeUnit, TrendStat};
+use throng_stats::Thresholds;
 
 use super::dns::PartialDns;
 use super::error::OptionError;
 use super::http::PartialHttp;
 use super::members::Members;
 use super::models::{self, NoDuration};
+use super::part::PartialPart;
 use super::reader::{Place, Reader, suggestion};
+use super::results::PartialResults;
 use super::rules::PartialRules;
 use super::shortcuts::Shortcuts;
 use super::tls::PartialTls;
@@ -25,7 +27,8 @@ use crate::system_tags::{SystemTag, SystemTags};
 pub(super) const MAX_VUS: u64 = 100_000_000;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-const SMALLEST: Duration = Duration::from_nanos(1);
+/// The least time that something may be given.
+pub(super) const SMALLEST: Duration = Duration::from_nanos(1);
 const MEMORY_LIMITS: std::ops::RangeInclusive<u64> = 1 << 20..=4 << 30;
 
 /// A value and the layer it comes from.
@@ -54,8 +57,10 @@ pub(super) struct Partial {
     teardown_timeout: Option<Duration>,
     no_setup: Option<bool>,
     no_teardown: Option<bool>,
-    summary_trend_stats: Option<Vec<TrendStat>>,
-    summary_time_unit: Option<Option<TimeUnit>>,
+    paused: Option<bool>,
+    linger: Option<bool>,
+    part: PartialPart,
+    results: PartialResults,
     system_tags: Option<SystemTags>,
     memory_limit_bytes: Option<u64>,
     guest_time_limit: Option<Duration>,
@@ -65,14 +70,16 @@ pub(super) struct Partial {
 impl Partial {
     /// Reads a layer and notes everything in it that is wrong.
     pub(super) fn read(layer: &Layer, errors: &mut Vec<OptionError>) -> Self {
-        let mut reader = Reader { origin: &layer.origin, errors };
+        errors.extend(layer.faults.iter().cloned());
+        let mut reader = Reader { layer, errors };
         if layer.value.is_null() {
             return Self::default();
         }
         let Some(object) = reader.object(Place::new(&layer.value, "")) else {
             return Self::default();
         };
-        let known: Vec<_> = fields::TOP.into_iter().chain([fields::OWN]).collect();
+        let without_effect = fields::TOP_WITHOUT_EFFECT.map(|(key, _)| key);
+        let known: Vec<_> = fields::TOP.into_iter().chain([fields::OWN]).chain(without_effect).collect();
         reader.check_keys(("", "the options"), object, &known, &fields::TOP_NOT_YET);
         let members = Members { object, path: "" };
         let mut partial = Self::default();
@@ -82,29 +89,22 @@ impl Partial {
         partial.tls = PartialTls::read(&members, &mut reader);
         partial.dns = PartialDns::read(&members, &mut reader);
         partial.rules = PartialRules::read(&members, &mut reader);
+        partial.part = PartialPart::read(&members, &mut reader);
+        partial.results = PartialResults::read(&members, &mut reader);
         partial.read_own(&members, &mut reader);
         partial
     }
 
     fn read_load(&mut self, members: &Members<'_>, reader: &mut Reader<'_>) {
-        let origin = reader.origin.to_owned();
-        fn given<T>(value: Option<T>, origin: &str) -> Option<Given<T>> {
-            let origin = origin.to_owned();
-            value.map(|value| Given { value, origin })
-        }
         // A ramp may begin with none.
         let least_vus = u64::from(members.object.get("stages").is_none_or(Value::is_null));
-        let vus = members.read(reader, "vus", |r, at| r.whole(at, least_vus, MAX_VUS));
-        self.vus = given(vus, &origin);
-        let iterations = members.read(reader, "iterations", |r, at| r.whole(at, 1, u64::MAX));
-        self.iterations = given(iterations, &origin);
         let second = Duration::from_secs(1);
-        let duration = members.duration(reader, "duration", second);
-        self.duration = given(duration, &origin);
-        let stages = members.read(reader, "stages", |r, at| models::stages(r, at, NoDuration::LeftOut));
-        self.stages = given(stages, &origin);
-        self.scenarios = given(members.read(reader, "scenarios", scenarios::read), &origin);
-        self.thresholds = given(members.read(reader, "thresholds", thresholds::read), &origin);
+        self.vus = given(members, reader, "vus", |r, at| r.whole(at, least_vus, MAX_VUS));
+        self.iterations = given(members, reader, "iterations", |r, at| r.whole(at, 1, u64::MAX));
+        self.duration = given(members, reader, "duration", |r, at| r.duration(at, second));
+        self.stages = given(members, reader, "stages", |r, at| models::stages(r, at, NoDuration::LeftOut));
+        self.scenarios = given(members, reader, "scenarios", scenarios::read);
+        self.thresholds = given(members, reader, "thresholds", thresholds::read);
     }
 
     fn read_behaviour(&mut self, members: &Members<'_>, reader: &mut Reader<'_>) {
@@ -114,8 +114,8 @@ impl Partial {
         self.min_iteration_duration = members.duration(reader, "minIterationDuration", Duration::ZERO);
         self.setup_timeout = members.duration(reader, "setupTimeout", SMALLEST);
         self.teardown_timeout = members.duration(reader, "teardownTimeout", SMALLEST);
-        self.summary_trend_stats = members.read(reader, "summaryTrendStats", |r, at| r.list(at, trend_stat));
-        self.summary_time_unit = members.read(reader, "summaryTimeUnit", time_unit);
+        self.paused = members.bool(reader, "paused");
+        self.linger = members.bool(reader, "linger");
         self.system_tags = members.read(reader, "systemTags", |r, at| {
             let tags = r.list(at, system_tag)?;
             Some(tags.into_iter().fold(SystemTags::NONE, SystemTags::with))
@@ -173,8 +173,10 @@ impl Partial {
             teardown_timeout: upper.teardown_timeout.or(self.teardown_timeout),
             no_setup: upper.no_setup.or(self.no_setup),
             no_teardown: upper.no_teardown.or(self.no_teardown),
-            summary_trend_stats: upper.summary_trend_stats.or(self.summary_trend_stats),
-            summary_time_unit: upper.summary_time_unit.or(self.summary_time_unit),
+            paused: upper.paused.or(self.paused),
+            linger: upper.linger.or(self.linger),
+            part: self.part.overlaid(upper.part),
+            results: self.results.overlaid(upper.results),
             system_tags: upper.system_tags.or(self.system_tags),
             memory_limit_bytes: upper.memory_limit_bytes.or(self.memory_limit_bytes),
             guest_time_limit: upper.guest_time_limit.or(self.guest_time_limit),
@@ -196,7 +198,8 @@ impl Partial {
             self.thresholds.unwrap_or_else(|| Given { value: Thresholds::new(), origin: "defaults".to_owned() });
         thresholds::warn_of_metadata(&thresholds.value, warnings);
         let own = ThrongOptions::default();
-        let trend_stats = self.summary_trend_stats;
+        let results = self.results.into_options();
+        let (segment, given_part) = self.part.into_options(errors);
         Options {
             scenarios: scenarios.value,
             thresholds: thresholds.value,
@@ -210,8 +213,14 @@ impl Partial {
             teardown_timeout: self.teardown_timeout.unwrap_or(DEFAULT_TIMEOUT),
             no_setup: self.no_setup.unwrap_or(false),
             no_teardown: self.no_teardown.unwrap_or(false),
-            summary_trend_stats: trend_stats.unwrap_or_else(TrendStat::defaults),
-            summary_time_unit: self.summary_time_unit.flatten(),
+            segment,
+            paused: self.paused.unwrap_or(false),
+            linger: self.linger.unwrap_or(false),
+            summary_mode: results.summary_mode,
+            handle_summary_timeout: results.handle_summary_timeout,
+            outputs: results.outputs,
+            summary_trend_stats: results.summary_trend_stats,
+            summary_time_unit: results.summary_time_unit,
             system_tags: self.system_tags.unwrap_or_default(),
             throng: ThrongOptions {
                 memory_limit_bytes: self.memory_limit_bytes.unwrap_or(own.memory_limit_bytes),
@@ -220,26 +229,19 @@ impl Partial {
             },
             scenarios_origin: scenarios.origin,
             thresholds_origin: thresholds.origin,
+            given_part,
         }
     }
 }
 
-fn trend_stat(reader: &mut Reader<'_>, place: Place<'_>) -> Option<TrendStat> {
-    let text = reader.string(place)?;
-    let stat = text.parse::<TrendStat>();
-    stat.map_err(|error| reader.fault(place.path(), error.to_string())).ok()
-}
-
-/// k6 takes an empty string as "by size".
-fn time_unit(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Option<TimeUnit>> {
-    let text = reader.string(place)?;
-    let unit = TimeUnit::parse(&text);
-    if unit.is_none() && !text.is_empty() {
-        let message = format!("there is no unit `{text}`; use s, ms or us");
-        reader.fault(place.path(), message);
-        return None;
-    }
-    Some(unit)
+/// A member with the place that it comes from.
+fn given<T>(
+    members: &Members<'_>,
+    reader: &mut Reader<'_>,
+    key: &str,
+    read: impl FnOnce(&mut Reader<'_>, Place<'_>) -> Option<T>,
+) -> Option<Given<T>> {
+    members.read(reader, key, read).map(|value| reader.given(key, value))
 }
 
 fn system_tag(reader: &mut Reader<'_>, place: Place<'_>) -> Option<SystemTag> {

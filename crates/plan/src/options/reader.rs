@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::error::OptionError;
+use super::layer::Layer;
+use super::partial::Given;
 use crate::duration;
 
 /// A value, with where it stands.
@@ -17,7 +19,7 @@ pub(super) struct Place<'a> {
 
 /// Notes what is wrong in one layer.
 pub(super) struct Reader<'a> {
-    pub(super) origin: &'a str,
+    pub(super) layer: &'a Layer,
     pub(super) errors: &'a mut Vec<OptionError>,
 }
 
@@ -46,9 +48,14 @@ impl Reader<'_> {
         let path = if path.is_empty() { "options" } else { path };
         self.errors.push(OptionError {
             path: path.to_owned(),
-            origin: self.origin.to_owned(),
+            origin: self.layer.origin_of(path).to_owned(),
             message: message.into(),
         });
+    }
+
+    /// A value, with where it comes from.
+    pub(super) fn given<T>(&self, path: &str, value: T) -> Given<T> {
+        Given { value, origin: self.layer.origin_of(path).to_owned() }
     }
 
     /// Notes a value of the wrong type.

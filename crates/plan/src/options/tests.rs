@@ -8,6 +8,7 @@ mod faults;
 mod merge;
 mod models;
 mod network;
+mod part;
 mod precedence;
 
 fn resolved(value: Value) -> Resolved {

@@ -83,7 +83,7 @@ impl PartialTls {
         let suites = members.read(reader, "tlsCipherSuites", cipher_suites);
         Self {
             insecure_skip_verify: members.bool(reader, "insecureSkipTLSVerify"),
-            cipher_suites: suites.map(|value| Given { value, origin: reader.origin.to_owned() }),
+            cipher_suites: suites.map(|value| reader.given("tlsCipherSuites", value)),
             versions: members.read(reader, "tlsVersion", versions),
             client_certificates: members.read(reader, "tlsAuth", |r, at| r.list(at, client_certificate)),
             ca_certificates: None,

@@ -6,9 +6,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::body::Body;
+use super::body_pipe::BodyPipe;
 use super::dial::open;
 use super::error::ExchangeError;
-use super::parser::{Fed as ResponseFed, Limits, ParseError, ResponseBuffer, ResponseParser};
+use super::parser::{Fed as ResponseFed, Keep, Limits, ParseError, ResponseBuffer, ResponseParser};
 use super::pool::Pool;
 use super::request::{Outgoing, Request};
 use crate::ring::SendBytes;
@@ -95,7 +96,7 @@ pub fn exchange<'a>(
     pool: &'a RefCell<Pool>,
     request: &'a Request,
     payload: &'a Payload,
-    options: ExchangeOptions,
+    options: ExchangeOptions<'a>,
 ) -> impl Future<Output = Exchanged> + 'a {
     // No async fn: the future of one holds its arguments twice.
     let task = Task { shard, request, payload, options, wanted: Clock::now() };
@@ -113,7 +114,7 @@ struct Task<'a> {
     shard: &'a Shard,
     request: &'a Request,
     payload: &'a Payload,
-    options: ExchangeOptions,
+    options: ExchangeOptions<'a>,
     wanted: Nanos,
 }
 
@@ -141,7 +142,8 @@ async fn converse(
         let mut conversation = Conversation {
             shard,
             stream: &mut stream,
-            parser: ResponseParser::new(request.to_head, task.options.keep_body, task.options.limits),
+            parser: ResponseParser::new(request.to_head, task.options.body.keep(), task.options.limits),
+            pipe: task.options.body.pipe(),
             wanted: task.wanted,
             deadline,
             first_at: None,
@@ -178,13 +180,39 @@ async fn converse(
     }
 }
 
+/// What becomes of a response's body.
+#[derive(Clone, Copy, Debug)]
+pub enum ResponseBody<'a> {
+    /// It is only counted.
+    Count,
+    /// It is kept, up to the limit.
+    Keep,
+    /// That of a successful response (2xx) goes to a reader, however long it is; that of another one is kept, since a
+    /// redirect or a challenge is followed by a further response.
+    Pipe(&'a BodyPipe),
+}
+
+impl<'a> ResponseBody<'a> {
+    fn keep(self) -> Keep {
+        match self {
+            Self::Count => Keep::Nothing,
+            Self::Keep => Keep::All,
+            Self::Pipe(_) => Keep::UntilTaken,
+        }
+    }
+
+    fn pipe(self) -> Option<&'a BodyPipe> {
+        if let Self::Pipe(pipe) = self { Some(pipe) } else { None }
+    }
+}
+
 /// What an exchange may take.
 #[derive(Clone, Copy, Debug)]
-pub struct ExchangeOptions {
+pub struct ExchangeOptions<'a> {
     /// For all of it.
     pub timeout: Duration,
-    /// Whether the body is kept, or only counted.
-    pub keep_body: bool,
+    /// What becomes of the body.
+    pub body: ResponseBody<'a>,
     /// What the response may cost.
     pub limits: Limits,
 }
@@ -200,6 +228,7 @@ struct Conversation<'a> {
     shard: &'a Shard,
     stream: &'a mut Stream,
     parser: ResponseParser,
+    pipe: Option<&'a BodyPipe>,
     wanted: Nanos,
     deadline: Nanos,
     first_at: Option<Nanos>,
@@ -268,6 +297,9 @@ impl Conversation<'_> {
         traffic: &mut Traffic,
     ) -> Poll<Result<(), Failure>> {
         loop {
+            if self.pipe.is_some_and(BodyPipe::is_full) {
+                return self.wait_for_reader(context);
+            }
             let Self { shard, stream, parser, into, leftover, .. } = self;
             let mut fed = Fed::Nothing;
             let received = stream.poll_receive(context, traffic, |bytes| match fed {
@@ -313,11 +345,30 @@ impl Conversation<'_> {
                 Fed::Malformed(error) => return Poll::Ready(Err(Failure::Final(error.into()))),
                 Fed::Part | Fed::Whole => *self.first_at.get_or_insert(at),
             };
+            self.pass_on();
             if let Fed::Whole = fed {
                 self.time(first_at, at, exchange);
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// Gives what has arrived of a body to its reader.
+    fn pass_on(&mut self) {
+        if let (Some(pipe), Some(into)) = (self.pipe, &mut self.into)
+            && self.parser.is_taken()
+        {
+            into.take_body(|bytes| pipe.put(bytes));
+        }
+    }
+
+    /// The reader polls again when it has taken some; until then only the time limit matters.
+    fn wait_for_reader(&self, context: &Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.shard.turn_time() >= self.deadline {
+            return Poll::Ready(Err(Failure::Timeout));
+        }
+        self.stream.connection().watch(context);
+        Poll::Pending
     }
 
     fn ended(&mut self, properly: bool, exchange: &mut Exchange) -> Result<(), Failure> {

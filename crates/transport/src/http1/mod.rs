@@ -5,6 +5,7 @@
 //! a [`ResponseBuffer`], whose memory its owner re-uses.
 
 mod body;
+mod body_pipe;
 mod chunked;
 mod client;
 mod connect;
@@ -18,12 +19,13 @@ mod pool;
 mod request;
 
 pub use body::{Body, BodyPart};
+pub use body_pipe::BodyPipe;
 pub use chunked::ChunkError;
-pub use client::{Exchange, ExchangeOptions, Exchanged, Payload, Timings, exchange};
+pub use client::{Exchange, ExchangeOptions, Exchanged, Payload, ResponseBody, Timings, exchange};
 pub use error::ExchangeError;
 pub use framing::{FramingError, Notable};
 pub use head::HeadError;
 pub use origin::Origin;
-pub use parser::{Fed, Limits, ParseError, ResponseBuffer, ResponseParser};
+pub use parser::{Fed, Keep, Limits, ParseError, ResponseBuffer, ResponseParser};
 pub use pool::Pool;
 pub use request::{Request, RequestError, RequestHead};

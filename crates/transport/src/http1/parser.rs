@@ -30,6 +30,17 @@ impl Default for Limits {
     }
 }
 
+/// What a parser keeps of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing.
+    Nothing,
+    /// All of it.
+    All,
+    /// What hasn't been taken, if the response is a success (2xx); else all of it.
+    UntilTaken,
+}
+
 /// How a response broke the protocol or a limit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
@@ -86,6 +97,12 @@ impl ResponseBuffer {
     /// Puts another body in place, such as the decompressed one. The count of bytes stays what was received.
     pub fn replace_body(&mut self, body: Vec<u8>) {
         self.body = body;
+    }
+
+    /// Hands over what there is of the body, and forgets it.
+    pub(super) fn take_body(&mut self, to: impl FnOnce(&[u8])) {
+        to(&self.body);
+        self.body.clear();
     }
 
     /// The body after transfer decoding; empty when it was only counted.
@@ -153,7 +170,7 @@ pub struct ResponseParser {
     state: State,
     limits: Limits,
     to_head_request: bool,
-    keep_body: bool,
+    keep: Keep,
     keep_alive: bool,
     interim: u32,
     continued: bool,
@@ -162,8 +179,8 @@ pub struct ResponseParser {
 impl ResponseParser {
     /// A parser for the answer to a request; `to_head_request` if that is a HEAD, whose answer has no body.
     #[must_use]
-    pub fn new(to_head_request: bool, keep_body: bool, limits: Limits) -> Self {
-        Self { state: State::Head, limits, to_head_request, keep_body, keep_alive: false, interim: 0, continued: false }
+    pub fn new(to_head_request: bool, keep: Keep, limits: Limits) -> Self {
+        Self { state: State::Head, limits, to_head_request, keep, keep_alive: false, interim: 0, continued: false }
     }
 
     /// Whether the connection may carry another request after this, as far as the response says.
@@ -182,6 +199,11 @@ impl ResponseParser {
     #[must_use]
     pub fn is_past_head(&self) -> bool {
         self.state != State::Head
+    }
+
+    /// Whether the body is taken while it arrives.
+    pub(super) fn is_taken(&self) -> bool {
+        self.keep == Keep::UntilTaken && self.is_past_head()
     }
 
     /// Takes the next bytes. After `complete` nothing more may be fed.
@@ -292,14 +314,22 @@ impl ResponseParser {
         into.status = status;
         into.notable = framing.notable;
         self.keep_alive = framing.keep_alive;
+        match self.keep {
+            // What is taken as it arrives needs no limit.
+            Keep::UntilTaken if (200..300).contains(&status) => self.limits.body_bytes = usize::MAX,
+            Keep::UntilTaken => self.keep = Keep::All,
+            Keep::Nothing | Keep::All => {}
+        }
         self.state = match framing.body {
             Body::Length(0) => State::Complete,
             Body::Length(length) => {
-                if self.keep_body {
+                if self.keep != Keep::Nothing {
                     if length > self.limits.body_bytes as u64 {
                         return Err(ParseError::BodyTooLong(self.limits.body_bytes));
                     }
-                    into.body.reserve_exact(RESERVED_BYTES_MAX.min(length as usize));
+                    if self.keep == Keep::All {
+                        into.body.reserve_exact(RESERVED_BYTES_MAX.min(length as usize));
+                    }
                 }
                 State::Length(length)
             }
@@ -317,7 +347,7 @@ impl ResponseParser {
         };
         let taken = left.min(bytes.len() as u64);
         let data = &bytes[..taken as usize];
-        if self.keep_body {
+        if self.keep != Keep::Nothing {
             if into.body.len() + data.len() > self.limits.body_bytes {
                 return Err(ParseError::BodyTooLong(self.limits.body_bytes));
             }
@@ -338,7 +368,7 @@ impl ResponseParser {
             Next::Line(line) => State::ChunkLine(line),
             Next::Data(size) => {
                 let left = self.limits.body_bytes - into.body.len();
-                if self.keep_body && size > left as u64 {
+                if self.keep != Keep::Nothing && size > left as u64 {
                     return Err(ParseError::BodyTooLong(self.limits.body_bytes));
                 }
                 State::ChunkData(size)

@@ -1,6 +1,6 @@
 //! What our parser makes of a response, in the way the client uses it.
 
-use throng_transport::http1::{Limits, ParseError, ResponseBuffer, ResponseParser};
+use throng_transport::http1::{Keep, Limits, ParseError, ResponseBuffer, ResponseParser};
 
 use crate::corpus::Case;
 use crate::{Outcome, Seen, by_name};
@@ -13,7 +13,7 @@ pub(crate) fn see(case: &Case, piece: usize) -> Outcome {
 }
 
 fn parse(case: &Case, piece: usize) -> Result<Seen, ParseError> {
-    let mut parser = ResponseParser::new(case.to_head, true, Limits::default());
+    let mut parser = ResponseParser::new(case.to_head, Keep::All, Limits::default());
     let mut into = ResponseBuffer::default();
     let mut consumed = 0;
     let mut complete = false;

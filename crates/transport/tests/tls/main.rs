@@ -17,7 +17,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use throng_transport::http1::{
-    Exchange, ExchangeError, ExchangeOptions, Limits, Origin, Payload, Pool, Request, RequestHead, exchange,
+    Exchange, ExchangeError, ExchangeOptions, Limits, Origin, Payload, Pool, Request, RequestHead, ResponseBody,
+    exchange,
 };
 use throng_transport::source::PortShare;
 use throng_transport::tls::{TlsClient, TlsOptions};
@@ -50,7 +51,7 @@ struct Client {
     shard: Shard,
     pool: RefCell<Pool>,
     origin: Rc<Origin>,
-    options: ExchangeOptions,
+    options: ExchangeOptions<'static>,
     close: bool,
 }
 
@@ -65,7 +66,8 @@ impl Client {
     fn of_host(shard: &Shard, host: &str, address: SocketAddr, options: &TlsOptions) -> Self {
         let tls = TlsClient::new(options).unwrap();
         let origin = Rc::new(Origin::with_tls(host, address.port(), &tls).unwrap());
-        let options = ExchangeOptions { timeout: Duration::from_secs(10), keep_body: true, limits: Limits::default() };
+        let options =
+            ExchangeOptions { timeout: Duration::from_secs(10), body: ResponseBody::Keep, limits: Limits::default() };
         Self { shard: shard.clone(), pool: RefCell::default(), origin, options, close: false }
     }
 

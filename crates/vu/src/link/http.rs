@@ -17,7 +17,7 @@ use crate::{
     fault::{Stop, cut},
     host::Host,
     state::{State, ThreadBound, held},
-    types::RequestSpec,
+    types::{BodyPart, RequestBody, RequestSpec},
 };
 
 type Store<'a, H> = StoreContextMut<'a, Data<H>>;
@@ -53,16 +53,21 @@ fn link_requests<H: Host>(http: &mut LinkerInstance<'_, Data<H>>) -> wasmtime::R
         Box::new(ThreadBound(send::<H>(store, request, done, None)))
     })?;
     http.func_wrap_async("send-body", |store, (request, done, body): (u32, u32, Vec<u8>)| {
-        Box::new(ThreadBound(send::<H>(store, request, done, Some(body))))
+        Box::new(ThreadBound(send::<H>(store, request, done, Some(RequestBody::Bytes(body)))))
+    })?;
+    http.func_wrap_async("send-parts", |store, (request, done, body): (u32, u32, Vec<BodyPart>)| {
+        Box::new(ThreadBound(send::<H>(store, request, done, Some(RequestBody::Parts(body)))))
     })
 }
 
 fn link_exchanges<H: Host>(http: &mut LinkerInstance<'_, Data<H>>) -> wasmtime::Result<()> {
     http.func_wrap("start", |mut store: Store<'_, H>, (request, body): (u32, Option<Vec<u8>>)| {
-        let state = &mut store.data_mut().0;
-        let request = held(&state.requests, request)?;
-        Ok((state.host.start(request, body).map_err(Stop::Host)?,))
+        Ok((start::<H>(&mut store, request, body.map(RequestBody::Bytes))?,))
     })?;
+    http.func_wrap("start-parts", |mut store: Store<'_, H>, (request, body): (u32, Vec<BodyPart>)| {
+        Ok((start::<H>(&mut store, request, Some(RequestBody::Parts(body)))?,))
+    })?;
+    http.func_wrap_async("read", |store, (exchange,): (u32,)| Box::new(ThreadBound(read::<H>(store, exchange))))?;
     http.func_wrap_async("wait-any", |store, (exchanges, limit_ns): (Vec<u32>, Option<u64>)| {
         Box::new(ThreadBound(wait_any::<H>(store, exchanges, limit_ns)))
     })?;
@@ -136,7 +141,7 @@ async fn send<H: Host>(
     mut store: Store<'_, H>,
     request: u32,
     done: u32,
-    body: Option<Vec<u8>>,
+    body: Option<RequestBody>,
 ) -> wasmtime::Result<(u64,)> {
     let state = &mut store.data_mut().0;
     if done != 0 {
@@ -163,6 +168,22 @@ async fn wait_any<H: Host>(
         restart_clock(&mut store);
     }
     Ok((place,))
+}
+
+fn start<H: Host>(store: &mut Store<'_, H>, request: u32, body: Option<RequestBody>) -> Result<u32, Stop> {
+    let state = &mut store.data_mut().0;
+    let request = held(&state.requests, request)?;
+    state.host.start(request, body).map_err(Stop::Host)
+}
+
+async fn read<H: Host>(mut store: Store<'_, H>, exchange: u32) -> wasmtime::Result<(Option<Vec<u8>>,)> {
+    let host = &mut store.data_mut().0.host;
+    let (bytes, waited) = watch(host.read(exchange)).await;
+    let bytes = bytes.map_err(Stop::Host)?;
+    if waited {
+        restart_clock(&mut store);
+    }
+    Ok((bytes,))
 }
 
 async fn finish<H: Host>(mut store: Store<'_, H>, exchange: u32) -> wasmtime::Result<(u64,)> {

@@ -4,8 +4,8 @@ use std::{rc::Rc, time::Duration};
 
 use futures_lite::future::{block_on, poll_once};
 use throng_vu::{
-    Coding, Credentials, Engine, EngineConfig, Failure, FaultKind, FileDeclaration, FileFormat, LogLevel,
-    MetricDefinition, MetricKind, RequestSpec, Script, Vu,
+    BodyPart, Coding, Credentials, Engine, EngineConfig, Failure, FaultKind, FileDeclaration, FileFormat, FileRange,
+    LogLevel, MetricDefinition, MetricKind, RequestBody, RequestSpec, ResponseBody, Script, Vu,
 };
 
 use crate::{
@@ -46,7 +46,7 @@ fn a_request_is_prepared_once_and_sent_and_checked_in_each_iteration() {
                 body: Some(b"no luck".to_vec()),
                 timeout_ms: Some(1500),
                 tags: 5,
-                discard_body: Some(true),
+                response_body: Some(ResponseBody::Discard),
                 redirects_max: Some(4),
                 compression: vec![Coding::Br, Coding::Zstd],
                 digest: Some(Credentials { user: "GET".to_owned(), password: "a::b".to_owned() }),
@@ -113,13 +113,30 @@ fn a_response_gives_its_body_headers_and_timings() {
     block_on(vu(Wait::No).run(guest::LOOK_AT_RESPONSE)).unwrap();
 }
 
+fn given() -> RequestBody {
+    RequestBody::Bytes(b"{\"vus\":3}".to_vec())
+}
+
+#[test]
+fn a_body_may_be_in_parts_and_one_be_read_while_it_arrives() {
+    for wait in [Wait::No, Wait::Once] {
+        let mut vu = vu(wait);
+        block_on(vu.run(guest::PARTS)).unwrap();
+        let journal = vu.host().journal.borrow();
+        let file = BodyPart::File(FileRange { file: 2, offset: 5, length: 7 });
+        let both = vec![BodyPart::Bytes(b"{\"vus\":3}".to_vec()), file.clone()];
+        assert_eq!(journal.bodies, [RequestBody::Parts(both), RequestBody::Parts(vec![file])]);
+        assert_eq!(journal.released, 2);
+    }
+}
+
 #[test]
 fn a_body_may_be_given_when_sending() {
     let mut vu = vu(Wait::No);
     block_on(vu.run(guest::SEND_BODY)).unwrap();
     block_on(vu.run(guest::SEND_BODY)).unwrap();
     let journal = vu.host().journal.borrow();
-    assert_eq!(journal.bodies, [b"{\"vus\":3}", b"{\"vus\":3}"]);
+    assert_eq!(journal.bodies, [given(), given()]);
     assert_eq!(journal.prepared.len(), 2, "the request was dropped each time");
 }
 
@@ -145,7 +162,7 @@ fn exchanges_may_go_on_together_and_be_waited_for() {
         let mut vu = vu(wait);
         block_on(vu.run(guest::TWO_EXCHANGES)).unwrap();
         let journal = vu.host().journal.borrow();
-        assert_eq!(journal.bodies, [b"{\"vus\":3}"]);
+        assert_eq!(journal.bodies, [given()]);
         assert_eq!(journal.released, 1);
         assert_eq!(journal.said[1..], ["wait for [1, 2] Some(5ms)", "cancel 1", "wait for [] None"]);
     }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use throng_vu::{Failure, Host, InstanceInfo, LogLevel, RequestSpec, ScenarioInfo, Timings, VuInfo};
+use throng_vu::{Failure, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, Timings, VuInfo};
 
 /// When a host call that may wait is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) enum Wait {
 pub(crate) struct Journal {
     pub(crate) prepared: Vec<RequestSpec>,
     pub(crate) sent: usize,
-    pub(crate) bodies: Vec<Vec<u8>>,
+    pub(crate) bodies: Vec<RequestBody>,
     pub(crate) checks: Vec<(u32, bool)>,
     pub(crate) released: usize,
     /// How often the next iteration was asked for.
@@ -54,6 +54,8 @@ pub(crate) struct FakeHost {
     pub(crate) throws: bool,
     /// Exchanges started so far.
     started: u32,
+    /// Reads of streamed bodies so far.
+    reads: u32,
     /// How many iterations a run has; one.
     pub(crate) iterations: usize,
     /// For how long the next iterations are waited for, in order; not at all when
@@ -81,6 +83,7 @@ impl FakeHost {
             failures: VecDeque::new(),
             throws: false,
             started: 0,
+            reads: 0,
             iterations: 1,
             between: VecDeque::new(),
             begun: 0,
@@ -156,7 +159,7 @@ impl Host for FakeHost {
         spec
     }
 
-    async fn send(&mut self, _request: &RequestSpec, body: Option<Vec<u8>>) -> Result<FakeResponse, String> {
+    async fn send(&mut self, _request: &RequestSpec, body: Option<RequestBody>) -> Result<FakeResponse, String> {
         wait(Rc::clone(&self.journal), self.wait).await;
         let mut journal = self.journal.borrow_mut();
         journal.sent += 1;
@@ -168,7 +171,7 @@ impl Host for FakeHost {
         }
     }
 
-    fn start(&mut self, _request: &RequestSpec, body: Option<Vec<u8>>) -> Result<u32, String> {
+    fn start(&mut self, _request: &RequestSpec, body: Option<RequestBody>) -> Result<u32, String> {
         self.journal.borrow_mut().bodies.extend(body);
         self.started += 1;
         Ok(self.started)
@@ -179,6 +182,14 @@ impl Host for FakeHost {
         wait(Rc::clone(&self.journal), self.wait).await;
         self.say(format!("wait for {exchanges:?} {limit:?}"));
         Ok(exchanges.iter().position(|exchange| *exchange == self.started).map(|place| place as u32))
+    }
+
+    /// A body of one piece.
+    async fn read(&mut self, exchange: u32) -> Result<Option<Vec<u8>>, String> {
+        self.known(exchange)?;
+        wait(Rc::clone(&self.journal), self.wait).await;
+        self.reads += 1;
+        Ok((self.reads == 1).then(|| b"hello".to_vec()))
     }
 
     async fn finish(&mut self, exchange: u32) -> Result<FakeResponse, String> {

@@ -43,6 +43,7 @@ pub(crate) const TRAP_AFTER_COPING: u32 = 29;
 pub(crate) const LONG_ERROR: u32 = 30;
 pub(crate) const TWO_EXCHANGES: u32 = 31;
 pub(crate) const JARS: u32 = 32;
+pub(crate) const PARTS: u32 = 33;
 pub(crate) const FILES: u32 = 900;
 pub(crate) const UNKNOWN_FILE: u32 = 901;
 pub(crate) const UNKNOWN_ROW: u32 = 902;

@@ -5,6 +5,9 @@
   (import "throng:script/http@0.1.0" "forget" (func $forget (param i32)))
   (import "throng:script/http@0.1.0" "send" (func $send (param i32 i32) (result i64)))
   (import "throng:script/http@0.1.0" "send-body" (func $send_body (param i32 i32 i32 i32) (result i64)))
+  (import "throng:script/http@0.1.0" "send-parts" (func $send_parts (param i32 i32 i32 i32) (result i64)))
+  (import "throng:script/http@0.1.0" "start-parts" (func $start_parts (param i32 i32 i32) (result i32)))
+  (import "throng:script/http@0.1.0" "read" (func $read (param i32 i32)))
   (import "throng:script/http@0.1.0" "start" (func $start (param i32 i32 i32 i32) (result i32)))
   (import "throng:script/http@0.1.0" "wait-any" (func $wait_any (param i32 i32 i32 i64 i32)))
   (import "throng:script/http@0.1.0" "finish" (func $finish (param i32) (result i64)))
@@ -277,6 +280,25 @@
     (call $wait_any (i32.const 0) (i32.const 0) (i32.const 0) (i64.const 0) (i32.const 512))
     (call $assert (i32.eqz (i32.load8_u (i32.const 512)))))
 
+  ;; list<body-part> at 8192: the text at 1184, bytes 5 to 12 of file 2. 512 takes what was read, and then its end.
+  (func $send_and_read_parts (local $exchange i32)
+    (call $prepare)
+    (i32.store8 (i32.const 8192) (i32.const 0))
+    (i32.store (i32.const 8200) (i32.const 1184)) (i32.store (i32.const 8204) (i32.const 9))
+    (i32.store8 (i32.const 8224) (i32.const 1))
+    (i32.store (i32.const 8232) (i32.const 2))
+    (i64.store (i32.const 8240) (i64.const 5)) (i64.store (i32.const 8248) (i64.const 7))
+    (call $release (call $take
+      (call $send_parts (global.get $prepared) (i32.const 0) (i32.const 8192) (i32.const 2))))
+    (local.set $exchange (call $start_parts (global.get $prepared) (i32.const 8224) (i32.const 1)))
+    (call $read (local.get $exchange) (i32.const 512))
+    (call $assert (i32.load8_u (i32.const 512)))
+    (call $assert (i32.eq (i32.load (i32.const 520)) (i32.const 5)))
+    (call $assert (i32.eq (i32.load (i32.load (i32.const 516))) (i32.const 0x6c6c6568)))
+    (call $read (local.get $exchange) (i32.const 512))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
+    (call $release (call $take (call $finish (local.get $exchange)))))
+
   (func $use_jars (local $jar i32)
     (local.set $jar (call $new_jar))
     (call $cookies (local.get $jar) (i32.const 1032) (i32.const 14) (i32.const 512))
@@ -366,14 +388,14 @@
     (if (i32.eq (local.get $what) (i32.const 900)) (then (call $use_files) (return (i32.const 256))))
     (if (i32.eq (local.get $what) (i32.const 901)) (then (drop (call $file_size (i32.const 7)))))
     (if (i32.eq (local.get $what) (i32.const 902)) (then (call $file_row (i32.const 0) (i64.const 2) (i32.const 512))))
-    (block $b32 (block $b31 (block $b30 (block $b29 (block $b28 (block $b27 (block $b26 (block $b25
+    (block $b33 (block $b32 (block $b31 (block $b30 (block $b29 (block $b28 (block $b27 (block $b26 (block $b25
     (block $b24 (block $b23 (block $b22 (block $b21 (block $b20
     (block $b19 (block $b18 (block $b17 (block $b16 (block $b15
     (block $b14 (block $b13 (block $b12 (block $b11 (block $b10
     (block $b9 (block $b8 (block $b7 (block $b6 (block $b5
     (block $b4 (block $b3 (block $b2 (block $b1 (block $b0
       (br_table $b0 $b1 $b2 $b3 $b4 $b5 $b6 $b7 $b8 $b9 $b10 $b11 $b12 $b13 $b14 $b15 $b16
-        $b17 $b18 $b19 $b20 $b21 $b22 $b23 $b24 $b25 $b26 $b27 $b28 $b29 $b30 $b31 $b32 (local.get $what)))
+        $b17 $b18 $b19 $b20 $b21 $b22 $b23 $b24 $b25 $b26 $b27 $b28 $b29 $b30 $b31 $b32 $b33 (local.get $what)))
       ;; 0 nothing
       (return (i32.const 256)))
       ;; 1 round trip
@@ -452,7 +474,9 @@
       ;; 31 two exchanges at a time
       (call $exchange_two) (return (i32.const 256)))
       ;; 32 jars
-      (call $use_jars) (i32.const 256))
+      (call $use_jars) (return (i32.const 256)))
+      ;; 33 bodies in parts, and one that is read while it arrives
+      (call $send_and_read_parts) (i32.const 256))
 
   (func (export "describe") (result i32)
     (i32.store (i32.const 700) (i32.const 1184))

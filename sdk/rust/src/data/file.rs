@@ -2,6 +2,7 @@
 
 use super::Declaration;
 use crate::bindings::throng::script::files as host;
+use crate::bindings::throng::script::http::FileRange as HostRange;
 use std::ops::Range;
 
 /// What one call to the host reads at most.
@@ -9,7 +10,8 @@ const READ_BYTES_MAX: u64 = 16 << 20;
 
 /// A file of any kind: `static PHOTO: data::File = data::file!("photo.jpg");`
 ///
-/// It is in memory once for all VUs. What is read of it is copied into the VU's own, which is limited.
+/// It is in memory once for all VUs. What is read of it is copied into the VU's own, which is limited; what is sent of
+/// it, as a body or a part of one (`http::post(url, &PHOTO)`), isn't.
 #[derive(Debug)]
 pub struct File(&'static Declaration);
 
@@ -31,13 +33,34 @@ impl File {
         self.read(0..self.size())
     }
 
-    /// A part of it.
+    /// A part of it, to be sent: as a body, or as a file of a form.
+    ///
+    /// # Panics
+    ///
+    /// When it has no such part.
+    #[track_caller]
+    pub fn range(&self, range: Range<u64>) -> FileRange {
+        self.check(&range);
+        FileRange::of(self.0.number(), range)
+    }
+
+    /// A part of it, copied.
     ///
     /// # Panics
     ///
     /// When it has no such part.
     #[track_caller]
     pub fn read(&self, range: Range<u64>) -> Vec<u8> {
+        self.check(&range);
+        let mut parts =
+            parts(range).map(|part| host::read(self.0.number(), part.start, (part.end - part.start) as u32));
+        let mut bytes = parts.next().unwrap_or_default();
+        parts.for_each(|part| bytes.extend(part));
+        bytes
+    }
+
+    #[track_caller]
+    fn check(&self, range: &Range<u64>) {
         let size = self.size();
         assert!(
             range.start <= range.end && range.end <= size,
@@ -46,11 +69,27 @@ impl File {
             range.start,
             range.end
         );
-        let mut parts =
-            parts(range).map(|part| host::read(self.0.number(), part.start, (part.end - part.start) as u32));
-        let mut bytes = parts.next().unwrap_or_default();
-        parts.for_each(|part| bytes.extend(part));
-        bytes
+    }
+}
+
+/// A part of a data file, which stays where it is; see [`File::range`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileRange {
+    file: host::File,
+    offset: u64,
+    length: u64,
+}
+
+impl FileRange {
+    /// Of the file of this number.
+    pub(crate) fn of(file: host::File, range: Range<u64>) -> Self {
+        Self { file, offset: range.start, length: range.end - range.start }
+    }
+
+    /// As the host takes it.
+    pub(crate) fn into_host(self) -> HostRange {
+        let Self { file, offset, length } = self;
+        HostRange { file, offset, length }
     }
 }
 

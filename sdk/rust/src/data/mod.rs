@@ -18,7 +18,7 @@
 //! fn default() {
 //!     let user = USERS.for_vu();
 //!     let login = format!("{}/echo?{}:{}", env("TARGET"), user.name, user.password);
-//!     http::post(login, PHOTO.bytes());
+//!     http::post(login, &PHOTO);
 //!     for article in CARTS.random() {
 //!         http::post(format!("{}/echo", env("TARGET")), article);
 //!     }
@@ -40,7 +40,7 @@ mod rows;
 pub use csv::Csv;
 pub(crate) use declaration::declarations;
 pub use declaration::{Declaration, Format, Registration};
-pub use file::File;
+pub use file::{File, FileRange};
 pub use json::Json;
 
 /// Declares a CSV file whose first line names the columns: see [`Csv`].

@@ -32,13 +32,14 @@ thread_local! {
 
 /// Sends a request that consists of no more than this.
 pub(super) fn send(method: &Method, url: &str, body: Option<Body<'_>>) -> Response {
-    let content_type = match body.as_ref().map(|body| (body, &body.content_type)) {
+    let (content, content_type) = match body {
         // A form's boundary: no other request has it, so this one isn't kept.
-        Some((body, Some(Cow::Owned(unique)))) => {
-            return Response::of(prepare(method, url, Some(unique)).send_body(body));
+        Some(Body { content, content_type: Some(Cow::Owned(unique)) }) => {
+            return Response::of(prepare(method, url, Some(&unique)).send_content(content));
         }
-        Some((_, Some(Cow::Borrowed(fixed)))) => Some(*fixed),
-        _ => None,
+        Some(Body { content, content_type: Some(Cow::Borrowed(fixed)) }) => (Some(content), Some(fixed)),
+        Some(Body { content, content_type: None }) => (Some(content), None),
+        None => (None, None),
     };
     let key = hash(method, url);
     CACHE.with_borrow_mut(|cache| {
@@ -56,9 +57,9 @@ pub(super) fn send(method: &Method, url: &str, body: Option<Body<'_>>) -> Respon
             let (method, request) = (method.clone(), prepare(method, url, content_type));
             Box::new(Entry { key, method, content_type, url: url.into(), request })
         });
-        Response::of(match body {
+        Response::of(match content {
             None => entry.request.send(),
-            Some(body) => entry.request.send_body(&body),
+            Some(content) => entry.request.send_content(content),
         })
     })
 }
@@ -71,7 +72,7 @@ fn prepare(method: &Method, url: &str, content_type: Option<&str>) -> RequestHan
         body: None,
         timeout_ms: None,
         tags: 0,
-        discard_body: None,
+        response_body: None,
         redirects_max: None,
         compression: Vec::new(),
         digest: None,

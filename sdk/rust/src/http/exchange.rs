@@ -14,12 +14,8 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn of(number: host::Exchange) -> Self {
-        Self { number, _request: None }
-    }
-
-    pub(super) fn begin(request: RequestHandle, body: Option<&[u8]>) -> Self {
-        Self { number: request.start(body), _request: Some(request) }
+    pub(super) fn of(number: host::Exchange, request: Option<RequestHandle>) -> Self {
+        Self { number, _request: request }
     }
 
     /// Waits for the whole response.
@@ -37,6 +33,43 @@ impl Drop for Exchange {
         if self.number != 0 {
             host::cancel(self.number);
         }
+    }
+}
+
+/// A response whose body is taken while it arrives, from [`Request::download`]: however long it is, it takes no more
+/// memory than what the script keeps of it.
+///
+/// It gives the body piece by piece, as it comes: not decompressed. Where nobody takes the pieces the server has to wait.
+///
+/// ```no_run
+/// use throng::prelude::*;
+///
+/// # let target = "http://localhost";
+/// let mut download = http::Request::get(format!("{target}/bytes/1000000000")).download();
+/// let lines: usize = download.by_ref().map(|bytes| bytes.iter().filter(|byte| **byte == b'\n').count()).sum();
+/// let res = download.finish();
+/// check!(res, "it arrived" => |r| r.status() == 200 && r.body_size() == 1_000_000_000);
+/// ```
+#[derive(Debug)]
+#[must_use = "a body is read by iterating over it"]
+pub struct Download(Exchange);
+
+impl Download {
+    pub(super) fn of(exchange: Exchange) -> Self {
+        Self(exchange)
+    }
+
+    /// Waits for the end, and drops what is left of the body. The response has no body then, but its size.
+    pub fn finish(self) -> Response {
+        self.0.finish()
+    }
+}
+
+impl Iterator for Download {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        host::read(self.0.number)
     }
 }
 

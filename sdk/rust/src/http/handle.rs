@@ -1,6 +1,7 @@
 //! What the host holds for this VU, by number.
 
-use super::Body;
+use super::Part;
+use super::body::Content;
 use crate::bindings::throng::script::http as host;
 use crate::checks;
 use std::cell::Cell;
@@ -25,16 +26,27 @@ impl RequestHandle {
         host::send(self.0, DONE.take())
     }
 
-    pub(super) fn send_body(&self, body: &Body<'_>) -> host::Reply {
+    /// Sends it with this in place of the prepared body.
+    pub(super) fn send_content(&self, content: Content<'_>) -> host::Reply {
         checks::flush();
-        host::send_body(self.0, DONE.take(), &body.bytes)
+        match content {
+            Content::Bytes(bytes) => host::send_body(self.0, DONE.take(), &bytes),
+            Content::Parts(parts) => host::send_parts(self.0, DONE.take(), &for_host(parts)),
+        }
     }
 
-    /// Begins an exchange with the prepared body, or another.
-    pub(super) fn start(&self, body: Option<&[u8]>) -> host::Exchange {
+    /// Begins an exchange with the prepared body, or with these parts if there are any.
+    pub(super) fn start(&self, parts: Vec<Part<'_>>) -> host::Exchange {
         checks::flush();
-        host::start(self.0, body)
+        match &*for_host(parts) {
+            [] => host::start(self.0, None),
+            parts => host::start_parts(self.0, parts),
+        }
     }
+}
+
+fn for_host(parts: Vec<Part<'_>>) -> Vec<host::BodyPart> {
+    parts.into_iter().map(Part::into_host).collect()
 }
 
 impl Drop for RequestHandle {

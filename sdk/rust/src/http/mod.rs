@@ -38,14 +38,14 @@ mod prepared;
 mod request;
 mod response;
 
-pub use body::{Body, form, json};
-pub use exchange::{Exchange, batch, wait_any};
+pub use body::{Body, Part, form, json};
+pub use exchange::{Download, Exchange, batch, wait_any};
 pub use expected::{Statuses, set_expected_statuses};
 pub(crate) use handle::release_done;
 pub use html::{Form, Html, Link};
 pub use jar::Jar;
 pub use method::Method;
-pub use multipart::{Multipart, Part};
+pub use multipart::Multipart;
 pub use prepared::Prepared;
 pub use request::{Coding, Request};
 pub use response::{Error, Response, Timings};
@@ -70,7 +70,7 @@ pub fn delete(url: impl AsRef<str>) -> Response {
     cache::send(&Method::Delete, url.as_ref(), None)
 }
 
-/// Sends `POST url` with a body: bytes, text, [`json`], [`form`] or [`Multipart`].
+/// Sends `POST url` with a body: bytes, text, a data file, [`json`], [`form`] or [`Multipart`].
 pub fn post<'a>(url: impl AsRef<str>, body: impl Into<Body<'a>>) -> Response {
     cache::send(&Method::Post, url.as_ref(), Some(body.into()))
 }

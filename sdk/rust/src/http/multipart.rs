@@ -1,8 +1,7 @@
 //! Forms with files: `multipart/form-data` as the HTML standard and RFC 7578 have it.
 
 use super::Body;
-use std::borrow::Cow;
-use std::convert::Infallible;
+use super::body::{Content, Part, Piece};
 
 /// A form under construction, which is a [`Body`] in the end.
 ///
@@ -15,23 +14,14 @@ use std::convert::Infallible;
 /// let res = http::post(format!("{}/upload", env("TARGET")), form);
 /// ```
 ///
-/// `F` is what stands for a file that isn't among the script's own bytes; such a form is sent by its parts.
+/// A file may be a data file (`&PHOTO`), which the host sends from where it is: it takes no memory of the VU's.
 #[derive(Clone, Debug)]
 #[must_use = "a form does nothing until it is sent"]
-pub struct Multipart<'a, F = Infallible> {
+pub struct Multipart<'a> {
     boundary: String,
-    parts: Vec<Part<'a, F>>,
+    parts: Vec<Part<'a>>,
     /// What comes after the last of the parts.
     text: Vec<u8>,
-}
-
-/// A piece of a body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part<'a, F> {
-    /// Bytes of the script's.
-    Bytes(Cow<'a, [u8]>),
-    /// A file's content, which isn't copied.
-    File(F),
 }
 
 impl<'a> Multipart<'a> {
@@ -40,9 +30,7 @@ impl<'a> Multipart<'a> {
     pub fn new() -> Self {
         Self::with_seed(crate::random::bits())
     }
-}
 
-impl<'a, F> Multipart<'a, F> {
     /// A form without fields, whose boundary is the same for the same seed.
     pub fn with_seed(seed: u64) -> Self {
         let (first, second) = (scattered(seed), scattered(!seed));
@@ -58,14 +46,19 @@ impl<'a, F> Multipart<'a, F> {
         self
     }
 
-    /// Adds a file of this name and type from bytes.
-    pub fn file(self, name: &str, file_name: &str, content_type: &str, content: impl Into<Cow<'a, [u8]>>) -> Self {
-        self.content(name, file_name, content_type, Part::Bytes(content.into()))
-    }
-
-    /// Adds a file of this name and type by what stands for it.
-    pub fn file_elsewhere(self, name: &str, file_name: &str, content_type: &str, file: F) -> Self {
-        self.content(name, file_name, content_type, Part::File(file))
+    /// Adds a file of this name and type: bytes, a data file, or a part of one.
+    pub fn file(mut self, name: &str, file_name: &str, content_type: &str, content: impl Into<Part<'a>>) -> Self {
+        self.begin(name);
+        self.text.extend(b"; filename=\"");
+        self.text.extend(escaped(file_name).bytes());
+        self.text.extend(b"\"\r\nContent-Type: ");
+        // A line break would begin another header.
+        self.text.extend(content_type.bytes().filter(|byte| !byte.is_ascii_control()));
+        self.text.extend(b"\r\n\r\n");
+        self.end_text();
+        self.parts.push(content.into());
+        self.text.extend(b"\r\n");
+        self
     }
 
     /// The header `Content-Type` of this form.
@@ -75,25 +68,10 @@ impl<'a, F> Multipart<'a, F> {
     }
 
     /// The body in pieces, in order.
-    #[must_use]
-    pub fn into_parts(mut self) -> Vec<Part<'a, F>> {
+    fn into_parts(mut self) -> Vec<Part<'a>> {
         self.text.extend(format!("--{}--\r\n", self.boundary).bytes());
         self.end_text();
         self.parts
-    }
-
-    fn content(mut self, name: &str, file_name: &str, content_type: &str, content: Part<'a, F>) -> Self {
-        self.begin(name);
-        self.text.extend(b"; filename=\"");
-        self.text.extend(escaped(file_name).bytes());
-        self.text.extend(b"\"\r\nContent-Type: ");
-        // A line break would begin another header.
-        self.text.extend(content_type.bytes().filter(|byte| !byte.is_ascii_control()));
-        self.text.extend(b"\r\n\r\n");
-        self.end_text();
-        self.parts.push(content);
-        self.text.extend(b"\r\n");
-        self
     }
 
     fn begin(&mut self, name: &str) {
@@ -103,21 +81,23 @@ impl<'a, F> Multipart<'a, F> {
     }
 
     fn end_text(&mut self) {
-        self.parts.push(Part::Bytes(std::mem::take(&mut self.text).into()));
+        self.parts.push(std::mem::take(&mut self.text).into());
     }
 }
 
-impl<'a> From<Multipart<'a>> for Body<'_> {
+impl<'a> From<Multipart<'a>> for Body<'a> {
     fn from(form: Multipart<'a>) -> Self {
-        let content_type = form.content_type();
-        let mut bytes = Vec::new();
-        for part in form.into_parts() {
-            match part {
-                Part::Bytes(part) => bytes.extend_from_slice(&part),
-                Part::File(none) => match none {},
-            }
-        }
-        Body { bytes: bytes.into(), content_type: Some(content_type.into()) }
+        let content_type = Some(form.content_type().into());
+        let parts = form.into_parts();
+        let own = parts.iter().map(|part| match &part.0 {
+            Piece::Bytes(bytes) => Some(&**bytes),
+            Piece::File(_) => None,
+        });
+        let content = match own.collect::<Option<Vec<_>>>() {
+            Some(own) => Content::Bytes(own.concat().into()),
+            None => Content::Parts(parts),
+        };
+        Body { content, content_type }
     }
 }
 
@@ -149,7 +129,8 @@ mod tests {
 
     fn text(form: Multipart<'_>) -> String {
         let boundary = form.boundary.clone();
-        String::from_utf8(Body::from(form).bytes.into_owned()).unwrap().replace(&boundary, "B")
+        let Content::Bytes(bytes) = Body::from(form).content else { panic!("no part is a file's") };
+        String::from_utf8(bytes.into_owned()).unwrap().replace(&boundary, "B")
     }
 
     #[test]
@@ -173,15 +154,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_elsewhere_is_a_part_of_its_own() {
-        let form = Multipart::<u32>::with_seed(1).field("a", "1").file_elsewhere("f", "f.bin", "x/y", 5);
-        let parts = form.into_parts();
-        assert!(matches!(&parts[..], [Part::Bytes(_), Part::File(5), Part::Bytes(end)] if end.starts_with(b"\r\n--")));
+    fn a_data_file_is_a_part_of_its_own() {
+        let range = crate::data::FileRange::of(5, 0..7);
+        let Content::Parts(parts) = Body::from(form().field("a", "1").file("f", "f.bin", "x/y", range)).content else {
+            panic!("a part is a file's")
+        };
+        let pieces: Vec<_> = parts.into_iter().map(|part| part.0).collect();
+        assert!(matches!(&pieces[..], [Piece::Bytes(_), Piece::File(file), Piece::Bytes(end)]
+                if *file == range && end.starts_with(b"\r\n--")));
     }
 
     #[test]
     fn a_boundary_is_told_by_its_seed() {
-        let of = |seed| Multipart::<Infallible>::with_seed(seed).content_type();
+        let of = |seed| Multipart::with_seed(seed).content_type();
         assert_eq!(of(1), of(1));
         assert_ne!(of(1), of(2));
         let boundary = of(0).split_once("boundary=").unwrap().1.to_owned();

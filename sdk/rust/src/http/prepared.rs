@@ -1,7 +1,8 @@
 //! Requests that the host has already checked and encoded.
 
+use super::body::Content;
 use super::handle::RequestHandle;
-use super::{Body, Exchange, Response};
+use super::{Body, Exchange, Part, Response};
 use crate::bindings::throng::script::http as host;
 
 /// A request to be sent many times, at the cost of one call each. Made by [`Request::prepare`](super::Request::prepare).
@@ -22,29 +23,37 @@ use crate::bindings::throng::script::http as host;
 /// # fn main() {}
 /// ```
 #[derive(Debug)]
-pub struct Prepared(RequestHandle);
+pub struct Prepared {
+    handle: RequestHandle,
+    /// Its body, if some of it is a data file's; the host has any other.
+    parts: Vec<Part<'static>>,
+}
 
 impl Prepared {
-    pub(super) fn new(options: &host::RequestOptions) -> Self {
-        Self(RequestHandle::new(options))
+    pub(super) fn new(options: &host::RequestOptions, parts: Vec<Part<'static>>) -> Self {
+        Self { handle: RequestHandle::new(options), parts }
     }
 
-    pub(super) fn into_handle(self) -> RequestHandle {
-        self.0
+    /// Begins the only exchange of it.
+    pub(super) fn into_exchange(self) -> Exchange {
+        Exchange::of(self.handle.start(self.parts), Some(self.handle))
     }
 
     /// Begins an exchange and returns at once.
     pub fn start(&self) -> Exchange {
-        Exchange::of(self.0.start(None))
+        Exchange::of(self.handle.start(self.parts.clone()), None)
     }
 
     /// Sends it and waits for the whole response.
     pub fn send(&self) -> Response {
-        Response::of(self.0.send())
+        Response::of(match &*self.parts {
+            [] => self.handle.send(),
+            parts => self.handle.send_content(Content::Parts(parts.to_vec())),
+        })
     }
 
     /// Sends it with this body instead of its own. The content type stays what was prepared.
     pub fn send_body<'a>(&self, body: impl Into<Body<'a>>) -> Response {
-        Response::of(self.0.send_body(&body.into()))
+        Response::of(self.handle.send_content(body.into().content))
     }
 }

@@ -1,5 +1,7 @@
 //! Requests with everything that can be said about them.
 
+use super::body::Content;
+use super::exchange::Download;
 use super::expected::{Statuses, expected_statuses};
 use super::{Body, Exchange, Jar, Method, Prepared, Response, cache};
 use crate::Tags;
@@ -15,11 +17,11 @@ pub struct Request {
     method: Method,
     url: String,
     headers: Vec<(String, String)>,
-    body: Option<Vec<u8>>,
+    body: Option<Content<'static>>,
     timeout: Option<Duration>,
     tags: Tags,
     tag_pairs: Vec<(String, String)>,
-    discard_body: Option<bool>,
+    response_body: Option<host::ResponseBody>,
     rest: Rest,
 }
 
@@ -59,7 +61,7 @@ impl Request {
             timeout: None,
             tags: Tags::NONE,
             tag_pairs: Vec::new(),
-            discard_body: None,
+            response_body: None,
             rest: Rest::default(),
         }
     }
@@ -108,7 +110,7 @@ impl Request {
         {
             self.headers.push(("content-type".to_owned(), content_type.into_owned()));
         }
-        self.body = Some(body.bytes.into_owned());
+        self.body = Some(body.content.into_owned());
         self
     }
 
@@ -147,13 +149,13 @@ impl Request {
 
     /// Counts and drops the response's body, whatever the option `discardResponseBodies` says.
     pub fn discard_body(mut self) -> Self {
-        self.discard_body = Some(true);
+        self.response_body = Some(host::ResponseBody::Discard);
         self
     }
 
     /// Keeps the response's body, whatever the option `discardResponseBodies` says.
     pub fn keep_body(mut self) -> Self {
-        self.discard_body = Some(false);
+        self.response_body = Some(host::ResponseBody::Keep);
         self
     }
 
@@ -219,7 +221,18 @@ impl Request {
     /// As [`Request::send`].
     #[track_caller]
     pub fn start(self) -> Exchange {
-        Exchange::begin(self.prepare().into_handle(), None)
+        self.prepare().into_exchange()
+    }
+
+    /// Begins the exchange; the response's body is taken while it arrives.
+    ///
+    /// # Panics
+    ///
+    /// As [`Request::send`].
+    #[track_caller]
+    pub fn download(mut self) -> Download {
+        self.response_body = Some(host::ResponseBody::Stream);
+        Download::of(self.start())
     }
 
     /// Sends it and waits for the whole response.
@@ -251,21 +264,27 @@ impl Request {
             );
             Tags::new(self.tag_pairs)
         };
-        Prepared::new(&host::RequestOptions {
+        let (body, parts) = match self.body {
+            None => (None, Vec::new()),
+            Some(Content::Bytes(bytes)) => (Some(bytes.into_owned()), Vec::new()),
+            Some(Content::Parts(parts)) => (None, parts),
+        };
+        let options = host::RequestOptions {
             method: self.method.as_str().to_owned(),
             url: with_query(self.url, &self.rest.query),
             headers: self.headers,
-            body: self.body,
+            body,
             timeout_ms: self.timeout.map(milliseconds),
             tags: tags.number(),
-            discard_body: self.discard_body,
+            response_body: self.response_body,
             redirects_max: self.rest.redirects_max,
             compression: self.rest.compression.into_iter().map(coding).collect(),
             digest: self.rest.digest.map(|(user, password)| host::Credentials { user, password }),
             expected: if self.rest.expected.is_empty() { expected_statuses() } else { self.rest.expected },
             jar: self.rest.jar,
             cookies: self.rest.cookies,
-        })
+        };
+        Prepared::new(&options, parts)
     }
 
     fn is_plain(&self) -> bool {
@@ -274,7 +293,7 @@ impl Request {
             && self.timeout.is_none()
             && self.tag_pairs.is_empty()
             && self.tags == Tags::NONE
-            && self.discard_body.is_none()
+            && self.response_body.is_none()
             && self.rest == Rest::default()
     }
 }

@@ -38,7 +38,7 @@ fn of_the_top() -> Vec<(Value, &'static str, &'static str)> {
         (json!({"Throng": {}}), "Throng", "did you mean `throng`?"),
         (json!({"quux": 1}), "quux", "there is no `quux` in the options"),
         (json!({"a b": 1}), "[\"a b\"]", "there is no `a b`"),
-        (json!({"executionSegment": "0:1"}), "executionSegment", "isn't supported yet"),
+        (json!({"webDashboard": true}), "webDashboard", "isn't supported yet"),
         (json!({"insecureSkipTlsVerifi": true}), "insecureSkipTlsVerifi", "did you mean `insecureSkipTLSVerify`?"),
         (json!({"vus": 0}), "vus", "must be 1 to 100000000, not 0"),
         (json!({"vus": -1}), "vus", "at least 1, not -1"),
@@ -181,7 +181,7 @@ fn each_fault_is_found_with_its_path_origin_and_remedy() {
 fn all_faults_of_all_layers_are_reported_at_once() {
     let layers = [
         Layer::new("script", json!({"vuss": 1, "scenarios": {"a": {"executor": "constant-vus", "vus": 0}}})),
-        Layer::new("flags", json!({"duration": "5x", "paused": true})),
+        Layer::new("flags", json!({"duration": "5x", "webDashboard": true})),
     ];
     let errors = resolve(&layers).unwrap_err();
     let found: Vec<_> = errors.0.iter().map(|e| (e.origin.as_str(), e.path.as_str())).collect();
@@ -191,7 +191,7 @@ fn all_faults_of_all_layers_are_reported_at_once() {
             ("script", "vuss"),
             ("script", "scenarios.a.vus"),
             ("script", "scenarios.a.duration"),
-            ("flags", "paused"),
+            ("flags", "webDashboard"),
             ("flags", "duration"),
         ]
     );

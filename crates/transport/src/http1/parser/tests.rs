@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn parse_in(pieces: &[&[u8]], to_head: bool) -> Result<(ResponseBuffer, bool, usize), ParseError> {
-    let mut parser = ResponseParser::new(to_head, true, Limits::default());
+    let mut parser = ResponseParser::new(to_head, Keep::All, Limits::default());
     let mut into = ResponseBuffer::default();
     let mut consumed = 0;
     for piece in pieces {
@@ -115,7 +115,7 @@ fn an_answer_to_head_has_no_body_and_leaves_the_rest() {
 
 #[test]
 fn discarded_bodies_are_counted_and_not_held() {
-    let mut parser = ResponseParser::new(false, false, Limits { body_bytes: 10, ..Limits::default() });
+    let mut parser = ResponseParser::new(false, Keep::Nothing, Limits { body_bytes: 10, ..Limits::default() });
     let mut into = ResponseBuffer::default();
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
     assert_eq!(parser.feed(head, &mut into).unwrap().consumed, head.len());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_lite::future::yield_now;
 use throng_plan::{LoadModel, PlannedScenario};
 use throng_stats::{TagSet, builtin};
-use throng_transport::{Clock, Nanos};
+use throng_transport::{Clock, Meter, Nanos, Traffic};
 use throng_vu::{Host, LogLevel};
 
 use crate::command::ScenarioCounts;
@@ -33,6 +33,10 @@ pub(crate) struct ScenarioShare {
     started: Cell<Nanos>,
     taken: Arc<[AtomicU64]>,
     begun: Cell<u64>,
+    /// Those of them that are in the metrics.
+    begun_recorded: Cell<u64>,
+    /// Bytes that aren't in the metrics yet.
+    meter: Rc<Meter>,
     stop: Rc<Stop>,
     counts: Cell<ScenarioCounts>,
     series: IterationSeries,
@@ -55,6 +59,8 @@ impl ScenarioShare {
             started: Cell::default(),
             taken,
             begun: Cell::new(0),
+            begun_recorded: Cell::new(0),
+            meter: Rc::default(),
             stop: Rc::default(),
             counts: Cell::default(),
             series: shard.series.iteration(&tags),
@@ -68,6 +74,25 @@ impl ScenarioShare {
 
     pub(crate) fn counts(&self) -> ScenarioCounts {
         self.counts.get()
+    }
+
+    /// Where the bytes of its VUs' connections are counted.
+    pub(crate) fn meter(&self) -> &Rc<Meter> {
+        &self.meter
+    }
+
+    /// Records what is counted while it happens: bytes, and iterations that were begun.
+    pub(crate) fn record_counts(&self, shard: &ShardContext) {
+        let Traffic { sent, received } = self.meter.take();
+        let begun = self.begun.get();
+        let begun = begun - self.begun_recorded.replace(begun);
+        let mut recorder = shard.series.recorder.borrow_mut();
+        for (series, bytes) in [(self.series.data_sent, sent), (self.series.data_received, received)] {
+            if bytes > 0 {
+                recorder.increment(series, bytes);
+            }
+        }
+        recorder.rates(self.series.dropped_ratio, 0, begun);
     }
 
     /// Share of the scenario that is over, 0 to 1.
@@ -168,7 +193,6 @@ impl ScenarioShare {
                 (result, within) => {
                     let cut = within.is_some();
                     self.change(|counts| counts.interrupted += u64::from(cut));
-                    vu.host_mut().record_bytes();
                     drop(result);
                     slot.drop_vu();
                     break;
@@ -183,15 +207,8 @@ impl ScenarioShare {
 
     /// Counts and records an iteration that came to its end, in one way or the other.
     fn end_iteration(&self, host: &mut VuHost, iteration: Iteration, now: Nanos, outcome: Result<(), String>) {
-        let (sent, received) = host.take_bytes();
         {
             let mut recorder = host.shard.series.recorder.borrow_mut();
-            if sent > 0 {
-                recorder.increment(self.series.data_sent, sent);
-            }
-            if received > 0 {
-                recorder.increment(self.series.data_received, received);
-            }
             recorder.increment(self.series.iterations, 1);
             recorder.record_ns(self.series.duration, now.since(iteration.began));
             if outcome.is_err() {
@@ -215,7 +232,9 @@ impl ScenarioShare {
         if left > 0 {
             let place = shard.series.place(&self.tags);
             let series = shard.series.of(builtin::DROPPED_ITERATIONS, &place, &TagSet::empty());
-            shard.series.recorder.borrow_mut().increment(series, left);
+            let mut recorder = shard.series.recorder.borrow_mut();
+            recorder.increment(series, left);
+            recorder.rates(self.series.dropped_ratio, left, left);
         }
     }
 }

@@ -21,7 +21,7 @@ use throng_vu::{Fault, InstanceInfo, Script, Vu};
 pub(crate) use logs::Logs;
 
 use crate::command::{Command, Event, Preparation, ShardReport, Stumble};
-use crate::health::{ShardUsage, thread_cpu};
+use crate::health::{Health, ShardUsage, thread_cpu};
 use crate::host::{Environment, Errands, Identity, Names, Random, VuHost};
 use crate::http::{Origins, PreparedRequests};
 use crate::inbox::Inbox;
@@ -79,7 +79,9 @@ pub(crate) struct ShardContext {
     /// VUs that no scenario has, by number.
     idle: RefCell<HashMap<u64, VuSlot>>,
     made: Cell<u64>,
+    /// When the run began, for all shards the same instant.
     began: Cell<Nanos>,
+    health: Health,
     reporting: Reporting,
 }
 
@@ -176,6 +178,7 @@ impl ShardContext {
             idle: RefCell::default(),
             made: Cell::new(0),
             began: Cell::default(),
+            health: Health::default(),
             reporting,
         })
     }
@@ -233,7 +236,7 @@ impl ShardContext {
         self.idle.borrow_mut().extend(slots.into_iter().map(|slot| (slot.number(), slot)));
     }
 
-    /// Notes when the run began here: with setup, or with the load.
+    /// Notes when the run began: with setup, or with the load.
     fn begin(&self, at: Nanos) {
         if self.began.get() == Nanos::default() {
             self.began.set(at);
@@ -248,7 +251,7 @@ impl ShardContext {
             sockets: counts.sockets,
             sockets_max: counts.sockets_max,
             starved: counts.starved,
-            turn_gap_max: Duration::from_nanos(counts.gap_max_ns),
+            seconds: self.health.seconds(),
         }
     }
 
@@ -264,9 +267,12 @@ impl ShardContext {
         recorder.set(series, value as f64);
     }
 
-    fn send_window(&self) {
+    /// Sends what was recorded until `at`.
+    fn send_window(&self, at: Nanos) {
         self.set_gauge(builtin::VUS_MAX, self.made.get());
-        let at = Duration::from_nanos(Clock::now().since(self.began.get()));
+        self.set_gauge(builtin::CONNECTIONS_OPEN, self.shard.counts().sockets.into());
+        self.scenarios.borrow().iter().for_each(|scenario| scenario.record_counts(self));
+        let at = Duration::from_nanos(at.since(self.began.get()));
         let window = self.series.recorder.borrow_mut().take(at);
         let scenarios = self.scenarios.borrow().iter().map(|scenario| scenario.counts()).collect();
         let report = ShardReport { window, scenarios, vus_initialized: self.made.get(), usage: self.usage() };
@@ -299,21 +305,22 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 context.send(Event::Ready(made));
                 prepared = Some((context, plan));
             }
-            (Command::Setup, Some((context, _))) => {
+            (Command::Setup { began }, Some((context, _))) => {
+                context.begin(began);
                 let result = setup(context, &inbox).await;
                 context.send(Event::SetupDone(result));
-                context.send_window();
+                context.send_window(Clock::now());
             }
-            (Command::Start { at, setup_data }, Some((context, plan))) => {
+            (Command::Start { began, at, setup_data }, Some((context, plan))) => {
                 context.setup_data.replace(setup_data);
-                context.begin(at);
+                context.begin(began);
                 run_scenarios(context, plan, at, &inbox).await;
-                context.send_window();
+                context.send_window(Clock::now());
                 context.send(Event::Done);
             }
             (Command::Teardown, Some((context, _))) => {
                 let result = teardown(context, &inbox).await;
-                context.send_window();
+                context.send_window(Clock::now());
                 context.send(Event::TeardownDone(result));
             }
             (Command::Summarize(data), Some((context, _))) => {
@@ -329,7 +336,7 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 return;
             }
             // Nothing runs that could be stopped, or nothing is prepared.
-            (Command::Stop | Command::Setup | Command::Start { .. } | Command::Teardown | Command::Summarize(_), _) => {
+            (Command::Stop | Command::Setup { .. } | Command::Start { .. } | Command::Teardown | Command::Summarize(_), _) => {
             }
         }
     }
@@ -375,7 +382,7 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
             }
         });
     }
-    context.shard.reset_gap();
+    context.health.begin(context);
     let mut ended = crate::stop::Listener::new(&all_ended);
     let ends = plan.scenarios().iter().map(|planned| planned.scenario().regular_end());
     let last_end = at.after(ends.max().unwrap_or_default());
@@ -388,8 +395,10 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
             if next < last_end {
                 context.sample_vus();
             }
+            context.health.sample(context);
             if context.reporting.waiting.load(Ordering::Relaxed) < WINDOWS_WAITING_MAX {
-                context.send_window();
+                // The planned instant is the same on all shards, so that what they say of a second belongs together.
+                context.send_window(next);
             }
         }
     };
@@ -405,7 +414,6 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
 
 /// Runs setup in a VU of its own, numbered 0.
 async fn setup(context: &Rc<ShardContext>, inbox: &Inbox<Command>) -> Result<Option<String>, Stumble> {
-    context.begin(Clock::now());
     let limit = context.settings.setup_timeout;
     stage(context, inbox, limit, "::setup", async |vu| vu.setup().await).await
 }

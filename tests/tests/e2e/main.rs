@@ -15,6 +15,7 @@ mod interrupt;
 mod latency;
 mod loading;
 mod machine;
+mod metrics;
 mod options;
 mod requests;
 mod scaffold;

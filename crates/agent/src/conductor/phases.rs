@@ -124,6 +124,7 @@ impl<'a> Conductor<'a> {
         let mut state = RunState::new(&registry, &plan, self.shards.len(), has_detail(plan.options()));
         let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken };
         self.prepare(&plan, &prepared, &mut state)?;
+        state.begin();
         let (ending, setup_data) = self.execute(&description, &plan, &taken, &mut state)?;
         self.conclude(&description, &plan, ending, setup_data, state)
     }
@@ -206,7 +207,7 @@ impl<'a> Conductor<'a> {
     ) -> Result<(Ending, Option<String>), RunError> {
         let mut setup_data = None;
         if description.has_setup && !plan.options().no_setup {
-            self.shards[0].sender.send(Command::Setup);
+            self.shards[0].sender.send(Command::Setup { began: state.began() });
             match self.wait_for(plan, state, |event| match event {
                 Event::SetupDone(result) => Ok(result),
                 event => Err(event),
@@ -255,7 +256,7 @@ impl<'a> Conductor<'a> {
         let setup_data: Option<Arc<str>> = setup_data.map(Arc::from);
         state.load_began = Some(Instant::now() + START_DELAY);
         for shard in &self.shards {
-            shard.sender.send(Command::Start { at, setup_data: setup_data.clone() });
+            shard.sender.send(Command::Start { began: state.began(), at, setup_data: setup_data.clone() });
         }
         let mut done = 0;
         while done < self.shards.len() {
@@ -292,7 +293,8 @@ impl<'a> Conductor<'a> {
                     Ok(result) => return Ok(result),
                     Err(Event::Window(report)) => {
                         self.shards[shard].waiting.fetch_sub(1, Ordering::Relaxed);
-                        state.merge(shard, *report);
+                        let messages = state.merge(shard, *report);
+                        messages.into_iter().for_each(|message| self.log(LogLevel::Warn, message));
                     }
                     Err(event) => self.minor(shard, event)?,
                 },
@@ -309,6 +311,7 @@ impl<'a> Conductor<'a> {
             }
             if now >= next_second {
                 next_second += Duration::from_secs(1);
+                state.sample_ended();
                 if state.judge(false) {
                     self.abort(Ending::ThresholdAbort);
                 }
@@ -364,6 +367,9 @@ impl<'a> Conductor<'a> {
             _ => Duration::ZERO,
         };
         let usages: Vec<_> = state.shards.iter().map(|shard| shard.usage).collect();
+        let health = health::report(&usages, load_time, state.peak_sockets(), &state.totals);
+        let overflows = state.totals.overflows().map(|(name, overflow)| overflow.message(name));
+        let warnings: Vec<String> = health.bottleneck.into_iter().chain(overflows).collect();
         let settings = SummarySettings {
             run_duration,
             setup_data: setup_data.and_then(|text| serde_json::from_str(&text).ok()),
@@ -371,8 +377,10 @@ impl<'a> Conductor<'a> {
             time_unit: plan.options().summary_time_unit,
             throng: json!({
                 "version": self.config.version,
-                "generator": health::report(&usages, load_time, state.peak_sockets()),
+                "generator": health.json,
+                "warnings": warnings,
             }),
+            warnings,
             ..SummarySettings::default()
         };
         let report = Report::new(&state.totals, &state.outcomes, settings);

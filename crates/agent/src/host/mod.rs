@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_lite::future::or;
 use throng_stats::{MetricId, TagSet, builtin};
 use throng_transport::http1::{Body, BodyPart, BodyPipe, Payload};
-use throng_transport::{Clock, Nanos, SharedBytes};
+use throng_transport::{Clock, Nanos, SharedBytes, Traffic};
 use throng_vu::{
     Failure, FileRange, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ResponseBody, ScenarioInfo, Timings,
     VuInfo,
@@ -107,6 +107,7 @@ impl VuHost {
     /// Puts the VU into a scenario.
     pub(crate) fn enter(&mut self, scenario: &Rc<ScenarioShare>) {
         self.scenario = Some(Rc::clone(scenario));
+        self.session.count_by(scenario.meter());
         self.settle();
     }
 
@@ -151,14 +152,9 @@ impl VuHost {
         self.tag_sets.get(number as usize).ok_or_else(|| format!("there is no tag set {number}"))
     }
 
-    /// Takes the bytes that this VU's connections carried since the last call: sent, received.
-    pub(crate) fn take_bytes(&self) -> (u64, u64) {
-        self.session.take_bytes()
-    }
-
-    /// Adds the bytes of this VU's connections to the metrics, as k6 does at the end of an iteration.
+    /// Adds the bytes of this VU's connections to the metrics, where no scenario does.
     pub(crate) fn record_bytes(&mut self) {
-        let (sent, received) = self.session.take_bytes();
+        let Traffic { sent, received } = self.session.meter().take();
         for (metric, bytes) in [(builtin::DATA_SENT, sent), (builtin::DATA_RECEIVED, received)] {
             if bytes > 0 {
                 let series = self.shard.series.of(metric, &self.place, &TagSet::empty());
@@ -432,6 +428,10 @@ impl Host for VuHost {
             format!("there is no metric {metric}: the script describes {}", self.shard.settings.metrics.len())
         })?;
         if !value.is_finite() {
+            // As in k6.
+            if self.shard.settings.http.throw {
+                return Err(format!("a sample of metric {metric} is {value}: only finite numbers can be added up"));
+            }
             self.log(LogLevel::Warn, &format!("a sample of metric {metric} is {value} and was left out"));
             return Ok(());
         }

@@ -100,7 +100,8 @@ impl Journey {
             (None, throng_vu::ResponseBody::Discard) => ResponseBody::Count,
             (None, _) => ResponseBody::Keep,
         };
-        let options = ExchangeOptions { timeout, body, limits: Limits::default() };
+        let meter = self.session.meter();
+        let options = ExchangeOptions { timeout, body, limits: Limits::default(), meter: Some(&meter) };
         let (shard, pool) = (&self.shard.shard, &self.session.pool);
         let debug = self.shard.settings.http.debug.map(|detail| Debug::new(&self.shard.logs, detail, self.source));
         if let Some(debug) = &debug {
@@ -110,7 +111,6 @@ impl Journey {
         if let (Some(debug), Ok(response)) = (&debug, &exchanged.result) {
             debug.response(response);
         }
-        self.session.count(&exchanged.numbers);
         exchanged
     }
 

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use slab::Slab;
-use throng_transport::http1::{Exchange, Origin, Pool};
+use throng_transport::Meter;
+use throng_transport::http1::{Origin, Pool};
 use throng_web::cookies::Jar;
 use throng_web::url::HttpUrl;
 
@@ -22,8 +23,8 @@ const JARS_MAX: usize = 1024;
 pub(crate) struct Session {
     pub(crate) pool: RefCell<Pool>,
     jars: RefCell<Jars>,
-    sent_bytes: Cell<u64>,
-    received_bytes: Cell<u64>,
+    /// Where the bytes of this VU's connections are counted.
+    meter: RefCell<Rc<Meter>>,
     under_way: UnderWay,
 }
 
@@ -34,15 +35,14 @@ struct Jars {
 }
 
 impl Session {
-    /// Counts the bytes of an exchange.
-    pub(super) fn count(&self, numbers: &Exchange) {
-        self.sent_bytes.set(self.sent_bytes.get() + numbers.bytes_sent);
-        self.received_bytes.set(self.received_bytes.get() + numbers.bytes_received);
+    /// Counts the bytes of exchanges that begin from now on elsewhere.
+    pub(crate) fn count_by(&self, meter: &Rc<Meter>) {
+        self.meter.replace(Rc::clone(meter));
     }
 
-    /// Takes the bytes sent and received since the last call.
-    pub(crate) fn take_bytes(&self) -> (u64, u64) {
-        (self.sent_bytes.take(), self.received_bytes.take())
+    /// Where bytes are counted.
+    pub(crate) fn meter(&self) -> Rc<Meter> {
+        Rc::clone(&self.meter.borrow())
     }
 
     /// Empties the VU's own jar. Jars that the script made are its own affair.

@@ -1,6 +1,7 @@
 //! The submetrics of a run: the parts of metrics that thresholds select.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::cell::Cell;
 use crate::aggregate::Aggregate;
@@ -31,8 +32,8 @@ pub(super) struct Submetrics {
 #[derive(Debug, Clone)]
 struct SameKeys {
     keys: Vec<String>,
-    /// By the values of these keys.
-    places: HashMap<Vec<String>, Vec<usize>>,
+    /// By the hash of these keys' values.
+    places: HashMap<u64, Vec<usize>>,
 }
 
 impl Submetrics {
@@ -48,21 +49,25 @@ impl Submetrics {
         let place = self.list.len();
         self.list.push(Submetric { selector: selector.clone(), metric, cell: None, asked_for });
         let keys = selector.tags().iter().map(|(key, _)| key);
-        let values: Vec<String> = selector.tags().iter().map(|(_, value)| value.clone()).collect();
+        let values = selector.tags().iter().map(|(_, value)| Some(value.as_str()));
+        let Some(hash) = hash_of(values) else { return };
         let same_keys = &mut self.of_metric[metric.index()];
         let known = same_keys.iter().position(|known| known.keys.iter().eq(keys.clone()));
         let known = known.unwrap_or_else(|| {
             same_keys.push(SameKeys { keys: keys.cloned().collect(), places: HashMap::new() });
             same_keys.len() - 1
         });
-        same_keys[known].places.entry(values).or_default().push(place);
+        same_keys[known].places.entry(hash).or_default().push(place);
     }
 
     /// Adds a series' delta to the submetrics that it belongs to.
     pub(super) fn merge(&mut self, series: &WindowSeries) {
         for same_keys in &self.of_metric[series.metric.index()] {
             for &place in same_keys.places_of(&series.tags) {
-                Cell::merge_into(&mut self.list[place].cell, series);
+                let submetric = &mut self.list[place];
+                if submetric.selector.matches(&series.tags) {
+                    Cell::merge_into(&mut submetric.cell, series);
+                }
             }
         }
     }
@@ -87,15 +92,22 @@ impl Submetrics {
     fn place_of(&self, selector: &Selector, metric: MetricId) -> Option<usize> {
         let keys = || selector.tags().iter().map(|(key, _)| key);
         let same_keys = self.of_metric[metric.index()].iter().find(|known| known.keys.iter().eq(keys()))?;
-        let values: Vec<String> = selector.tags().iter().map(|(_, value)| value.clone()).collect();
-        let places = same_keys.places.get(&values)?;
+        let hash = hash_of(selector.tags().iter().map(|(_, value)| Some(value.as_str())))?;
+        let places = same_keys.places.get(&hash)?;
         places.iter().copied().find(|place| self.list[*place].selector == *selector)
     }
 }
 
 impl SameKeys {
     fn places_of(&self, tags: &TagSet) -> &[usize] {
-        let values: Option<Vec<String>> = self.keys.iter().map(|key| tags.get(key).map(str::to_owned)).collect();
-        values.and_then(|values| self.places.get(&values)).map_or(&[], Vec::as_slice)
+        let hash = hash_of(self.keys.iter().map(|key| tags.get(key)));
+        hash.and_then(|hash| self.places.get(&hash)).map_or(&[], Vec::as_slice)
     }
+}
+
+/// None if a value is missing.
+fn hash_of<'a>(mut values: impl Iterator<Item = Option<&'a str>>) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    values.try_for_each(|value| value.map(|value| value.hash(&mut hasher)))?;
+    Some(hasher.finish())
 }

@@ -126,18 +126,31 @@ impl Buckets {
 
     /// The value at a rank (from 0), taking a bucket's values as spread evenly over it.
     pub(crate) fn value_at(&self, rank: u64) -> f64 {
+        let Some((number, below, count)) = self.jump_to(rank).or_else(|| self.walk_to(rank)) else { return 0.0 };
+        let width = lowest(number + 1) - lowest(number);
+        let share = ((rank - below) as f64 + 0.5) / count as f64;
+        lowest(number) as f64 + (width - 1) as f64 * share
+    }
+
+    /// The bucket that holds a rank, how many magnitudes are in those below, and how many in it.
+    fn walk_to(&self, rank: u64) -> Option<(u32, u64, u64)> {
         let mut below = 0;
-        let mut last = 0;
-        for (number, count) in self.iter() {
-            if rank < below + count {
-                let width = lowest(number + 1) - lowest(number);
-                let share = ((rank - below) as f64 + 0.5) / count as f64;
-                return lowest(number) as f64 + (width - 1) as f64 * share;
-            }
+        self.iter().find_map(|(number, count)| {
+            let is_in = rank < below + count;
             below += count;
-            last = number;
-        }
-        lowest(last) as f64
+            is_in.then(|| (number, below - count, count))
+        })
+    }
+
+    /// The same by the library's own search, which looks at eight buckets at a time. None where its floating-point numbers
+    /// lead elsewhere.
+    fn jump_to(&self, rank: u64) -> Option<(u32, u64, u64)> {
+        let Self::Dense(histogram) = self else { return None };
+        let value = histogram.value_at_quantile((rank as f64 + 0.5) / histogram.len() as f64);
+        let (low, least) = (histogram.lowest_equivalent(value), histogram.min_nz());
+        let below = if low > least { histogram.count_between(least, low - 1) } else { 0 };
+        let count = histogram.count_at(value);
+        (below <= rank && rank < below + count).then(|| (number_of(value), below, count))
     }
 
     /// Bytes of memory that the counts take.
@@ -232,6 +245,10 @@ mod tests {
                 prop_assert!(sum == all);
                 prop_assert_eq!(sum.len(), all.len());
                 prop_assert_eq!(sum.ends(), all.ends());
+            }
+            for rank in 0..all.len() {
+                prop_assert_eq!(all.jump_to(rank), all.walk_to(rank));
+                prop_assert_eq!(all.value_at(rank), all.sparse().value_at(rank));
             }
             let mut rest = all;
             rest.subtract(&more_dense.sparse());

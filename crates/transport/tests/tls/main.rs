@@ -67,7 +67,7 @@ impl Client {
         let tls = TlsClient::new(options).unwrap();
         let origin = Rc::new(Origin::with_tls(host, address.port(), &tls).unwrap());
         let options =
-            ExchangeOptions { timeout: Duration::from_secs(10), body: ResponseBody::Keep, limits: Limits::default() };
+            ExchangeOptions { timeout: Duration::from_secs(10), body: ResponseBody::Keep, limits: Limits::default(), meter: None };
         Self { shard: shard.clone(), pool: RefCell::default(), origin, options, close: false }
     }
 

@@ -55,6 +55,8 @@ impl Throng {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "prlimit"]).args(limits).arg(throng_binary()?).args(arguments);
         command.current_dir(&directory).env("XDG_CONFIG_HOME", directory.path());
+        // Where its runs are found: nobody else's are.
+        command.env("XDG_RUNTIME_DIR", directory.path());
         Ok(Self { command, directory })
     }
 
@@ -96,6 +98,14 @@ impl Throng {
     #[must_use]
     pub fn options(self, options: &Value) -> Self {
         self.variable("OPTIONS", options.to_string())
+    }
+
+    /// Looks for runs where those of another call in this directory are found.
+    #[must_use]
+    pub fn beside(self, directory: &Path) -> Self {
+        self.with(|command| {
+            command.env("XDG_RUNTIME_DIR", directory);
+        })
     }
 
     /// Where it runs.

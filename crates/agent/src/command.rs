@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use throng_plan::Plan;
+use throng_plan::{ControlledVus, Plan};
 use throng_stats::Window;
 use throng_transport::Nanos;
 use throng_vu::{Fault, Script};
 
+use crate::handle::Request;
 use crate::health::ShardUsage;
 use crate::host::VuHost;
 use crate::observer::LogRecord;
@@ -25,6 +26,9 @@ pub(crate) enum Command {
     Start { began: Nanos, at: Nanos, setup_data: Option<Arc<str>> },
     /// Cut all iterations now.
     Stop,
+    /// The VUs of an externally-controlled scenario are these from now on.
+    #[allow(dead_code, reason = "no scenario obeys yet")]
+    Control { scenario: usize, vus: ControlledVus },
     /// Run the script's teardown here.
     Teardown,
     /// Run the script's summarize here, on this JSON.
@@ -59,6 +63,8 @@ pub(crate) enum Event {
     Log(LogRecord),
     /// The shard has ended without being told: its main task panicked.
     Gone,
+    /// Somebody asks something of the conductor.
+    Request(Request),
     /// Messages that were over the limit and aren't shown.
     LogsDropped(u64),
 }
@@ -85,5 +91,7 @@ pub(crate) struct ScenarioCounts {
     pub(crate) completed: u64,
     pub(crate) interrupted: u64,
     pub(crate) failed: u64,
+    /// Iterations that could not be started, but for those that the agent counts for all its shards.
+    pub(crate) dropped: u64,
     pub(crate) ended: bool,
 }

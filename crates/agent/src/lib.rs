@@ -8,14 +8,15 @@
 //! [`VuHost`](host::VuHost) of each VU turns the script's calls into requests of `transport` and into samples in the
 //! shard's recorder. Shards and the conductor talk by messages, a few a second.
 //!
-//! [`inspect`] goes that path as far as the plan, and runs nothing. An [`Observer`] sees progress and messages; a [`RunHandle`] ends the run early. What the run came to is a
-//! [`RunResult`]; printing and exit codes are the command line's.
+//! [`inspect`] goes that path as far as the plan, and runs nothing. An [`Observer`] sees progress and messages; a
+//! [`RunHandle`] tells how the run stands, and pauses, scales or ends it. What it came to is a [`RunResult`]; printing and exit codes are the command line's.
 //!
 //! Not here: building scripts, printing, anything of a cluster.
 
 mod command;
 mod conductor;
 mod describer;
+mod handle;
 mod health;
 mod host;
 mod http;
@@ -28,5 +29,6 @@ mod series;
 mod shard;
 mod stop;
 
-pub use conductor::{Inspection, RunConfig, RunError, RunHandle, RunResult, inspect, run};
+pub use conductor::{Inspection, RunConfig, RunError, RunResult, inspect, run};
+pub use handle::{PauseError, RunHandle, RunPhase, RunStatus, ScaleError};
 pub use observer::{Ending, LogRecord, Observer, Progress, ScenarioProgress};

@@ -28,6 +28,8 @@ pub struct ScenarioProgress {
     pub vus: u64,
     /// Iterations completed.
     pub iterations: u64,
+    /// Iterations that could not be started.
+    pub dropped: u64,
     /// Iterations in all, if that is fixed.
     pub planned: Option<u64>,
     /// Whether it has ended.
@@ -49,6 +51,8 @@ pub struct Progress {
     pub completed: u64,
     /// Iterations that were cut.
     pub interrupted: u64,
+    /// Iterations that could not be started.
+    pub dropped: u64,
     /// Every scenario.
     pub scenarios: Vec<ScenarioProgress>,
 }
@@ -60,6 +64,8 @@ pub enum Ending {
     Finished,
     /// By a signal, or by [`RunHandle::interrupt`](crate::RunHandle::interrupt).
     Interrupted,
+    /// By [`RunHandle::stop`](crate::RunHandle::stop).
+    Stopped,
     /// A threshold with `abortOnFail` failed.
     ThresholdAbort,
     /// The script called `abort`.

@@ -336,8 +336,15 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 return;
             }
             // Nothing runs that could be stopped, or nothing is prepared.
-            (Command::Stop | Command::Setup { .. } | Command::Start { .. } | Command::Teardown | Command::Summarize(_), _) => {
-            }
+            (
+                Command::Stop
+                | Command::Control { .. }
+                | Command::Setup { .. }
+                | Command::Start { .. }
+                | Command::Teardown
+                | Command::Summarize(_),
+                _,
+            ) => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What can be typed. Names are k6's where k6 has the thing.
 
 mod archive;
+mod control;
 mod doctor;
 mod inspect;
 mod options;
@@ -13,6 +14,9 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use archive::ArchiveArgs;
+pub(crate) use control::{
+    OfferArgs, PauseArgs, ResumeArgs, RunChoice, ScaleArgs, StatusArgs, StopArgs, WatchArgs, WatchLevel,
+};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use inspect::InspectArgs;
 pub(crate) use options::OptionArgs;
@@ -48,6 +52,12 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     Inspect(Box<InspectArgs>),
     Archive(Box<ArchiveArgs>),
+    Status(StatusArgs),
+    Scale(ScaleArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
+    Stop(StopArgs),
+    Watch(WatchArgs),
     /// Compile a script to a component
     Build(BuildArgs),
     /// Make a new script

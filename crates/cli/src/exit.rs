@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use throng_agent::RunError;
+use throng_protocol::{ControlError, ErrorKind};
 
 /// How the process ends. The numbers are k6's (`errext/exitcodes`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +15,12 @@ pub(crate) enum Exit {
     ThresholdsFailed = 99,
     SetupTimeout = 100,
     TeardownTimeout = 101,
+    /// By whoever controls the run.
+    Stopped = 103,
     InvalidConfig = 104,
     Interrupted = 105,
+    /// The control service can't listen where it is to.
+    CannotListen = 106,
     /// The script failed in its init, setup or teardown, or isn't one.
     ScriptFailed = 107,
     ScriptAborted = 108,
@@ -24,7 +29,61 @@ pub(crate) enum Exit {
     BuildFailed = 111,
     /// This machine lacks what a run needs.
     Machine = 112,
+    /// No test runs that could be controlled, or none answers.
+    NoSuchRun = 114,
+    /// A test that runs refuses what it was asked for.
+    Refused = 115,
     Other = 255,
+}
+
+impl Exit {
+    const ALL: [Self; 17] = [
+        Self::Success,
+        Self::Unfit,
+        Self::ThresholdsFailed,
+        Self::SetupTimeout,
+        Self::TeardownTimeout,
+        Self::Stopped,
+        Self::InvalidConfig,
+        Self::Interrupted,
+        Self::CannotListen,
+        Self::ScriptFailed,
+        Self::ScriptAborted,
+        Self::MarkedFailed,
+        Self::BuildFailed,
+        Self::Machine,
+        Self::NoSuchRun,
+        Self::Refused,
+        Self::Other,
+    ];
+
+    /// The exit that has this code.
+    pub(crate) fn of(code: u32) -> Self {
+        Self::ALL.into_iter().find(|exit| *exit as u32 == code).unwrap_or(Self::Other)
+    }
+
+    /// What the code means, for those who see a run from outside.
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Self::Success => "the run ended and all thresholds hold",
+            Self::Unfit => "no run would work on this machine",
+            Self::ThresholdsFailed => "a threshold failed",
+            Self::SetupTimeout => "setup took too long",
+            Self::TeardownTimeout => "teardown took too long",
+            Self::Stopped => "stopped by whoever controls the run",
+            Self::InvalidConfig => "flags or options are wrong",
+            Self::Interrupted => "ended by Ctrl-C or SIGTERM",
+            Self::CannotListen => "the control service can't listen",
+            Self::ScriptFailed => "the script failed in its options, setup or teardown, or isn't one",
+            Self::ScriptAborted => "the script aborted the run",
+            Self::MarkedFailed => "the script marked the run as failed",
+            Self::BuildFailed => "the script could not be built",
+            Self::Machine => "this machine lacks what a run needs",
+            Self::NoSuchRun => "no such test runs, or none answers",
+            Self::Refused => "the test refuses",
+            Self::Other => "something else failed",
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -64,5 +123,32 @@ impl From<RunError> for Failure {
             RunError::ShardLost => Exit::Other,
         };
         Self::new(exit, error)
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        let exit = match error.kind {
+            ErrorKind::NotFound | ErrorKind::Unavailable | ErrorKind::TimedOut => Exit::NoSuchRun,
+            ErrorKind::InvalidArgument => Exit::InvalidConfig,
+            ErrorKind::Refused | ErrorKind::Exhausted | ErrorKind::Denied | ErrorKind::Unsupported => Exit::Refused,
+            ErrorKind::Internal => Exit::Other,
+        };
+        Self::new(exit, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_one_exit_with_a_meaning_of_its_own() {
+        for exit in Exit::ALL {
+            assert_eq!(Exit::of(exit as u32), exit);
+            let others = Exit::ALL.iter().filter(|other| other.meaning() == exit.meaning());
+            assert_eq!(others.count(), 1, "{exit:?}");
+        }
+        assert_eq!(Exit::of(12_345), Exit::Other);
     }
 }

@@ -3,6 +3,7 @@
 mod args;
 mod build;
 mod command;
+mod control;
 mod exit;
 mod load;
 mod printing;
@@ -28,6 +29,12 @@ fn main() -> ExitCode {
         Command::Run(run) => command::run::run(&run, &args.global),
         Command::Inspect(inspect) => command::inspect::run(&inspect, &args.global),
         Command::Archive(archive) => command::archive::run(&archive, &args.global),
+        Command::Status(status) => command::control::status(&status),
+        Command::Scale(scale) => command::control::scale(&scale),
+        Command::Pause(pause) => command::control::pause(&pause),
+        Command::Resume(resume) => command::control::resume(&resume),
+        Command::Stop(stop) => command::control::stop(&stop),
+        Command::Watch(watch) => command::control::watch(&watch, &args.global),
         Command::Build(build) => command::build::run(&build, &args.global),
         Command::New(new) => command::new::run(&new),
         Command::Doctor(doctor) => command::doctor::run(&doctor, &args.global),

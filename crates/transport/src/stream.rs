@@ -86,6 +86,11 @@ impl Stream {
         &self.connection
     }
 
+    /// Whether what is sent has to be copied for it, since it is encrypted.
+    pub(crate) fn copies(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// What the TLS handshake came to; none in plain.
     #[must_use]
     pub fn tls_info(&self) -> Option<TlsInfo> {

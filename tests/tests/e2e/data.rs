@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use throng_tests::{Finished, Target, Throng};
+use throng_tests::{Finished, PeakMemory, Target, Throng};
 
 use crate::SCRIPTS;
 
@@ -39,10 +40,8 @@ impl Test {
     }
 }
 
-/// A file of more bytes than a VU of `sent` may have.
-fn large() -> Vec<u8> {
-    (0..20_000_000_u32).map(|number| (number % 251) as u8).collect()
-}
+/// Bytes of the file that `sent` sends.
+const LARGE_BYTES: u64 = 20_000_000;
 
 fn per_vu(vus: u64, iterations: u64, exec: &str) -> Value {
     json!({ "scenarios": {
@@ -158,14 +157,14 @@ fn options_that_depend_on_files_are_refused_with_the_reason() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn files_are_sent_from_where_they_are() -> Result<()> {
+/// A directory with the script `sent` and its file, and the digests that it wants to see.
+fn sending(options: &Value, target: &Target) -> Result<(TempDir, Throng)> {
     let directory = tempfile::tempdir()?;
     let script = directory.path().join("sent.wasm");
     fs::copy(SCRIPTS.component("sent")?, &script)?;
-    let large = large();
+    // More bytes than a VU may have.
+    let large: Vec<u8> = (0..LARGE_BYTES as u32).map(|number| (number % 251) as u8).collect();
     fs::write(directory.path().join("large.bin"), &large)?;
-    let target = Target::start()?;
     let sha = |bytes: &[u8]| -> Result<String> {
         let path = directory.path().join("part");
         fs::write(&path, bytes)?;
@@ -173,13 +172,47 @@ fn files_are_sent_from_where_they_are() -> Result<()> {
         let text = String::from_utf8(output.stdout)?;
         Ok(text.split(' ').next().unwrap_or_default().to_owned())
     };
-    let mut options = per_vu(4, 2, "default");
+    let throng = Throng::run(&script)?
+        .args(["--quiet", "--insecure-skip-tls-verify"])
+        .variable("TARGET", target.url(""))
+        .variable("SHA256", sha(&large)?)
+        .variable("SHA256_TAIL", sha(&large[large.len() - 100_000..])?)
+        .options(options);
+    Ok((directory, throng))
+}
+
+fn sending_options(vus: u64, iterations: u64) -> Value {
+    let mut options = per_vu(vus, iterations, "default");
     options["throng"] = json!({ "memoryLimit": "8MiB" });
-    let run = Throng::run(&script)?.arg("--quiet").variable("TARGET", target.url("")).options(&options);
-    let run = run.variable("SHA256", sha(&large)?).variable("SHA256_TAIL", sha(&large[large.len() - 100_000..])?);
-    let summary = run.finish()?.expect_code(0)?.summary()?;
+    options
+}
+
+#[test]
+fn files_are_sent_from_where_they_are() -> Result<()> {
+    let target = Target::start()?;
+    let (_directory, throng) = sending(&sending_options(4, 2), &target)?;
+    let summary = throng.finish()?.expect_code(0)?.summary()?;
     summary.checks_passed()?;
     assert_eq!(summary.count("http_reqs"), 4 * 2 * 4);
-    assert!(summary.count("data_sent") > 4 * 2 * 3 * large.len() as u64);
+    assert!(summary.count("data_sent") > 4 * 2 * 3 * LARGE_BYTES);
+    Ok(())
+}
+
+/// What is encrypted is a copy, of which there is never more than a part.
+#[test]
+fn files_are_encrypted_part_by_part() -> Result<()> {
+    const VUS: u64 = 12;
+    // The process, its scripts, the file, and less than half of what copies of it would take.
+    const BYTES_MAX: u64 = 140 << 20;
+    let target = Target::start_tls([""; 0])?;
+    let (_directory, throng) = sending(&sending_options(VUS, 1), &target)?;
+    let process = throng.start()?;
+    let memory = PeakMemory::of(process.id());
+    let summary = process.wait(Duration::from_secs(120))?.expect_code(0)?.summary()?;
+    let peak = memory.finish();
+    summary.checks_passed()?;
+    assert_eq!(summary.count("http_reqs"), VUS * 4);
+    assert!(summary.count("data_sent") > VUS * 3 * LARGE_BYTES);
+    assert!(peak > LARGE_BYTES && peak < BYTES_MAX, "{peak} bytes");
     Ok(())
 }

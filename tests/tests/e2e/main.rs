@@ -4,6 +4,7 @@
 
 mod archive;
 mod connections;
+mod control;
 mod counts;
 mod data;
 mod doctor;

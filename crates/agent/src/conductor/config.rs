@@ -29,4 +29,6 @@ pub struct RunConfig {
     pub version: String,
     /// Whether thresholds are left aside.
     pub no_thresholds: bool,
+    /// Whether the run waits, with its VUs made, until it is resumed.
+    pub paused: bool,
 }

@@ -4,10 +4,10 @@ mod config;
 mod phases;
 mod planned;
 mod state;
+mod steering;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
@@ -19,6 +19,7 @@ use throng_vu::{Description, EngineError, Fault, LoadError};
 
 pub use config::RunConfig;
 
+use crate::handle::RunHandle;
 use crate::observer::{Ending, Observer};
 
 /// What a run came to.
@@ -77,27 +78,6 @@ pub enum RunError {
     ShardLost,
 }
 
-/// Ends a run early. Clones belong to the same run.
-#[derive(Clone, Debug, Default)]
-pub struct RunHandle(Arc<AtomicBool>);
-
-impl RunHandle {
-    /// Cuts all iterations, then calls teardown and reports, as the first Ctrl-C does.
-    pub fn interrupt(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// The flag behind it, for a signal handler to set.
-    #[must_use]
-    pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
-
-    fn is_interrupted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// Runs a test to its end on this machine; blocks the calling thread.
 ///
 /// # Errors
@@ -116,7 +96,7 @@ pub struct Inspection {
     /// Names of what the component exports.
     pub exports: Vec<String>,
     /// The plan of the run, with the options of all layers.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// The options of all layers as they were typed, as one layer that means the same.
     pub options: Map<String, Value>,
     /// The layer that each option comes from, by its key; see [`throng_plan::Resolved`].

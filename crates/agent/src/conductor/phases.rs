@@ -18,8 +18,10 @@ use throng_vu::{Description, LogLevel, Script};
 use super::config::RunConfig;
 use super::planned::Planned;
 use super::state::RunState;
-use super::{RunError, RunHandle, RunResult};
+use super::steering::Steering;
+use super::{RunError, RunResult};
 use crate::command::{Command, Event, Preparation, Stumble};
+use crate::handle::{Attached, RunHandle, RunPhase, RunStatus};
 use crate::health;
 use crate::host::VuHost;
 use crate::inbox::{Inbox, Sender};
@@ -33,10 +35,23 @@ const TICK: Duration = Duration::from_millis(100);
 /// From the decision to start until the start: time for the message to reach all shards.
 const START_DELAY: Duration = Duration::from_millis(5);
 
-struct ShardLink {
+pub(super) struct ShardLink {
     thread: ShardThread,
-    sender: Sender<Command>,
+    pub(super) sender: Sender<Command>,
     waiting: Arc<AtomicUsize>,
+}
+
+/// When the conductor looks at the clock next.
+struct Ticking {
+    next_tick: Instant,
+    next_second: Instant,
+}
+
+impl Ticking {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { next_tick: now + TICK, next_second: now + Duration::from_secs(1) }
+    }
 }
 
 /// What shards are given beside the plan.
@@ -47,13 +62,18 @@ struct Prepared<'a> {
     taken: &'a Arc<[AtomicU64]>,
 }
 
-struct Conductor<'a> {
+pub(super) struct Conductor<'a> {
     config: RunConfig,
     handle: RunHandle,
+    /// The handle's way here. Before the receiver, so that nobody asks whom nobody answers.
+    _attached: Attached,
+    pub(super) steering: Steering,
+    pub(super) plan: Arc<Plan>,
+    phase: RunPhase,
     observer: &'a mut dyn Observer,
     script: Script<VuHost>,
     tls: TlsClient,
-    shards: Vec<ShardLink>,
+    pub(super) shards: Vec<ShardLink>,
     events: mpsc::Receiver<(usize, Event)>,
     sockets_per_shard: u32,
     marked_failed: Option<String>,
@@ -98,7 +118,12 @@ impl<'a> Conductor<'a> {
             let thread = ShardThread::start(settings, move |shard| shard::main(shard, index, inbox, reporting))?;
             shards.push(ShardLink { sender: link.sender(thread.remote()), thread, waiting });
         }
+        let plan = Arc::clone(&planned.plan);
         Ok(Self {
+            _attached: handle.attach(events_sender),
+            steering: Steering::new(&plan, config.paused),
+            plan,
+            phase: RunPhase::Created,
             config,
             handle,
             observer,
@@ -115,7 +140,6 @@ impl<'a> Conductor<'a> {
     fn run(mut self, planned: Planned) -> Result<RunResult, RunError> {
         // The ticker is dropped at the end.
         let Planned { _ticker, description, registry, metrics, plan, files, .. } = planned;
-        let plan = Arc::new(plan);
         self.warn_of_few_sockets(&plan);
         self.observer.planned(&plan);
 
@@ -123,10 +147,21 @@ impl<'a> Conductor<'a> {
         let taken: Arc<[AtomicU64]> = plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect();
         let mut state = RunState::new(&registry, &plan, self.shards.len(), has_detail(plan.options()));
         let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken };
+        self.enter(RunPhase::InitVUs, &state);
         self.prepare(&plan, &prepared, &mut state)?;
-        state.begin();
+        self.enter(RunPhase::InitDone, &state);
         let (ending, setup_data) = self.execute(&description, &plan, &taken, &mut state)?;
         self.conclude(&description, &plan, ending, setup_data, state)
+    }
+
+    fn enter(&mut self, phase: RunPhase, state: &RunState) {
+        self.phase = phase;
+        self.publish(state);
+    }
+
+    fn publish(&self, state: &RunState) {
+        let (phase, paused) = (self.phase, self.steering.is_paused());
+        self.handle.publish(RunStatus { phase, paused, ..state.status(&self.plan) });
     }
 
     fn log(&mut self, level: LogLevel, message: String) {
@@ -205,10 +240,12 @@ impl<'a> Conductor<'a> {
         taken: &Arc<[AtomicU64]>,
         state: &mut RunState,
     ) -> Result<(Ending, Option<String>), RunError> {
+        self.hold(state)?;
         let mut setup_data = None;
-        if description.has_setup && !plan.options().no_setup {
+        if self.aborting.is_none() && description.has_setup && !plan.options().no_setup {
+            self.enter(RunPhase::Setup, state);
             self.shards[0].sender.send(Command::Setup { began: state.began() });
-            match self.wait_for(plan, state, |event| match event {
+            match self.wait_for(state, |event| match event {
                 Event::SetupDone(result) => Ok(result),
                 event => Err(event),
             })? {
@@ -228,9 +265,10 @@ impl<'a> Conductor<'a> {
             self.load(plan, taken, state, setup_data.as_deref())?;
         }
         let mut ending = self.aborting.take().unwrap_or(Ending::Finished);
-        if description.has_teardown && !plan.options().no_teardown {
+        if self.steering.has_begun && description.has_teardown && !plan.options().no_teardown {
+            self.enter(RunPhase::Teardown, state);
             self.shards[0].sender.send(Command::Teardown);
-            let result = self.wait_for(plan, state, |event| match event {
+            let result = self.wait_for(state, |event| match event {
                 Event::TeardownDone(result) => Ok(result),
                 event => Err(event),
             })?;
@@ -255,67 +293,110 @@ impl<'a> Conductor<'a> {
         let at = Clock::now().after(START_DELAY);
         let setup_data: Option<Arc<str>> = setup_data.map(Arc::from);
         state.load_began = Some(Instant::now() + START_DELAY);
+        self.enter(RunPhase::Running, state);
         for shard in &self.shards {
             shard.sender.send(Command::Start { began: state.began(), at, setup_data: setup_data.clone() });
         }
         let mut done = 0;
         while done < self.shards.len() {
-            done += self.wait_for(plan, state, |event| match event {
+            done += self.wait_for(state, |event| match event {
                 Event::Done => Ok(1),
                 event => Err(event),
             })?;
         }
         state.load_ended = Some(Instant::now());
-        for (planned, taken) in plan.scenarios().iter().zip(taken.iter()) {
+        for (index, (planned, taken)) in plan.scenarios().iter().zip(taken.iter()).enumerate() {
             let scenario = planned.scenario();
             let left = scenario.model.dropped_by_all(taken.load(Ordering::Relaxed));
             if left > 0 {
-                state.add_dropped(&scenario.name, &scenario.tags, left);
+                state.add_dropped(index, &scenario.name, &scenario.tags, left);
             }
         }
         self.observer.progress(&state.progress(plan));
         Ok(())
     }
 
+    /// Waits until the run may begin, then lets its time count.
+    fn hold(&mut self, state: &mut RunState) -> Result<(), RunError> {
+        if self.steering.is_held {
+            self.log(LogLevel::Info, "the run is paused: it begins when it is resumed".to_owned());
+            self.enter(RunPhase::PausedBeforeRun, state);
+            let mut clock = Ticking::new();
+            while self.steering.is_held && self.aborting.is_none() {
+                self.step(&mut clock, state, &mut Err::<(), _>)?;
+            }
+        }
+        if self.aborting.is_none() {
+            self.steering.has_begun = true;
+            state.begin();
+            self.enter(RunPhase::Started, state);
+        }
+        Ok(())
+    }
+
     /// Serves events and the clock until `wanted` takes one.
     fn wait_for<T>(
         &mut self,
-        plan: &Plan,
         state: &mut RunState,
         mut wanted: impl FnMut(Event) -> Result<T, Event>,
     ) -> Result<T, RunError> {
-        let mut next_second = Instant::now() + Duration::from_secs(1);
-        let mut next_tick = Instant::now() + TICK;
+        let mut clock = Ticking::new();
         loop {
-            let wait = next_tick.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(wait) {
-                Ok((shard, event)) => match wanted(event) {
-                    Ok(result) => return Ok(result),
-                    Err(Event::Window(report)) => {
-                        self.shards[shard].waiting.fetch_sub(1, Ordering::Relaxed);
-                        let messages = state.merge(shard, *report);
-                        messages.into_iter().for_each(|message| self.log(LogLevel::Warn, message));
-                    }
-                    Err(event) => self.minor(shard, event)?,
-                },
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(RunError::ShardLost),
+            if let Some(result) = self.step(&mut clock, state, &mut wanted)? {
+                return Ok(result);
             }
-            let now = Instant::now();
-            if now >= next_tick {
-                next_tick = now + TICK;
-                if self.handle.is_interrupted() {
-                    self.abort(Ending::Interrupted);
+        }
+    }
+
+    /// Serves one event, or the clock.
+    fn step<T>(
+        &mut self,
+        clock: &mut Ticking,
+        state: &mut RunState,
+        wanted: &mut impl FnMut(Event) -> Result<T, Event>,
+    ) -> Result<Option<T>, RunError> {
+        let wait = clock.next_tick.saturating_duration_since(Instant::now());
+        match self.events.recv_timeout(wait) {
+            Ok((shard, event)) => match wanted(event) {
+                Ok(result) => return Ok(Some(result)),
+                Err(Event::Window(report)) => {
+                    self.shards[shard].waiting.fetch_sub(1, Ordering::Relaxed);
+                    let messages = state.merge(shard, *report);
+                    messages.into_iter().for_each(|message| self.log(LogLevel::Warn, message));
                 }
-                self.observer.progress(&state.progress(plan));
-            }
-            if now >= next_second {
-                next_second += Duration::from_secs(1);
-                state.sample_ended();
-                if state.judge(false) {
-                    self.abort(Ending::ThresholdAbort);
+                Err(Event::Request(request)) => {
+                    self.answer(request);
+                    self.look_at_flags();
+                    self.publish(state);
                 }
+                Err(event) => self.minor(shard, event)?,
+            },
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(RunError::ShardLost),
+        }
+        let now = Instant::now();
+        if now >= clock.next_tick {
+            clock.next_tick = now + TICK;
+            self.look_at_flags();
+            self.publish(state);
+            self.observer.progress(&state.progress(&self.plan));
+        }
+        if now >= clock.next_second {
+            clock.next_second += Duration::from_secs(1);
+            state.sample_ended();
+            if state.judge(false) {
+                self.abort(Ending::ThresholdAbort);
             }
+        }
+        Ok(None)
+    }
+
+    fn look_at_flags(&mut self) {
+        if self.handle.is_interrupted() {
+            self.abort(Ending::Interrupted);
+        }
+        if self.handle.is_stopped() {
+            self.abort(Ending::Stopped);
         }
     }
 
@@ -340,6 +421,8 @@ impl<'a> Conductor<'a> {
             Event::Fail(message) => {
                 self.marked_failed.get_or_insert(message);
             }
+            // While VUs are made it has no state to publish; that comes with the next phase.
+            Event::Request(request) => self.answer(request),
             Event::Window(_)
             | Event::Ready(_)
             | Event::SetupDone(_)
@@ -384,20 +467,26 @@ impl<'a> Conductor<'a> {
             ..SummarySettings::default()
         };
         let report = Report::new(&state.totals, &state.outcomes, settings);
-        let summarized = self.summarize(description, plan, &mut state, &report)?;
+        let summarized = self.summarize(description, &mut state, &report)?;
         for shard in &self.shards {
             shard.sender.send(Command::Finish);
         }
-        for shard in self.shards {
+        for shard in self.shards.drain(..) {
             shard.thread.join()?;
         }
+        self.handle.set_phase(match (&ending, &self.marked_failed) {
+            (Ending::Interrupted | Ending::Stopped | Ending::ThresholdAbort | Ending::ScriptAbort(_), _) => {
+                RunPhase::Interrupted
+            }
+            (_, Some(_)) => RunPhase::MarkedAsFailed,
+            _ => RunPhase::Ended,
+        });
         Ok(RunResult { ending, marked_failed: self.marked_failed, outcomes: state.outcomes, report, summarized })
     }
 
     fn summarize(
         &mut self,
         description: &Description,
-        plan: &Plan,
         state: &mut RunState,
         report: &Report,
     ) -> Result<Option<Vec<(String, String)>>, RunError> {
@@ -406,7 +495,7 @@ impl<'a> Conductor<'a> {
         }
         let data = throng_stats::json::handle_summary(report).to_string();
         self.shards[0].sender.send(Command::Summarize(data));
-        let result = self.wait_for(plan, state, |event| match event {
+        let result = self.wait_for(state, |event| match event {
             Event::Summarized(result) => Ok(result),
             event => Err(event),
         })?;

@@ -27,7 +27,7 @@ pub(super) struct Planned {
     pub(super) registry: Registry,
     /// The script's metrics in its own order.
     pub(super) metrics: Arc<[MetricId]>,
-    pub(super) plan: Plan,
+    pub(super) plan: Arc<Plan>,
     /// All layers of options as one.
     pub(super) merged: Map<String, Value>,
     /// The layer of each option that is given.
@@ -62,7 +62,7 @@ impl Planned {
             ticker = engine.ticker().map_err(RunError::Thread)?;
             script = Script::compile(&engine, &config.component)?;
         }
-        let plan = Plan::new(options, &description.functions, &registry)?;
+        let plan = Arc::new(Plan::new(options, &description.functions, &registry)?);
         let tls = tls_client(&plan.options().tls, config.tls_key_log.clone())?;
         // What may take long comes last.
         let files = Arc::new(TestFiles::load(&declarations(&description), &config.files)?);

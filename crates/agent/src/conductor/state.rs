@@ -11,6 +11,7 @@ use throng_stats::{
 use throng_transport::{Clock, Nanos};
 
 use crate::command::{ScenarioCounts, ShardReport};
+use crate::handle::RunStatus;
 use crate::health::ShardUsage;
 use crate::observer::{Progress, ScenarioProgress};
 
@@ -39,6 +40,8 @@ pub(super) struct RunState {
     pub(super) load_began: Option<Instant>,
     pub(super) load_ended: Option<Instant>,
     peak_sockets: u32,
+    /// Iterations of shared counters that nobody took, by scenario.
+    dropped_by_all: Vec<u64>,
 }
 
 impl RunState {
@@ -61,10 +64,11 @@ impl RunState {
             load_began: None,
             load_ended: None,
             peak_sockets: 0,
+            dropped_by_all: vec![0; plan.scenarios().len()],
         }
     }
 
-    /// The run begins now. Returns the instant, from which all shards count.
+    /// The run's time counts from now on.
     pub(super) fn begin(&mut self) {
         self.began = (Instant::now(), Clock::now());
     }
@@ -116,7 +120,8 @@ impl RunState {
     }
 
     /// Iterations of a shared counter that nobody took.
-    pub(super) fn add_dropped(&mut self, scenario: &str, tags: &BTreeMap<String, String>, count: u64) {
+    pub(super) fn add_dropped(&mut self, index: usize, scenario: &str, tags: &BTreeMap<String, String>, count: u64) {
+        self.dropped_by_all[index] += count;
         let tags = TagSet::from_pairs(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         let tags = self.run_tags.merged(&tags).with("scenario", scenario);
         let [dropped, ratio] = [builtin::DROPPED_ITERATIONS, builtin::DROPPED_ITERATIONS_RATIO]
@@ -143,12 +148,13 @@ impl RunState {
 
     /// Sum of one scenario's counts over the shards.
     fn scenario(&self, index: usize) -> ScenarioCounts {
-        let mut sum = ScenarioCounts { ended: true, ..ScenarioCounts::default() };
+        let mut sum = ScenarioCounts { ended: true, dropped: self.dropped_by_all[index], ..ScenarioCounts::default() };
         for counts in self.shards.iter().filter_map(|shard| shard.scenarios.get(index)) {
             sum.vus += counts.vus;
             sum.completed += counts.completed;
             sum.interrupted += counts.interrupted;
             sum.failed += counts.failed;
+            sum.dropped += counts.dropped;
             sum.ended &= counts.ended;
         }
         sum
@@ -173,6 +179,7 @@ impl RunState {
                     duration: model.regular_duration(),
                     vus: counts.vus,
                     iterations: counts.completed,
+                    dropped: counts.dropped,
                     planned: model.planned_iterations(),
                     ended: counts.ended,
                     executor: model.executor_name(),
@@ -186,7 +193,24 @@ impl RunState {
             vus_initialized,
             completed: sum(|counts| counts.completed),
             interrupted: sum(|counts| counts.interrupted),
+            dropped: sum(|counts| counts.dropped),
             scenarios,
+        }
+    }
+
+    /// The run as the outside sees it; where it stands is the caller's to say.
+    pub(super) fn status(&self, plan: &Plan) -> RunStatus {
+        let progress = self.progress(plan);
+        RunStatus {
+            elapsed: progress.elapsed,
+            vus: progress.vus_active,
+            vus_max: progress.vus_initialized,
+            completed: progress.completed,
+            interrupted: progress.interrupted,
+            dropped: progress.dropped,
+            scenarios: progress.scenarios,
+            thresholds: self.outcomes.clone(),
+            ..RunStatus::default()
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{OptionArgs, ScriptArgs};
+use super::{OfferArgs, OptionArgs, ScriptArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -12,6 +12,8 @@ pub(crate) struct RunArgs {
     pub(crate) script: ScriptArgs,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
+    #[command(flatten)]
+    pub(crate) control: OfferArgs,
 
     /// Write the end-of-test summary as JSON
     #[arg(long, value_name = "FILE", help_heading = "Results")]

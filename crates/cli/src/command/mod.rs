@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod build;
+pub(crate) mod control;
 pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod new;

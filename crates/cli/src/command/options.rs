@@ -30,6 +30,7 @@ pub(crate) fn run_config(
         cache_dir: build::components_directory(),
         version: env!("CARGO_PKG_VERSION").into(),
         no_thresholds: script.no_thresholds,
+        paused: false,
         tls_key_log: None,
     })
 }

@@ -14,6 +14,7 @@ use throng_stats::{Mode, json, text};
 
 use super::options;
 use crate::args::{Global, RunArgs};
+use crate::control::{self, Offer};
 use crate::exit::{Exit, Failure};
 use crate::load;
 use crate::printing::{self, Printer};
@@ -22,6 +23,7 @@ use crate::printing::{self, Printer};
 const LINGER_LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
+    let address = control::address(&args.control)?;
     let test = load::load(&args.script.script, global)?;
     let config = RunConfig {
         tls_key_log: args.tls_key_log.clone().or_else(options::key_log_file),
@@ -30,7 +32,9 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     let handle = RunHandle::default();
     watch_signals(&handle)?;
     let mut printer = Printer::new(global, &args.script.script);
-    let mut result = throng_agent::run(config, &handle, &mut printer)?;
+    let offer = Offer::new(&handle, &args.script.script, address, global)?;
+    let run = throng_agent::run(config, &handle, &mut offer.observing(&mut printer));
+    let mut result = run.map_err(Failure::from).inspect_err(|failure| offer.fail(failure))?;
     printer.finish();
     let settings = &mut result.report.settings;
     settings.stdout_is_terminal = io::stdout().is_terminal();
@@ -38,6 +42,7 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     settings.no_color = !printing::colours(global, settings.stdout_is_terminal);
     summarize(&result, (args, printer.summary_mode()), global)?;
     let exit = verdict(&result, global);
+    offer.end(exit, &result);
     if printer.lingers() && result.ending != Ending::Interrupted {
         linger(&handle, global);
     }
@@ -107,6 +112,7 @@ fn verdict(result: &RunResult, global: &Global) -> Exit {
     let failed = throng_stats::failed_metrics(&result.outcomes);
     let (exit, message) = match &result.ending {
         Ending::Interrupted => (Exit::Interrupted, Some("the run was interrupted".into())),
+        Ending::Stopped => (Exit::Stopped, Some("the run was stopped".into())),
         Ending::ScriptAbort(message) => (Exit::ScriptAborted, Some(format!("the script aborted the run: {message}"))),
         Ending::SetupFailed(message) => (Exit::ScriptFailed, Some(format!("setup failed: {message}"))),
         Ending::TeardownFailed(message) => (Exit::ScriptFailed, Some(format!("teardown failed: {message}"))),

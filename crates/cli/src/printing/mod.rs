@@ -5,6 +5,7 @@
 mod bars;
 mod header;
 mod page;
+mod status;
 
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use throng_vu::LogLevel;
 use crate::args::Global;
 use bars::Bars;
 pub(crate) use page::{Page, page};
+pub(crate) use status::{Watching, headline, status};
 
 /// How often a plain line of progress is printed.
 const LINE_EVERY: Duration = Duration::from_secs(1);
@@ -36,6 +38,13 @@ pub(crate) fn line(text: &str) {
 pub(crate) fn note(text: &str, global: &Global) {
     if !global.quiet {
         eprintln!("{text}");
+    }
+}
+
+/// A warning; `--quiet` silences it.
+pub(crate) fn warning(text: &str, global: &Global) {
+    if !global.quiet {
+        eprintln!("{}", labelled(LogLevel::Warn, text, "", colours(global, stderr().is_terminal())));
     }
 }
 

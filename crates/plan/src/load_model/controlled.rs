@@ -39,6 +39,12 @@ impl ControlledVus {
         Ok(())
     }
 
+    /// Changes the limit; VUs beyond it go.
+    pub fn set_max_vus(&mut self, max_vus: u64) {
+        self.max_vus = max_vus;
+        self.vus = self.vus.min(max_vus);
+    }
+
     /// Stops all VUs until they are resumed, or lets them go on.
     pub fn pause(&mut self, paused: bool) {
         self.paused = paused;
@@ -81,6 +87,10 @@ mod tests {
         vus.scale(3).unwrap();
         vus.pause(false);
         assert_eq!(vus.wanted(&share), 3);
+        vus.set_max_vus(12);
+        vus.scale(12).unwrap();
+        vus.set_max_vus(4);
+        assert_eq!(vus.wanted(&share), 4);
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! One exchange: a connection from the pool or a new one, the request, the response.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::task::{Context, Poll};
@@ -22,6 +23,10 @@ use crate::tls::{TlsError, TlsInfo};
 /// How long a body waits for the server's 100 (Continue), which servers need not send (RFC 9110 section 10.1.1). As curl
 /// and Go's default client; k6 leaves Go's setting at 0 and never waits.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+/// Bytes of a body that are encrypted before those in front of them have gone. The file that they may come from is in
+/// memory once for all; what is encrypted is a copy.
+const ENCRYPTED_BYTES: usize = 256 << 10;
 
 /// The parts of an exchange in nanoseconds, as k6 defines them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -171,6 +176,7 @@ async fn converse(
             first_at: None,
             leftover: false,
             held: None,
+            paced: VecDeque::new(),
             began: None,
             into: None,
         };
@@ -187,7 +193,7 @@ async fn converse(
         }
         let (buffer, keep_alive) = (conversation.into.take(), conversation.parser.keep_alive());
         // A body that was held back to the end was announced all the same.
-        let leftover = conversation.leftover || conversation.held.is_some();
+        let leftover = conversation.leftover || conversation.held.is_some() || !conversation.paced.is_empty();
         match result {
             Ok(()) => {
                 if keep_alive && !leftover && !request.close {
@@ -265,7 +271,9 @@ struct Conversation<'a> {
     leftover: bool,
     /// A body that waits for 100 (Continue), until an instant.
     held: Option<(Vec<SendBytes>, Nanos)>,
-    /// When the head of such a request was sent.
+    /// The rest of a body that isn't all sent at once.
+    paced: VecDeque<SendBytes>,
+    /// When such a request's first bytes were sent.
     began: Option<Nanos>,
     /// Taken when the first byte arrives: buffers go from hand to hand while they are warm.
     into: Option<Box<ResponseBuffer>>,
@@ -297,8 +305,37 @@ impl Conversation<'_> {
     }
 
     fn send_all(&mut self, pieces: Vec<SendBytes>, traffic: &mut Traffic) -> Result<(), StreamError> {
+        let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if self.stream.copies() && bytes > ENCRYPTED_BYTES {
+            self.paced = pieces.into_iter().flat_map(in_parts).collect();
+            return self.send_part(traffic);
+        }
         for piece in pieces {
             traffic.sent += self.stream.send(piece)? as u64;
+        }
+        Ok(())
+    }
+
+    /// Sends the next part of a body that goes by parts.
+    fn send_part(&mut self, traffic: &mut Traffic) -> Result<(), StreamError> {
+        if let Some(part) = self.paced.pop_front() {
+            traffic.sent += self.stream.send(part)? as u64;
+        }
+        Ok(())
+    }
+
+    /// Sends the parts whose turn has come: those before are with the kernel.
+    fn go_on_sending(&mut self, context: &Context<'_>, traffic: &mut Traffic) -> Result<(), StreamError> {
+        while !self.paced.is_empty() {
+            match self.stream.connection().poll_flush(context) {
+                Poll::Pending => break,
+                Poll::Ready(Err(error)) => return Err(error.into()),
+                Poll::Ready(Ok(())) => {
+                    let first_at = self.stream.connection().sent_between().0;
+                    self.began.get_or_insert(first_at);
+                    self.send_part(traffic)?;
+                }
+            }
         }
         Ok(())
     }
@@ -368,6 +405,10 @@ impl Conversation<'_> {
                     Ok(()) => return Poll::Pending,
                     Err(error) => return Poll::Ready(Err(self.broken(error.into()))),
                 },
+                Poll::Pending if !self.paced.is_empty() => match self.go_on_sending(context, traffic) {
+                    Ok(()) => return Poll::Pending,
+                    Err(error) => return Poll::Ready(Err(self.broken(error.into()))),
+                },
                 Poll::Pending => return Poll::Pending,
             };
             let first_at = match fed {
@@ -434,5 +475,12 @@ impl Conversation<'_> {
         timings.sending_ns = to.min(first_at).since(from);
         timings.waiting_ns = first_at.since(to);
         timings.receiving_ns = last_at.since(first_at);
+    }
+}
+
+fn in_parts(piece: SendBytes) -> Vec<SendBytes> {
+    match piece {
+        SendBytes::Range(bytes) => bytes.parts(ENCRYPTED_BYTES).map(SendBytes::Range).collect(),
+        piece => vec![piece],
     }
 }

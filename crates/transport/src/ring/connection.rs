@@ -60,6 +60,15 @@ impl SharedBytes {
     }
 }
 
+impl SharedBytes {
+    /// The same bytes in parts of at most this many.
+    pub(crate) fn parts(self, most: usize) -> impl Iterator<Item = Self> {
+        let Self { bytes, range } = self;
+        let end = range.end;
+        range.step_by(most).map(move |start| Self { bytes: Arc::clone(&bytes), range: start..end.min(start + most) })
+    }
+}
+
 impl fmt::Debug for SharedBytes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("SharedBytes").field(&self.range).finish()
@@ -117,21 +126,26 @@ impl Connection {
     /// # Errors
     /// The error that ended the connection.
     pub async fn flush(&self) -> io::Result<()> {
-        poll_fn(|context| {
-            let mut driver = self.shard.driver();
-            let socket = driver.sockets.get(self.slot);
-            if socket.error != 0 {
-                return Poll::Ready(Err(io::Error::from_raw_os_error(socket.error)));
-            }
-            if !socket.is_sending() {
-                socket.flushing = false;
-                return Poll::Ready(Ok(()));
-            }
-            socket.flushing = true;
-            socket.wait(context);
-            Poll::Pending
-        })
-        .await
+        poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    /// [`flush`](Self::flush) as a poll, for waiting on several things at once.
+    ///
+    /// # Errors
+    /// As `flush`.
+    pub fn poll_flush(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        let mut driver = self.shard.driver();
+        let socket = driver.sockets.get(self.slot);
+        if socket.error != 0 {
+            return Poll::Ready(Err(io::Error::from_raw_os_error(socket.error)));
+        }
+        if !socket.is_sending() {
+            socket.flushing = false;
+            return Poll::Ready(Ok(()));
+        }
+        socket.flushing = true;
+        socket.wait(context);
+        Poll::Pending
     }
 
     /// Tells the peer that nothing more comes, and goes on receiving. Bytes that are still queued would come after it:

@@ -1,0 +1,133 @@
+//! What a conductor does when it is asked for something; see [`RunHandle`](super::RunHandle).
+
+use throng_plan::{ControlledVus, LoadModel, Plan};
+
+use super::phases::Conductor;
+use crate::command::Command;
+use crate::handle::{PauseError, Request, ScaleError};
+
+/// What can be changed of a run, and how it stands.
+#[derive(Debug)]
+pub(super) struct Steering {
+    /// By scenario; none where VUs aren't up to commands.
+    controlled: Vec<Option<ControlledVus>>,
+    /// Whether the run is kept from beginning.
+    pub(super) is_held: bool,
+    /// Whether the run has begun.
+    pub(super) has_begun: bool,
+}
+
+impl Steering {
+    pub(super) fn new(plan: &Plan, is_held: bool) -> Self {
+        let controlled = plan.scenarios().iter().map(|planned| match planned.scenario().model {
+            LoadModel::ExternallyControlled { vus, max_vus, .. } => Some(ControlledVus::new(vus, max_vus)),
+            _ => None,
+        });
+        Self { controlled: controlled.collect(), is_held, has_begun: false }
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        let mut controlled = self.controlled.iter().flatten().peekable();
+        if self.has_begun {
+            controlled.peek().is_some() && controlled.all(ControlledVus::is_paused)
+        } else {
+            self.is_held
+        }
+    }
+
+    /// Changes a scenario's VUs; its index and new state.
+    fn scale(
+        &mut self,
+        plan: &Plan,
+        scenario: Option<&str>,
+        vus: u64,
+        max_vus: Option<u64>,
+    ) -> Result<(usize, ControlledVus), ScaleError> {
+        let (index, planned_max) = find(plan, scenario)?;
+        let Some(state) = self.controlled.get_mut(index).and_then(Option::as_mut) else {
+            return Err(ScaleError::NoneControlled);
+        };
+        let mut new = *state;
+        if let Some(max_vus) = max_vus {
+            if max_vus < planned_max {
+                let scenario = plan.scenarios()[index].scenario().name.clone();
+                return Err(ScaleError::MaxBelowPlanned { scenario, planned: planned_max });
+            }
+            new.set_max_vus(max_vus);
+        }
+        new.scale(vus)?;
+        *state = new;
+        Ok((index, new))
+    }
+
+    /// Pauses what can be paused, or lets it go on; the scenarios that changed.
+    fn pause(&mut self, paused: bool) -> Result<Vec<(usize, ControlledVus)>, PauseError> {
+        let refusal = if paused { PauseError::Paused } else { PauseError::NotPaused };
+        if !self.has_begun {
+            return match std::mem::replace(&mut self.is_held, paused) == paused {
+                true => Err(refusal),
+                false => Ok(Vec::new()),
+            };
+        }
+        if self.controlled.iter().all(Option::is_none) {
+            return Err(PauseError::NoneControlled);
+        }
+        let mut changed = Vec::new();
+        for (index, state) in self.controlled.iter_mut().enumerate() {
+            if let Some(state) = state.as_mut().filter(|state| state.is_paused() != paused) {
+                state.pause(paused);
+                changed.push((index, *state));
+            }
+        }
+        if changed.is_empty() { Err(refusal) } else { Ok(changed) }
+    }
+}
+
+/// The scenario that is meant, and its limit in the options.
+fn find(plan: &Plan, name: Option<&str>) -> Result<(usize, u64), ScaleError> {
+    let scenarios = plan.scenarios().iter().map(|planned| planned.scenario()).enumerate();
+    let mut meant = Vec::new();
+    for (index, scenario) in scenarios {
+        let executor = scenario.model.executor_name();
+        match scenario.model {
+            LoadModel::ExternallyControlled { max_vus, .. } if name.is_none_or(|name| name == scenario.name) => {
+                meant.push((index, max_vus, scenario.name.clone()));
+            }
+            _ if name.is_some_and(|name| name == scenario.name) => {
+                return Err(ScaleError::NotControlled { scenario: scenario.name.clone(), executor });
+            }
+            _ => {}
+        }
+    }
+    match (&meant[..], name) {
+        ([(index, max_vus, _)], _) => Ok((*index, *max_vus)),
+        ([], Some(name)) => Err(ScaleError::UnknownScenario(name.to_owned())),
+        ([], None) => Err(ScaleError::NoneControlled),
+        _ => Err(ScaleError::Ambiguous(meant.into_iter().map(|(_, _, name)| name).collect())),
+    }
+}
+
+impl Conductor<'_> {
+    /// Does what was asked for, and answers. An answer that nobody waits for any more is lost.
+    pub(super) fn answer(&mut self, request: Request) {
+        match request {
+            Request::Scale { scenario, vus, max_vus, reply } => {
+                let scaled = self.steering.scale(&self.plan, scenario.as_deref(), vus, max_vus);
+                let _ = reply.send(scaled.map(|changed| self.tell_shards(&[changed])));
+            }
+            Request::Pause { paused, reply } => {
+                let done = self.steering.pause(paused);
+                let _ = reply.send(done.map(|changed| self.tell_shards(&changed)));
+            }
+            Request::Look => {}
+        }
+    }
+
+    fn tell_shards(&self, changed: &[(usize, ControlledVus)]) {
+        for (scenario, vus) in changed {
+            for shard in &self.shards {
+                shard.sender.send(Command::Control { scenario: *scenario, vus: *vus });
+            }
+        }
+    }
+}

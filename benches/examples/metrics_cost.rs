@@ -54,8 +54,7 @@ impl Load {
     fn new(registry: &Arc<Registry>, source: u32, names: usize) -> Self {
         let mut recorder = Recorder::new(Arc::clone(registry), SourceId(source));
         let names = (0..names).map(|n| TagSet::from_pairs([("name".to_owned(), format!("request {n}"))]));
-        let series: Vec<_> =
-            names.flat_map(|tags| METRICS.map(|metric| recorder.series(metric, &tags))).collect();
+        let series: Vec<_> = names.flat_map(|tags| METRICS.map(|metric| recorder.series(metric, &tags))).collect();
         Self { recorder, series, state: u64::from(source) + 1 }
     }
 

@@ -85,8 +85,8 @@ impl Health {
 
         let place = context.series.place(&context.settings.tags);
         let own = TagSet::from_pairs([("shard", context.settings.shard.to_string())]);
-        let [busy, late] = [builtin::GENERATOR_CPU, builtin::GENERATOR_LOOP_LAG]
-            .map(|metric| context.series.of(metric, &place, &own));
+        let [busy, late] =
+            [builtin::GENERATOR_CPU, builtin::GENERATOR_LOOP_LAG].map(|metric| context.series.of(metric, &place, &own));
         let mut recorder = context.series.recorder.borrow_mut();
         recorder.add(busy, share);
         recorder.record_ns(late, u64::try_from(lag.as_nanos()).unwrap_or(u64::MAX));

@@ -11,6 +11,9 @@
 //!                                         \--Report::new--> text, JSON
 //! ```
 //!
+//! A [`WindowMerger`] makes one window of several, and [`Window::encode`] makes bytes
+//! of one.
+//!
 //! Trends are histograms with three significant digits and an exact count, sum,
 //! minimum and maximum, so memory doesn't grow with the length of a run.
 //!

@@ -214,12 +214,9 @@ fn first_delta(kind: Kind, spare: impl FnOnce() -> Option<Box<Trend>>) -> Aggreg
     match kind {
         Kind::Trend => Aggregate::Trend(spare().unwrap_or_default()),
         // The first value sets all three.
-        Kind::Gauge => Aggregate::Gauge {
-            last: f64::NAN,
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-            stamp: Stamp::default(),
-        },
+        Kind::Gauge => {
+            Aggregate::Gauge { last: f64::NAN, min: f64::INFINITY, max: f64::NEG_INFINITY, stamp: Stamp::default() }
+        }
         other => Aggregate::empty(other),
     }
 }

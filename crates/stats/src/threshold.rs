@@ -169,9 +169,7 @@ impl Thresholds {
     /// The whiles that thresholds look at, for [`Totals::with_spans`].
     pub fn spans(&self) -> Vec<(Selector, Duration)> {
         let entries = self.entries.iter();
-        entries
-            .flat_map(|(selector, list)| list.iter().filter_map(|one| Some((selector.clone(), one.span?))))
-            .collect()
+        entries.flat_map(|(selector, list)| list.iter().filter_map(|one| Some((selector.clone(), one.span?)))).collect()
     }
 
     /// The thresholds by metric.

@@ -120,12 +120,7 @@ impl Trend {
             let buckets = buckets.as_ref().filter(|buckets| !buckets.is_empty());
             buckets.map(|buckets| Box::new(buckets.sparse()))
         };
-        Self {
-            exact: self.exact.clone(),
-            positive: sparse(&self.positive),
-            negative: sparse(&self.negative),
-            ..*self
-        }
+        Self { exact: self.exact.clone(), positive: sparse(&self.positive), negative: sparse(&self.negative), ..*self }
     }
 
     /// Takes values away that were merged before. The smallest and largest of those that are left
@@ -157,7 +152,7 @@ impl Trend {
 
     /// What it consists of, to be written down.
     pub(crate) fn parts(&self) -> Parts<'_> {
-        let buckets = self.spilled.then(|| (self.positive.as_deref(), self.negative.as_deref()));
+        let buckets = self.spilled.then_some((self.positive.as_deref(), self.negative.as_deref()));
         Parts { zeros: self.zeros, exact: &self.exact, buckets }
     }
 

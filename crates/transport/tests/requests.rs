@@ -81,8 +81,12 @@ fn expecting() -> [(String, String); 1] {
 }
 
 async fn send(shard: &Shard, pool: &RefCell<Pool>, request: &Request, payload: &Payload) -> (u16, Exchange) {
-    let options =
-        ExchangeOptions { timeout: Duration::from_secs(10), body: ResponseBody::Keep, limits: Limits::default(), meter: None };
+    let options = ExchangeOptions {
+        timeout: Duration::from_secs(10),
+        body: ResponseBody::Keep,
+        limits: Limits::default(),
+        meter: None,
+    };
     let exchanged = exchange(shard, pool, request, payload, options).await;
     (exchanged.result.unwrap().status(), exchanged.numbers)
 }

@@ -18,7 +18,7 @@ fn run(url: &str, options: &Value) -> Result<Finished> {
 fn bytes_count_while_a_response_still_arrives() -> Result<()> {
     let target = Target::start()?;
     let thresholds = json!({ "data_received": [{ "threshold": "count<2000", "abortOnFail": true }] });
-    let options = json!({ "iterations": 1, "gracefulStop": "0s", "thresholds": thresholds });
+    let options = json!({ "iterations": 1, "thresholds": thresholds });
     let finished = run(&target.url("/drip?numbytes=100000&duration=50"), &options)?.expect_code(99)?;
     assert!(finished.took < Duration::from_secs(40), "{:?}", finished.took);
     assert_eq!(finished.summary()?.count("iterations"), 0);

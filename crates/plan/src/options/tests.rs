@@ -137,7 +137,8 @@ fn thresholds_on_tags_that_no_sample_has_are_warned_of() {
             warning("http_reqs{ip:::1,status:200}", "`ip` is off, `systemTags` doesn't have it"),
         ]
     );
-    let enabled = json!({"thresholds": {"http_reqs{ip:::1}": [], "http_reqs{iter:1}": []}, "systemTags": ["ip", "iter"]});
+    let enabled =
+        json!({"thresholds": {"http_reqs{ip:::1}": [], "http_reqs{iter:1}": []}, "systemTags": ["ip", "iter"]});
     let resolved = self::resolved(enabled);
     assert_eq!(resolved.warnings, [warning("http_reqs{iter:1}", "`iter` isn't a tag")]);
 }

@@ -87,9 +87,7 @@ impl Recent {
         let aggregate = Some(&self.sum).filter(|sum| !self.steps.is_empty() && !sum.is_empty());
         // A step of a second is one window, wherever in the second that was taken.
         let from = match self.over_before.checked_sub(1) {
-            Some(before) if self.step > SECOND => {
-                self.step.saturating_mul(u32::try_from(before).unwrap_or(u32::MAX))
-            }
+            Some(before) if self.step > SECOND => self.step.saturating_mul(u32::try_from(before).unwrap_or(u32::MAX)),
             _ => now.saturating_sub(self.span),
         };
         Lately { aggregate, covered: now.saturating_sub(from) }

@@ -35,11 +35,7 @@ impl SummedGauge {
         self.aggregate.take();
         let part = (stamp.source, series.tags.clone());
         let second = second_of(stamp.at);
-        let parts = if second < self.closed_before {
-            &mut self.closed
-        } else {
-            self.open.entry(second).or_default()
-        };
+        let parts = if second < self.closed_before { &mut self.closed } else { self.open.entry(second).or_default() };
         let known = parts.entry(part).or_insert((stamp, last));
         if known.0.cmp(&stamp).then(known.1.total_cmp(&last)).is_lt() {
             *known = (stamp, last);

@@ -110,8 +110,11 @@ impl Buckets {
             Self::Dense(histogram) => (Some(histogram), &[][..]),
             Self::Sparse(counts) => (None, counts.as_slice()),
         };
-        let dense = dense.into_iter().flat_map(Histogram::iter_recorded);
-        let dense = dense.map(|bucket| (number_of(bucket.value_iterated_to()), bucket.count_at_value()));
+        // Not the library's own iterator: that works out quantiles on its way.
+        let dense = dense.into_iter().filter(|histogram| !histogram.is_empty()).flat_map(|histogram| {
+            let numbers = number_of(histogram.min_nz())..=number_of(histogram.max());
+            numbers.map(|number| (number, histogram.count_at(lowest(number)))).filter(|(_, count)| *count > 0)
+        });
         dense.chain(sparse.iter().copied())
     }
 

@@ -33,7 +33,9 @@ pub enum WindowError {
     #[error("a window of {0} bytes is longer than the {WINDOW_BYTES_MAX} that are read")]
     TooLong(usize),
     /// They are of another version.
-    #[error("a window of version {0} can't be read, only version {VERSION}: all parts of a group must be of one version")]
+    #[error(
+        "a window of version {0} can't be read, only version {VERSION}: all parts of a group must be of one version"
+    )]
     Version(u8),
     /// Something in them can't be.
     #[error("the window is damaged at byte {at}: {what}")]
@@ -244,8 +246,7 @@ impl<'a> Reader<'a> {
             }
             form::RATE => {
                 let (trues, total) = (self.samples()?, self.samples()?);
-                Ok(Aggregate::Rate { trues, total })
-                    .filter_or("a rate has more trues than samples", |_| trues <= total)
+                Ok(Aggregate::Rate { trues, total }).filter_or("a rate has more trues than samples", |_| trues <= total)
             }
             form::TREND_OF_VALUES => self.trend_of_values(),
             form::TREND => self.trend(),
@@ -263,9 +264,7 @@ impl<'a> Reader<'a> {
         let values = self.many(MAX_EXACT as u64, |reader| {
             let value = match before {
                 None => reader.signed()?,
-                Some(before) => {
-                    before.checked_add_unsigned(reader.number()?).ok_or("a value is too large")?
-                }
+                Some(before) => before.checked_add_unsigned(reader.number()?).ok_or("a value is too large")?,
             };
             before = Some(value);
             Ok(value).filter_or("a value is zero", |value| *value != 0)
@@ -279,7 +278,8 @@ impl<'a> Reader<'a> {
         let (positive, negative) = (self.buckets()?, self.buckets()?);
         let trend = Trend::of_buckets(zeros, sum, (min, max), positive, negative);
         let trend = trend.ok_or("a trend's sum or ends don't fit its values")?;
-        Ok(trend).filter_or("there are too many samples", |trend| trend.count() <= SAMPLES_MAX)
+        Ok(trend)
+            .filter_or("there are too many samples", |trend| trend.count() <= SAMPLES_MAX)
             .map(|trend| Aggregate::Trend(Box::new(trend)))
     }
 

@@ -29,13 +29,7 @@ pub struct WindowMerger {
 impl WindowMerger {
     /// Merges nothing yet. `source` is what the merged windows are to say of themselves.
     pub fn new(source: SourceId) -> Self {
-        Self {
-            source,
-            at: Duration::ZERO,
-            series: HashMap::new(),
-            summed: HashMap::new(),
-            overflows: Vec::new(),
-        }
+        Self { source, at: Duration::ZERO, series: HashMap::new(), summed: HashMap::new(), overflows: Vec::new() }
     }
 
     /// Takes in a window.
@@ -56,8 +50,7 @@ impl WindowMerger {
     /// Takes the merged window, and begins anew.
     pub fn take(&mut self) -> Window {
         let plain = self.series.drain();
-        let mut series: Vec<_> =
-            plain.map(|((metric, tags), delta)| WindowSeries { metric, tags, delta }).collect();
+        let mut series: Vec<_> = plain.map(|((metric, tags), delta)| WindowSeries { metric, tags, delta }).collect();
         for ((metric, tags, _), seconds) in self.summed.drain() {
             let tags = &tags;
             series.extend(seconds.into_values().map(|delta| WindowSeries { metric, tags: tags.clone(), delta }));

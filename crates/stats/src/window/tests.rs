@@ -44,8 +44,13 @@ fn selectors() -> Vec<Selector> {
 
 fn sample() -> impl Strategy<Value = Sample> {
     let value = prop_oneof![Just(0), 1..50, -50..0, 1_000_000..2_000_000];
-    (0..4_u32, 1..40_u64, 0..7_usize, 0..3_u8, value)
-        .prop_map(|(source, second, metric, tag, value)| Sample { source, second, metric, tag, value })
+    (0..4_u32, 1..40_u64, 0..7_usize, 0..3_u8, value).prop_map(|(source, second, metric, tag, value)| Sample {
+        source,
+        second,
+        metric,
+        tag,
+        value,
+    })
 }
 
 /// Enough of them that some trends come to have buckets.

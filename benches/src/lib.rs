@@ -11,6 +11,7 @@ mod client;
 mod cpu;
 mod machine;
 mod nginx;
+mod open_run;
 mod process;
 mod stats;
 mod table;
@@ -20,6 +21,7 @@ pub use client::{Client, ClientPaths, Get, Scenario, build_script, throng_progra
 pub use cpu::{CpuArguments, CpuComparison, CpuFigures, CpuMeasured};
 pub use machine::{cores, machine_line};
 pub use nginx::{Nginx, Sessions};
+pub use open_run::{OpenFigures, OpenRun, OpenRunning};
 pub use process::Process;
 pub use stats::median;
 pub use table::Table;

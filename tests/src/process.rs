@@ -1,6 +1,7 @@
 //! Processes that end with the value that stands for them.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -180,8 +181,16 @@ impl Finished {
     /// # Errors
     /// When there is none.
     pub fn file(&self, name: &str) -> Result<String> {
+        std::fs::read_to_string(self.path(name)?).with_context(|| format!("no {name}: {}", self.stderr))
+    }
+
+    /// The path of a file in that directory.
+    ///
+    /// # Errors
+    /// When it ran in no directory of its own.
+    pub fn path(&self, name: &str) -> Result<PathBuf> {
         let directory = self.directory.as_ref().context("it ran in no directory of its own")?;
-        std::fs::read_to_string(directory.path().join(name)).with_context(|| format!("no {name}: {}", self.stderr))
+        Ok(directory.path().join(name))
     }
 
     /// The summary that `throng run` exported.

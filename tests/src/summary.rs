@@ -26,20 +26,20 @@ impl Summary {
     /// # Errors
     /// When there is none.
     pub fn value(&self, metric: &str, value: &str) -> Result<f64> {
-        let number = self.0["metrics"][metric]["values"][value].as_f64();
+        let number = self.0["metrics"][metric][value].as_f64();
         number.with_context(|| format!("no {value} of {metric} in {}", self.0))
     }
 
     /// The count of a counter; zero for one that isn't there, since counters without samples aren't shown.
     #[must_use]
     pub fn count(&self, metric: &str) -> u64 {
-        self.0["metrics"][metric]["values"]["count"].as_f64().unwrap_or(0.0) as u64
+        self.0["metrics"][metric]["count"].as_f64().unwrap_or(0.0) as u64
     }
 
     /// How many samples of a rate were not zero, and how many zero.
     #[must_use]
     pub fn rate_counts(&self, metric: &str) -> (u64, u64) {
-        let values = &self.0["metrics"][metric]["values"];
+        let values = &self.0["metrics"][metric];
         let count = |key: &str| values[key].as_u64().unwrap_or(0);
         (count("passes"), count("fails"))
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use throng_plan::{ControlledVus, Plan};
+use throng_output::Outlet;
+use throng_plan::{ControlledVus, Plan, Portion};
 use throng_stats::Window;
 use throng_transport::Nanos;
 use throng_vu::{Fault, Script};
@@ -27,7 +28,6 @@ pub(crate) enum Command {
     /// Cut all iterations now.
     Stop,
     /// The VUs of an externally-controlled scenario are these from now on.
-    #[allow(dead_code, reason = "no scenario obeys yet")]
     Control { scenario: usize, vus: ControlledVus },
     /// Run the script's teardown here.
     Teardown,
@@ -41,9 +41,13 @@ pub(crate) enum Command {
 pub(crate) struct Preparation {
     pub(crate) script: Script<VuHost>,
     pub(crate) plan: Arc<Plan>,
+    /// What of it is this shard's.
+    pub(crate) portion: Portion,
     pub(crate) settings: Settings,
-    /// Iterations taken so far, by scenario: VUs of all shards take from one counter.
+    /// Iterations taken so far in shared-iterations, by scenario: VUs of all shards take from one counter.
     pub(crate) taken: Arc<[AtomicU64]>,
+    /// None where no output takes samples.
+    pub(crate) outlet: Option<Outlet>,
 }
 
 /// From a shard to the conductor.
@@ -55,7 +59,7 @@ pub(crate) enum Event {
     /// Every scenario has ended here, and the last window is sent.
     Done,
     TeardownDone(Result<(), Stumble>),
-    Summarized(Result<Option<Vec<(String, String)>>, Fault>),
+    Summarized(Result<Option<Vec<(String, String)>>, Stumble>),
     /// The script asked for the end of the run.
     Abort(String),
     /// The script marked the run as failed.
@@ -63,13 +67,17 @@ pub(crate) enum Event {
     Log(LogRecord),
     /// The shard has ended without being told: its main task panicked.
     Gone,
+    /// An open model has as many VUs as it may have, and no idle one.
+    VusUsedUp {
+        scenario: usize,
+    },
     /// Somebody asks something of the conductor.
     Request(Request),
     /// Messages that were over the limit and aren't shown.
     LogsDropped(u64),
 }
 
-/// How setup or teardown failed.
+/// How setup, teardown or the script's own summary failed.
 pub(crate) enum Stumble {
     Timeout(Duration),
     Aborted,
@@ -87,7 +95,12 @@ pub(crate) struct ShardReport {
 /// One scenario's counts in one shard, since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ScenarioCounts {
+    /// VUs that run it; in open models those within an iteration.
     pub(crate) vus: u64,
+    /// VUs that it has, or may have.
+    pub(crate) vus_max: u64,
+    /// Iterations begun.
+    pub(crate) begun: u64,
     pub(crate) completed: u64,
     pub(crate) interrupted: u64,
     pub(crate) failed: u64,

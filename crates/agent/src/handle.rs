@@ -232,10 +232,6 @@ impl RunHandle {
         *lock(&self.0.status) = status;
     }
 
-    pub(crate) fn set_phase(&self, phase: RunPhase) {
-        lock(&self.0.status).phase = phase;
-    }
-
     /// Requests go to this conductor from now on; until [`Attached`] is dropped.
     pub(crate) fn attach(&self, conductor: mpsc::Sender<(usize, Event)>) -> Attached {
         *lock(&self.0.conductor) = Some(conductor);

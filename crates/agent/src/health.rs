@@ -143,7 +143,7 @@ pub(crate) fn report(
 
 /// The 95th percentile of how late iterations started; none if that isn't measured.
 fn start_lag_ms(totals: &Totals) -> Option<f64> {
-    match totals.metric(totals.registry().find("iteration_start_lag")?)? {
+    match totals.metric(builtin::ITERATION_START_LAG)? {
         Aggregate::Trend(lag) => Some(lag.percentile(95.0)),
         _ => None,
     }

@@ -24,6 +24,7 @@ mod inbox;
 mod network;
 mod observer;
 mod pace;
+mod samples;
 mod scenario;
 mod series;
 mod shard;
@@ -31,4 +32,4 @@ mod stop;
 
 pub use conductor::{Inspection, RunConfig, RunError, RunResult, inspect, run};
 pub use handle::{PauseError, RunHandle, RunPhase, RunStatus, ScaleError};
-pub use observer::{Ending, LogRecord, Observer, Progress, ScenarioProgress};
+pub use observer::{Ending, LogRecord, Observer, Progress, Rate, ScenarioProgress};

@@ -15,6 +15,15 @@ pub struct LogRecord {
     pub source: String,
 }
 
+/// Iterations of an open model, per second.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// As planned now.
+    pub planned: f64,
+    /// Begun in the last second.
+    pub actual: f64,
+}
+
 /// How far one scenario is.
 #[derive(Clone, Debug)]
 pub struct ScenarioProgress {
@@ -22,16 +31,20 @@ pub struct ScenarioProgress {
     pub name: String,
     /// Time since it began; zero before.
     pub elapsed: Duration,
-    /// Its regular duration.
+    /// Its regular duration; [`Duration::MAX`] without an end.
     pub duration: Duration,
-    /// VUs that it has.
+    /// VUs that run it; in open models those within an iteration.
     pub vus: u64,
+    /// VUs that it has, or may have.
+    pub vus_max: u64,
     /// Iterations completed.
     pub iterations: u64,
     /// Iterations that could not be started.
     pub dropped: u64,
     /// Iterations in all, if that is fixed.
     pub planned: Option<u64>,
+    /// How many begin, in open models.
+    pub rate: Option<Rate>,
     /// Whether it has ended.
     pub ended: bool,
     /// k6's name of its load model.
@@ -78,6 +91,27 @@ pub enum Ending {
     TeardownFailed(String),
     /// teardown took too long.
     TeardownTimeout(Duration),
+}
+
+impl Ending {
+    /// Why the run isn't complete; none if it came to its regular end or a threshold's.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        Some(match self {
+            Self::Finished | Self::ThresholdAbort => return None,
+            Self::Interrupted => "the run was interrupted".to_owned(),
+            Self::Stopped => "the run was stopped".to_owned(),
+            Self::ScriptAbort(message) => format!("the script aborted the run: {message}"),
+            Self::SetupFailed(message) => format!("setup failed: {message}"),
+            Self::TeardownFailed(message) => format!("teardown failed: {message}"),
+            Self::SetupTimeout(limit) => {
+                format!("setup took longer than {limit:?}; the option setupTimeout sets that limit")
+            }
+            Self::TeardownTimeout(limit) => {
+                format!("teardown took longer than {limit:?}; the option teardownTimeout sets that limit")
+            }
+        })
+    }
 }
 
 /// Sees a run. Called on the conductor's thread; what takes long delays the next window, nothing else.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use throng_plan::segment::Fraction;
 use throng_transport::{Clock, Nanos, Shard};
 
 /// A shard's share of the limit: its requests begin at least this far apart.
@@ -13,9 +14,10 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// The limit of the run, shared equally by its shards.
-    pub(crate) fn new(per_second: NonZeroU32, shards: u64) -> Self {
-        let apart = Duration::from_secs(shards) / per_second.get();
+    /// The limit of the run, of which this agent has a part that its shards share equally.
+    pub(crate) fn new(per_second: NonZeroU32, agent: Fraction, shards: u64) -> Self {
+        let part = agent.numerator() as f64 / agent.denominator() as f64;
+        let apart = Duration::from_secs_f64(shards as f64 / (f64::from(per_second.get()) * part));
         Self { apart, next: Cell::default() }
     }
 

@@ -1,9 +1,9 @@
 //! A shard's part of a run: its VUs, its recorder, and the commands it obeys.
 
 mod logs;
+mod pool;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -12,13 +12,15 @@ use std::time::Duration;
 
 use futures_lite::future::or;
 use throng_archive::TestFiles;
-use throng_plan::{HostRules, HttpOptions, Plan, PlannedScenario, Shard as ShardPlace};
+use throng_plan::segment::Fraction;
+use throng_plan::{ControlledVus, HostRules, HttpOptions, Plan, Portion, ScenarioPortion};
 use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
 use throng_transport::tls::TlsClient;
 use throng_transport::{Clock, NameOptions, Names as HostNames, Nanos, Shard};
 use throng_vu::{Fault, InstanceInfo, Script, Vu};
 
 pub(crate) use logs::Logs;
+pub(crate) use pool::{VuPool, VuSlot};
 
 use crate::command::{Command, Event, Preparation, ShardReport, Stumble};
 use crate::health::{Health, ShardUsage, thread_cpu};
@@ -27,6 +29,7 @@ use crate::http::{Origins, PreparedRequests};
 use crate::inbox::Inbox;
 use crate::network::RunRules;
 use crate::pace::Pace;
+use crate::samples::Samples;
 use crate::scenario::ScenarioShare;
 use crate::series::{KeptTags, Series};
 
@@ -41,6 +44,8 @@ pub(crate) struct Settings {
     /// This shard's number, from 0, and how many there are.
     pub(crate) shard: u64,
     pub(crate) shards: u64,
+    /// How much of the run is this agent's.
+    pub(crate) agent_part: Fraction,
     pub(crate) registry: Arc<Registry>,
     /// The script's metrics in its own order.
     pub(crate) metrics: Arc<[MetricId]>,
@@ -57,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) min_iteration_duration: Duration,
     pub(crate) setup_timeout: Duration,
     pub(crate) teardown_timeout: Duration,
+    /// Of the script's own summary.
+    pub(crate) summary_timeout: Duration,
     pub(crate) seed: u64,
 }
 
@@ -65,6 +72,8 @@ pub(crate) struct ShardContext {
     pub(crate) shard: Shard,
     pub(crate) settings: Settings,
     pub(crate) series: Series,
+    /// None where no output takes samples.
+    pub(crate) samples: Option<Samples>,
     pub(crate) checks: RefCell<Names>,
     pub(crate) origins: Origins,
     pub(crate) prepared_requests: PreparedRequests,
@@ -74,11 +83,10 @@ pub(crate) struct ShardContext {
     nonces: RefCell<Random>,
     pub(crate) setup_data: RefCell<Option<Arc<str>>>,
     pub(crate) logs: Logs,
+    pub(crate) pool: VuPool,
+    portion: Portion,
     script: Script<VuHost>,
     scenarios: RefCell<Vec<Rc<ScenarioShare>>>,
-    /// VUs that no scenario has, by number.
-    idle: RefCell<HashMap<u64, VuSlot>>,
-    made: Cell<u64>,
     /// When the run began, for all shards the same instant.
     began: Cell<Nanos>,
     health: Health,
@@ -93,90 +101,35 @@ pub(crate) struct Reporting {
     pub(crate) waiting: Arc<AtomicUsize>,
 }
 
-/// A VU between scenarios, or its number alone while it has no instance.
-pub(crate) struct VuSlot {
-    pub(crate) vu: Option<Box<Vu<VuHost>>>,
-    identity: Identity,
-    scenario: Option<Rc<ScenarioShare>>,
-}
-
-impl VuSlot {
-    /// The VU of this number, from 0, without an instance.
-    fn new(number: u64) -> Self {
-        let id = number + 1;
-        let identity = Identity { id_in_instance: id, id_in_test: id, ..Identity::default() };
-        Self { vu: None, identity, scenario: None }
-    }
-
-    fn number(&self) -> u64 {
-        self.identity.id_in_test - 1
-    }
-
-    /// Makes the instance if there is none, and puts it into the scenario if it isn't there yet.
-    pub(crate) async fn make_ready(
-        &mut self,
-        shard: &Rc<ShardContext>,
-        scenario: &Rc<ScenarioShare>,
-    ) -> Result<(), Fault> {
-        if self.vu.is_none() {
-            self.vu = Some(Box::new(Vu::new(&shard.script, VuHost::new(shard, self.identity)).await?));
-            self.scenario = None;
-        }
-        if self.scenario.is_none()
-            && let Some(vu) = &mut self.vu
-        {
-            vu.host_mut().enter(scenario);
-            self.scenario = Some(Rc::clone(scenario));
-        }
-        Ok(())
-    }
-
-    /// Ends the instance; its counters go on in the next.
-    pub(crate) fn drop_vu(&mut self) {
-        if let Some(vu) = self.vu.take() {
-            self.identity = vu.host().identity;
-        }
-    }
-
-    /// Leaves the scenario; another may take the VU.
-    pub(crate) fn leave(&mut self) {
-        self.scenario = None;
-        self.identity_mut().iterations_in_scenario = 0;
-    }
-
-    /// Iterations that the VU has begun in its scenario.
-    pub(crate) fn iterations_in_scenario(&self) -> u64 {
-        self.vu.as_ref().map_or(self.identity, |vu| vu.host().identity).iterations_in_scenario
-    }
-
-    fn identity_mut(&mut self) -> &mut Identity {
-        match &mut self.vu {
-            Some(vu) => &mut vu.host_mut().identity,
-            None => &mut self.identity,
-        }
-    }
-}
-
 impl ShardContext {
-    fn new(shard: &Shard, script: Script<VuHost>, settings: Settings, reporting: Reporting) -> Rc<Self> {
+    fn new(
+        shard: &Shard,
+        script: Script<VuHost>,
+        portion: Portion,
+        settings: Settings,
+        samples: Option<Samples>,
+        reporting: Reporting,
+    ) -> Rc<Self> {
         let names = NameOptions { seed: settings.seed.wrapping_add(settings.shard), ..settings.names.clone() };
         shard.set_names(HostNames::new(names, Rc::new(RunRules(Arc::clone(&settings.rules)))));
+        let pace = settings.http.requests_per_second;
         let recorder = Recorder::new(Arc::clone(&settings.registry), SourceId(settings.shard as u32));
         Rc::new(Self {
             shard: shard.clone(),
             series: Series::new(recorder, settings.kept_tags.clone()),
+            samples,
             checks: RefCell::default(),
             origins: Origins::default(),
             prepared_requests: PreparedRequests::default(),
-            pace: settings.http.requests_per_second.map(|limit| Pace::new(limit, settings.shards)),
+            pace: pace.map(|limit| Pace::new(limit, settings.agent_part, settings.shards)),
             nonces: RefCell::new(Random::new(settings.seed.wrapping_add(settings.shard))),
             setup_data: RefCell::default(),
             logs: Logs::new(reporting.events.clone(), settings.shard as usize, settings.shards),
             settings,
+            pool: VuPool::default(),
+            portion,
             script,
             scenarios: RefCell::default(),
-            idle: RefCell::default(),
-            made: Cell::new(0),
             began: Cell::default(),
             health: Health::default(),
             reporting,
@@ -188,7 +141,7 @@ impl ShardContext {
         self.nonces.borrow_mut().next()
     }
 
-    fn send(&self, event: Event) {
+    pub(crate) fn send(&self, event: Event) {
         // The conductor is gone only when the process ends.
         let _ = self.reporting.events.send((self.settings.shard as usize, event));
     }
@@ -204,7 +157,7 @@ impl ShardContext {
     pub(crate) fn instance_info(&self) -> InstanceInfo {
         let mut info = InstanceInfo {
             current_test_run_duration_ns: Clock::now().since(self.began.get()),
-            vus_initialized: self.made.get(),
+            vus_initialized: self.pool.made(),
             ..InstanceInfo::default()
         };
         for scenario in &*self.scenarios.borrow() {
@@ -216,24 +169,12 @@ impl ShardContext {
         info
     }
 
-    /// Makes the VU of this number, from 0.
-    async fn make_vu(self: &Rc<Self>, number: u64) -> Result<(), Fault> {
-        let mut slot = VuSlot::new(number);
-        slot.vu = Some(Box::new(Vu::new(&self.script, VuHost::new(self, slot.identity)).await?));
-        self.made.set(self.made.get() + 1);
-        self.idle.borrow_mut().insert(number, slot);
-        Ok(())
-    }
-
-    /// The VUs of a scenario. One that isn't there, since what it did before is being cut, is made anew.
-    fn take_slots(&self, planned: &PlannedScenario) -> Vec<VuSlot> {
-        let mut idle = self.idle.borrow_mut();
-        let numbers = planned.vus_on(self.settings.place());
-        numbers.map(|number| idle.remove(&number).unwrap_or_else(|| VuSlot::new(number))).collect()
-    }
-
-    pub(crate) fn give_back(&self, slots: Vec<VuSlot>) {
-        self.idle.borrow_mut().extend(slots.into_iter().map(|slot| (slot.number(), slot)));
+    /// Obeys a command to an externally-controlled scenario.
+    fn control(&self, scenario: usize, vus: ControlledVus) {
+        if let Some(share) = self.scenarios.borrow().get(scenario) {
+            self.pool.grow(share.growth(&vus));
+            share.control(vus);
+        }
     }
 
     /// Notes when the run began: with setup, or with the load.
@@ -269,13 +210,16 @@ impl ShardContext {
 
     /// Sends what was recorded until `at`.
     fn send_window(&self, at: Nanos) {
-        self.set_gauge(builtin::VUS_MAX, self.made.get());
+        self.set_gauge(builtin::VUS_MAX, self.pool.made());
         self.set_gauge(builtin::CONNECTIONS_OPEN, self.shard.counts().sockets.into());
         self.scenarios.borrow().iter().for_each(|scenario| scenario.record_counts(self));
         let at = Duration::from_nanos(at.since(self.began.get()));
         let window = self.series.recorder.borrow_mut().take(at);
         let scenarios = self.scenarios.borrow().iter().map(|scenario| scenario.counts()).collect();
-        let report = ShardReport { window, scenarios, vus_initialized: self.made.get(), usage: self.usage() };
+        let report = ShardReport { window, scenarios, vus_initialized: self.pool.made(), usage: self.usage() };
+        if let Some(samples) = &self.samples {
+            samples.flush();
+        }
         self.reporting.waiting.fetch_add(1, Ordering::Relaxed);
         self.send(Event::Window(Box::new(report)));
         self.logs.flush();
@@ -287,8 +231,11 @@ impl ShardContext {
 
 /// The scenarios as this shard sees them.
 fn shares(context: &Rc<ShardContext>, plan: &Plan, taken: &Arc<[AtomicU64]>) -> Vec<Rc<ScenarioShare>> {
-    let scenarios = plan.scenarios().iter().enumerate();
-    scenarios.map(|(index, planned)| Rc::new(ScenarioShare::new(context, planned, index, Arc::clone(taken)))).collect()
+    let scenarios = plan.scenarios().iter().zip(context.portion.scenarios()).enumerate();
+    let share = |(index, (planned, portion))| {
+        ScenarioShare::new(context, planned, ScenarioPortion::clone(portion), index, Arc::clone(taken))
+    };
+    scenarios.map(share).map(Rc::new).collect()
 }
 
 /// Obeys the conductor until it says to finish.
@@ -298,11 +245,12 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
     loop {
         match (inbox.receive().await, &prepared) {
             (Command::Prepare(preparation), _) => {
-                let Preparation { script, plan, settings, taken } = *preparation;
-                let context = ShardContext::new(&shard, script, settings, reporting.clone());
+                let Preparation { script, plan, portion, settings, taken, outlet } = *preparation;
+                let samples = outlet.map(|outlet| Samples::new(outlet, plan.options().system_tags));
+                let context = ShardContext::new(&shard, script, portion, settings, samples, reporting.clone());
                 context.scenarios.replace(shares(&context, &plan, &taken));
-                let made = make_vus(&context, &plan).await.map(|vus| (vus, context.usage()));
-                context.send(Event::Ready(made));
+                let made = context.pool.fill(&context).await.map(|vus| (vus, context.usage()));
+                context.send(Event::Ready(made.map_err(|fault| fault.to_string())));
                 prepared = Some((context, plan));
             }
             (Command::Setup { began }, Some((context, _))) => {
@@ -330,11 +278,12 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
             (Command::Finish, prepared) => {
                 // The VUs' hosts refer to the context, and the context to the VUs: somebody has to let go first.
                 if let Some((context, _)) = prepared {
-                    drop(context.idle.take());
+                    context.pool.clear();
                 }
                 presence.finished = true;
                 return;
             }
+            (Command::Control { scenario, vus }, Some((context, _))) => context.control(scenario, vus),
             // Nothing runs that could be stopped, or nothing is prepared.
             (
                 Command::Stop
@@ -364,25 +313,17 @@ impl Drop for Presence {
     }
 }
 
-async fn make_vus(context: &Rc<ShardContext>, plan: &Plan) -> Result<u64, String> {
-    for number in plan.vus_on(context.settings.place()) {
-        context.make_vu(number).await.map_err(|fault| fault.to_string())?;
-    }
-    Ok(context.made.get())
-}
-
 /// Runs all scenarios; a command to stop cuts them.
 async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox: &Inbox<Command>) {
     let scenarios = context.scenarios.borrow().clone();
     let all_ended = Rc::new(crate::stop::Stop::default());
     let left = Rc::new(Cell::new(scenarios.len()));
     for (share, planned) in scenarios.iter().zip(plan.scenarios()) {
-        let slots = context.take_slots(planned);
         let (share, task) = (Rc::clone(share), Rc::clone(context));
         let (left, all_ended) = (Rc::clone(&left), Rc::clone(&all_ended));
         let begin = at.after(planned.scenario().start);
         context.shard.spawn(async move {
-            share.run(task, begin, slots).await;
+            share.run(task, begin).await;
             left.set(left.get() - 1);
             if left.get() == 0 {
                 all_ended.raise();
@@ -411,8 +352,10 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
     };
     let obey = async {
         loop {
-            if let Command::Stop = inbox.share().receive().await {
-                scenarios.iter().for_each(|scenario| scenario.stop().raise());
+            match inbox.share().receive().await {
+                Command::Stop => scenarios.iter().for_each(|scenario| scenario.cut()),
+                Command::Control { scenario, vus } => context.control(scenario, vus),
+                _ => {}
             }
         }
     };
@@ -449,8 +392,10 @@ async fn stage<T>(
         };
         let stop = async {
             loop {
-                if let Command::Stop = inbox.share().receive().await {
-                    return Err(Stumble::Aborted);
+                match inbox.share().receive().await {
+                    Command::Stop => return Err(Stumble::Aborted),
+                    Command::Control { scenario, vus } => context.control(scenario, vus),
+                    _ => {}
                 }
             }
         };
@@ -460,14 +405,15 @@ async fn stage<T>(
     result
 }
 
-async fn summarize(context: &Rc<ShardContext>, data: String) -> Result<Option<Vec<(String, String)>>, Fault> {
-    let mut vu = Vu::new(&context.script, VuHost::new(context, Identity::default())).await?;
+async fn summarize(context: &Rc<ShardContext>, data: String) -> Result<Option<Vec<(String, String)>>, Stumble> {
+    let host = VuHost::new(context, Identity::default());
+    let mut vu = Vu::new(&context.script, host).await.map_err(Stumble::Fault)?;
     let errand = vu.host().errand();
-    Errands::of(errand, vu.summarize(data)).await
-}
-
-impl Settings {
-    fn place(&self) -> ShardPlace {
-        ShardPlace::new(self.shard as u32, self.shards as u32)
-    }
+    let limit = context.settings.summary_timeout;
+    let work = async { Errands::of(errand, vu.summarize(data)).await.map_err(Stumble::Fault) };
+    let expire = async {
+        context.shard.sleep(limit).await;
+        Err(Stumble::Timeout(limit))
+    };
+    or(work, expire).await
 }

@@ -89,6 +89,8 @@ impl<F: Future> Future for UnlessStopped<'_, F> {
         }
         match future.poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
+            // It may have been raised by the future itself, and nobody is woken twice.
+            Poll::Pending if listener.is_raised() => Poll::Ready(None),
             Poll::Pending => {
                 listener.listen(context);
                 Poll::Pending
@@ -113,6 +115,16 @@ mod tests {
         assert_eq!(block_on(poll_once(listener.unless_stopped(pending::<()>()))), None);
         stop.raise();
         assert_eq!(block_on(listener.unless_stopped(pending::<()>())), None);
+    }
+
+    #[test]
+    fn a_future_that_raises_what_ends_it_is_ended_at_once() {
+        let stop = Rc::new(Stop::default());
+        let raise = async {
+            stop.raise();
+            pending::<()>().await;
+        };
+        assert_eq!(block_on(poll_once(Listener::new(&stop).unless_stopped(raise))), Some(None));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) use control::{
 };
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use inspect::InspectArgs;
-pub(crate) use options::OptionArgs;
+pub(crate) use options::{Form, OptionArgs, OptionRow, Prefix, rows};
 pub(crate) use run::RunArgs;
 pub(crate) use script::ScriptArgs;
 

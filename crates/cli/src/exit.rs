@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use throng_agent::RunError;
+use throng_output::OutputError;
 use throng_protocol::{ControlError, ErrorKind};
 
 /// How the process ends. The numbers are k6's (`errext/exitcodes`).
@@ -29,6 +30,8 @@ pub(crate) enum Exit {
     BuildFailed = 111,
     /// This machine lacks what a run needs.
     Machine = 112,
+    /// The run went well, and what was to be written of it could not be.
+    OutputFailed = 113,
     /// No test runs that could be controlled, or none answers.
     NoSuchRun = 114,
     /// A test that runs refuses what it was asked for.
@@ -37,7 +40,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Success,
         Self::Unfit,
         Self::ThresholdsFailed,
@@ -52,6 +55,7 @@ impl Exit {
         Self::MarkedFailed,
         Self::BuildFailed,
         Self::Machine,
+        Self::OutputFailed,
         Self::NoSuchRun,
         Self::Refused,
         Self::Other,
@@ -79,6 +83,7 @@ impl Exit {
             Self::MarkedFailed => "the script marked the run as failed",
             Self::BuildFailed => "the script could not be built",
             Self::Machine => "this machine lacks what a run needs",
+            Self::OutputFailed => "what was to be written of the run could not be",
             Self::NoSuchRun => "no such test runs, or none answers",
             Self::Refused => "the test refuses",
             Self::Other => "something else failed",
@@ -115,12 +120,14 @@ impl fmt::Display for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let exit = match &error {
-            RunError::Options(_) | RunError::OptionsJson(_) | RunError::Metric(_) | RunError::Tls(_) => {
-                Exit::InvalidConfig
-            }
+            RunError::Output(OutputError::Spec(_) | OutputError::Twice(_))
+            | RunError::Options(_)
+            | RunError::Metric(_)
+            | RunError::Tls(_)
+            | RunError::Portion(_) => Exit::InvalidConfig,
             RunError::Load(_) | RunError::Init(_) | RunError::Files(_) => Exit::ScriptFailed,
             RunError::Engine(_) | RunError::Shard(_) | RunError::Vus(_) | RunError::Thread(_) => Exit::Machine,
-            RunError::ShardLost => Exit::Other,
+            RunError::ShardLost | RunError::Output(_) => Exit::Other,
         };
         Self::new(exit, error)
     }

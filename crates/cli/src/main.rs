@@ -5,6 +5,7 @@ mod build;
 mod command;
 mod control;
 mod exit;
+mod layers;
 mod load;
 mod printing;
 mod scaffold;

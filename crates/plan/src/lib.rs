@@ -43,7 +43,7 @@ pub use load_model::{
 };
 pub use options::{
     ClientCertificate, DnsOptions, DnsPolicy, DnsSelect, HostMapping, HttpDebug, HttpOptions, Layer, OptionError,
-    OptionErrors, Options, Resolved, Rules, Secret, SummaryMode, ThrongOptions, TlsOptions, merge, resolve,
+    OptionErrors, Options, Resolved, Rules, Secret, SummaryMode, ThrongOptions, TlsOptions, merge, nearest, resolve,
 };
 pub use plan::{Plan, PlannedScenario, Shard};
 pub use portion::{Portion, PortionError, ScenarioPortion, VuNumbers};

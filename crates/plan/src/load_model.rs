@@ -165,6 +165,11 @@ impl LoadModel {
         }
     }
 
+    /// Whether iterations begin at planned instants, on whichever VU is idle.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::ConstantArrivalRate { .. } | Self::RampingArrivalRate { .. })
+    }
+
     /// When the iterations of an arrival-rate model are due; none for other models.
     ///
     /// # Errors

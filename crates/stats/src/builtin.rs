@@ -4,7 +4,7 @@
 use crate::metric::{Contains, Kind, MetricId};
 
 /// The built-in metrics in the order of their numbers.
-pub(crate) const ALL: [(&str, Kind, Contains); 25] = [
+pub(crate) const ALL: [(&str, Kind, Contains); 27] = [
     ("vus", Kind::Gauge, Contains::Default),
     ("vus_max", Kind::Gauge, Contains::Default),
     ("iterations", Kind::Counter, Contains::Default),
@@ -25,6 +25,8 @@ pub(crate) const ALL: [(&str, Kind, Contains); 25] = [
     ("http_req_sending", Kind::Trend, Contains::Time),
     ("http_req_waiting", Kind::Trend, Contains::Time),
     ("http_req_receiving", Kind::Trend, Contains::Time),
+    ("iteration_start_lag", Kind::Trend, Contains::Time),
+    ("iteration_duration_corrected", Kind::Trend, Contains::Time),
     ("dropped_iterations_ratio", Kind::Rate, Contains::Default),
     ("connections_open", Kind::Gauge, Contains::Default),
     ("connection_failed", Kind::Rate, Contains::Default),
@@ -73,18 +75,22 @@ pub const HTTP_REQ_SENDING: MetricId = MetricId(17);
 pub const HTTP_REQ_WAITING: MetricId = MetricId(18);
 /// First byte until the last of the body.
 pub const HTTP_REQ_RECEIVING: MetricId = MetricId(19);
-
+/// How late iterations of open models began: the generator's own lateness. Not k6's.
+pub const ITERATION_START_LAG: MetricId = MetricId(20);
+/// How long iterations of open models took from when they were to begin, with a sample for each that was planned: one
+/// that could not be started counts until the end of the next one that could, one that was cut until then. Not k6's.
+pub const ITERATION_DURATION_CORRECTED: MetricId = MetricId(21);
 /// Share of the iterations that were to start and could not: of [`DROPPED_ITERATIONS`] in these and those begun. Not k6's.
-pub const DROPPED_ITERATIONS_RATIO: MetricId = MetricId(20);
+pub const DROPPED_ITERATIONS_RATIO: MetricId = MetricId(22);
 /// Connections that are open or being opened, once a second; summed over shards and agents. Not k6's.
-pub const CONNECTIONS_OPEN: MetricId = MetricId(21);
+pub const CONNECTIONS_OPEN: MetricId = MetricId(23);
 /// Share of the connections that requests wanted and didn't get, be it for the name, for TCP or for TLS. Not k6's.
-pub const CONNECTION_FAILED: MetricId = MetricId(22);
+pub const CONNECTION_FAILED: MetricId = MetricId(24);
 /// How much of its core a shard was busy, 0 to 1: a sample a shard and second, tagged `shard`. Not k6's.
-pub const GENERATOR_CPU: MetricId = MetricId(23);
+pub const GENERATOR_CPU: MetricId = MetricId(25);
 /// The longest time that a shard didn't look at its sockets and timers: a sample a shard and second, tagged `shard`. Not
 /// k6's.
-pub const GENERATOR_LOOP_LAG: MetricId = MetricId(24);
+pub const GENERATOR_LOOP_LAG: MetricId = MetricId(26);
 
 /// Whether a metric is about the generator and not about the target.
 pub fn is_of_generator(metric: MetricId) -> bool {
@@ -133,6 +139,8 @@ mod tests {
             (HTTP_REQ_SENDING, "http_req_sending"),
             (HTTP_REQ_WAITING, "http_req_waiting"),
             (HTTP_REQ_RECEIVING, "http_req_receiving"),
+            (ITERATION_START_LAG, "iteration_start_lag"),
+            (ITERATION_DURATION_CORRECTED, "iteration_duration_corrected"),
             (DROPPED_ITERATIONS_RATIO, "dropped_iterations_ratio"),
             (CONNECTIONS_OPEN, "connections_open"),
             (CONNECTION_FAILED, "connection_failed"),

@@ -24,6 +24,7 @@ pub mod builtin;
 
 mod aggregate;
 mod checks;
+mod interval_log;
 mod metric;
 mod overflow;
 mod recorder;
@@ -38,14 +39,15 @@ mod window;
 
 pub use aggregate::{Aggregate, Stamp};
 pub use checks::{Check, Checks};
+pub use interval_log::{EncodeError, IntervalLog};
 pub use metric::{Contains, Definition, Kind, MetricError, MetricId};
 pub use overflow::Overflow;
 pub use recorder::{MAX_SERIES, Recorder, SeriesId};
 pub use registry::Registry;
 pub use selector::{Selector, SelectorError};
 pub use summary::{
-    MetricReport, Mode, Report, ScopeReport, Settings, ThresholdReport, TimeUnit, TrendStat, TrendStatError, Values,
-    json, text,
+    AgentReport, MetricReport, Mode, Report, ScopeReport, Settings, ThresholdReport, TimeUnit, TrendStat,
+    TrendStatError, Values, json, text,
 };
 pub use tags::TagSet;
 pub use threshold::{

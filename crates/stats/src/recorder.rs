@@ -132,6 +132,14 @@ impl Recorder {
         }
     }
 
+    /// Records a time so many times, as if each were a sample of its own.
+    pub fn record_ns_times(&mut self, series: SeriesId, ns: u64, times: u64) {
+        match self.delta(series) {
+            Aggregate::Trend(trend) => trend.record_times(millionths_of_ns(ns), times),
+            other => (0..times).for_each(|_| add_to(other, ns as f64 / 1e6)),
+        }
+    }
+
     /// Adds one outcome to a rate. For other kinds it is [`Recorder::add`] of 1 or 0.
     #[inline]
     pub fn rate(&mut self, series: SeriesId, outcome: bool) {

@@ -1,6 +1,6 @@
 //! The summary at the end of a run: a model of it, and its printed forms.
 
-pub use report::{MetricReport, Report, ScopeReport, Settings, ThresholdReport, Values};
+pub use report::{AgentReport, MetricReport, Report, ScopeReport, Settings, ThresholdReport, Values};
 pub use stat::{TimeUnit, TrendStat, TrendStatError};
 pub use text::Mode;
 

@@ -127,6 +127,15 @@ pub enum ValidationError {
     },
 }
 
+impl ValidationError {
+    /// The metric, or its part, as it was written.
+    pub fn metric(&self) -> &str {
+        match self {
+            Self::UnknownMetric { metric } | Self::Method { metric, .. } => metric,
+        }
+    }
+}
+
 /// What became of one threshold at one evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {

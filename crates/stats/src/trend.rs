@@ -1,6 +1,7 @@
 //! The distribution of a metric's values in bounded memory.
 
 use buckets::Buckets;
+use hdrhistogram::Histogram;
 
 pub(crate) mod buckets;
 #[cfg(test)]
@@ -75,6 +76,20 @@ impl Trend {
         } else {
             self.record_exactly(millionths);
         }
+    }
+
+    /// Adds one value so many times.
+    pub fn record_times(&mut self, millionths: i64, times: u64) {
+        let spilling = !self.spilled && times > (MAX_EXACT - self.exact.len()) as u64;
+        if millionths == 0 || times == 0 || !(self.spilled || spilling) {
+            return (0..times).for_each(|_| self.record(millionths));
+        }
+        self.spill();
+        self.count += times;
+        self.sum += i128::from(millionths) * i128::from(times);
+        self.min = self.min.min(millionths);
+        self.max = self.max.max(millionths);
+        self.buckets_of(millionths).record_n(millionths.unsigned_abs(), times);
     }
 
     /// Adds all values of another distribution. The result is the same as if its
@@ -282,6 +297,20 @@ impl Trend {
         value.clamp(self.min as f64, self.max as f64) / MILLION
     }
 
+    /// All values that aren't below zero, in millionths.
+    pub(crate) fn histogram(&self) -> Histogram<u64> {
+        let mut all = Buckets::dense();
+        if let Some(positive) = &self.positive {
+            all.add(positive);
+        }
+        let positive = self.exact.iter().filter(|value| **value > 0);
+        positive.for_each(|value| all.record(value.unsigned_abs()));
+        if self.zeros > 0 {
+            all.record_n(0, self.zeros);
+        }
+        all.into_histogram()
+    }
+
     /// The values, in millionths, at two ranks (from 0) that are equal or adjacent.
     fn values_at(&self, first: u64, second: u64) -> (f64, f64) {
         if !self.spilled {
@@ -346,8 +375,13 @@ impl Trend {
 
     #[inline]
     fn record_in_bucket(&mut self, millionths: i64) {
+        self.buckets_of(millionths).record(millionths.unsigned_abs());
+    }
+
+    #[inline]
+    fn buckets_of(&mut self, millionths: i64) -> &mut Buckets {
         let buckets = if millionths > 0 { &mut self.positive } else { &mut self.negative };
-        buckets.get_or_insert_with(|| Box::new(Buckets::dense())).record(millionths.unsigned_abs());
+        buckets.get_or_insert_with(|| Box::new(Buckets::dense()))
     }
 }
 

@@ -246,3 +246,30 @@ fn a_run_that_lingers_tells_how_it_ended() -> Result<()> {
     run.process.wait(PATIENCE)?.expect_code(0)?;
     Ok(())
 }
+
+#[test]
+fn a_paused_run_is_begun_scaled_paused_and_resumed() -> Result<()> {
+    let scenario = json!({ "executor": "externally-controlled", "vus": 1, "maxVUs": 5, "duration": "10m" });
+    let run = Running::new(sleeping(&json!({ "scenarios": { "hand": scenario }, "paused": true }))?)?;
+    let status = run.until_state("paused before start")?;
+    assert_eq!((&status["vusMax"], &status["iterationsCompleted"]), (&json!(5), &json!(0)), "{status}");
+    run.ask(&["resume"])?.expect_code(0)?;
+    let has_vus = |count: u64| {
+        until(&format!("{count} VUs"), PATIENCE, || Ok((run.status()?["vus"] == json!(count)).then_some(())))
+    };
+    has_vus(1)?;
+    run.ask(&["scale", "--vus", "4"])?.expect_code(0)?;
+    has_vus(4)?;
+    let refused = run.ask(&["scale", "--vus", "6"])?.expect_code(104)?;
+    assert!(refused.stderr.contains("maxVUs"), "{}", refused.stderr);
+    run.ask(&["pause"])?.expect_code(0)?;
+    run.until_state("paused")?;
+    has_vus(0)?;
+    run.ask(&["resume"])?.expect_code(0)?;
+    has_vus(4)?;
+    run.ask(&["stop"])?.expect_code(0)?;
+    let Running { process, .. } = run;
+    let finished = process.wait(PATIENCE)?.expect_code(103)?;
+    assert!(finished.stderr.contains("0 complete and 8 interrupted iterations"), "{}", finished.stderr);
+    Ok(())
+}

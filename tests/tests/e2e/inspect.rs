@@ -136,8 +136,8 @@ fn the_page_to_read_tells_what_the_test_consists_of_and_would_do() -> Result<()>
         "  second  constant-vus: 2 looping VUs for 20s (exec: tell, startTime: 1m0s, gracefulStop: 30s); 2 VUs, from \
          1m0s to 1m50s",
         "  checks  rate==1, or the run ends, after its first 5s",
-        "  rps         command line",
-        "  scenarios   script",
+        "  rps                       --rps    9",
+        "  scenarios                 script   (2 of them)",
     ] {
         assert!(page.contains(part), "no {part:?} in {page}");
     }

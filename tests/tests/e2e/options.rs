@@ -65,12 +65,12 @@ fn wrong_flags_and_wrong_values_of_flags_are_invalid_configuration() -> Result<(
     let script = SCRIPTS.component("plain")?;
     for (flags, parts) in [
         (vec!["--iteratons", "3"], vec!["'--iteratons'", "--iterations"]),
-        (vec!["--vus", "many"], vec!["'many'", "--vus"]),
-        (vec!["--duration", "soon"], vec!["duration (from command line)"]),
-        (vec!["--vus", "0"], vec!["vus (from command line): must be 1 to"]),
-        (vec!["--summary-trend-stats", "avg,p95"], vec!["summaryTrendStats[1] (from command line)"]),
+        (vec!["--vus", "many"], vec!["vus (from --vus): must be a whole number, not \"many\""]),
+        (vec!["--duration", "soon"], vec!["duration (from --duration)"]),
+        (vec!["--vus", "0"], vec!["vus (from --vus): must be 1 to"]),
+        (vec!["--summary-trend-stats", "avg,p95"], vec!["summaryTrendStats[1] (from --summary-trend-stats)"]),
         (vec!["-e", "1A=x"], vec!["1A"]),
-        (vec!["--tag", "x"], vec!["--tag x: write it as NAME=VALUE"]),
+        (vec!["--tag", "x"], vec!["tags (from --tag): `x` isn't NAME=VALUE"]),
     ] {
         let finished = Throng::run(&script)?.args(flags).finish()?.expect_code(104)?;
         assert_holds(&finished.stderr, &parts);

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use throng_archive::{Bytes, FileSource};
+use throng_output::CsvDefaults;
 use throng_plan::Layer;
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
 pub struct RunConfig {
+    /// What it is called.
+    pub test: String,
     /// The script, a component.
     pub component: Bytes,
     /// Where its data files come from.
@@ -27,8 +30,10 @@ pub struct RunConfig {
     pub cache_dir: Option<PathBuf>,
     /// The version that the summary and `User-Agent` name.
     pub version: String,
+    /// Whether the script's own summary is given the newer shape of it.
+    pub machine_summary: bool,
+    /// How the output csv is written where `out` doesn't say it.
+    pub csv: CsvDefaults,
     /// Whether thresholds are left aside.
     pub no_thresholds: bool,
-    /// Whether the run waits, with its VUs made, until it is resumed.
-    pub paused: bool,
 }

@@ -1,6 +1,7 @@
 //! One run, from the script's component to its result.
 
 mod config;
+mod outputs;
 mod phases;
 mod planned;
 mod state;
@@ -11,7 +12,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
-use throng_plan::{OptionErrors, Plan};
+use throng_output::{OutputError, OutputReport};
+use throng_plan::{OptionErrors, Plan, PortionError};
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
 use throng_transport::tls::TlsConfigError;
@@ -35,6 +37,8 @@ pub struct RunResult {
     pub report: Report,
     /// What the script made of the summary, by destination.
     pub summarized: Option<Vec<(String, String)>>,
+    /// What became of each output.
+    pub outputs: Vec<OutputReport>,
 }
 
 /// Why a run could not begin, or could not go on.
@@ -49,9 +53,6 @@ pub enum RunError {
     /// The script failed while it said what it consists of.
     #[error("the script failed in its init: {0}")]
     Init(Fault),
-    /// The script's options aren't a JSON object.
-    #[error("the script's options aren't valid JSON")]
-    OptionsJson(#[source] serde_json::Error),
     /// The script's metrics, or the options of all layers, are wrong.
     #[error(transparent)]
     Options(#[from] OptionErrors),
@@ -64,6 +65,12 @@ pub enum RunError {
     /// The script's data files are wrong.
     #[error(transparent)]
     Files(#[from] FileErrors),
+    /// An output can't be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The scenarios can't be divided among agents and shards.
+    #[error(transparent)]
+    Portion(#[from] PortionError),
     /// No shard.
     #[error(transparent)]
     Shard(#[from] ShardError),

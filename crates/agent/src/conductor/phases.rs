@@ -1,5 +1,6 @@
 //! The phases of a run in their order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -7,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use throng_archive::TestFiles;
-use throng_plan::{HostRules, Options, Plan, SummaryMode};
-use throng_stats::{MetricId, Registry, Report, Settings as SummarySettings, TagSet};
+use throng_output::OutputReport;
+use throng_plan::{HostRules, LoadModel, Options, Plan, Portion, Shard as ShardPlace, SummaryMode};
+use throng_stats::{AgentReport, MetricId, Registry, Report, Settings as SummarySettings, TagSet};
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
 use throng_transport::source::PortShare;
 use throng_transport::tls::TlsClient;
@@ -16,6 +18,7 @@ use throng_transport::{Clock, ShardConfig, ShardThread};
 use throng_vu::{Description, LogLevel, Script};
 
 use super::config::RunConfig;
+use super::outputs::{self, RunOutputs};
 use super::planned::Planned;
 use super::state::RunState;
 use super::steering::Steering;
@@ -27,6 +30,8 @@ use crate::host::VuHost;
 use crate::inbox::{Inbox, Sender};
 use crate::network::name_options;
 use crate::observer::{Ending, LogRecord, Observer};
+use crate::samples::epoch_ns;
+use crate::scenario::ahead;
 use crate::series::KeptTags;
 use crate::shard::{self, Reporting, Settings};
 
@@ -60,6 +65,8 @@ struct Prepared<'a> {
     metrics: &'a Arc<[MetricId]>,
     files: &'a Arc<TestFiles>,
     taken: &'a Arc<[AtomicU64]>,
+    /// By shard.
+    portions: Vec<Portion>,
 }
 
 pub(super) struct Conductor<'a> {
@@ -70,12 +77,15 @@ pub(super) struct Conductor<'a> {
     pub(super) steering: Steering,
     pub(super) plan: Arc<Plan>,
     phase: RunPhase,
+    /// Open models that have told that they have no VU left.
+    used_up: BTreeSet<usize>,
     observer: &'a mut dyn Observer,
     script: Script<VuHost>,
     tls: TlsClient,
     pub(super) shards: Vec<ShardLink>,
     events: mpsc::Receiver<(usize, Event)>,
     sockets_per_shard: u32,
+    outputs: RunOutputs,
     marked_failed: Option<String>,
     aborting: Option<Ending>,
 }
@@ -83,7 +93,15 @@ pub(super) struct Conductor<'a> {
 /// Makes the plan, then starts shards for it and leads them through the run.
 pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
     let planned = Planned::new(&config, observer)?;
-    Conductor::new(config, handle, observer, &planned)?.run(planned)
+    let outputs = RunOutputs::start(&config.csv, &planned.plan, &planned.registry)?;
+    Conductor::new(config, handle, observer, &planned, outputs)?.run(planned)
+}
+
+/// How long VUs of open models that begin at once take to get ready for ticks.
+fn entering(plan: &Plan, shards: usize) -> Duration {
+    let scenarios = plan.scenarios().iter().map(|planned| planned.scenario());
+    let at_once = scenarios.filter(|scenario| scenario.start.is_zero() && scenario.model.is_open());
+    ahead(at_once.map(|scenario| scenario.model.planned_vus()).sum::<u64>() / shards.max(1) as u64)
 }
 
 /// Whether the summary is to have groups and scenarios apart.
@@ -97,6 +115,7 @@ impl<'a> Conductor<'a> {
         handle: RunHandle,
         observer: &'a mut dyn Observer,
         planned: &Planned,
+        outputs: RunOutputs,
     ) -> Result<Self, RunError> {
         let (events_sender, events) = mpsc::channel();
         let cores = cores();
@@ -121,9 +140,10 @@ impl<'a> Conductor<'a> {
         let plan = Arc::clone(&planned.plan);
         Ok(Self {
             _attached: handle.attach(events_sender),
-            steering: Steering::new(&plan, config.paused),
+            steering: Steering::new(&plan, plan.options().paused),
             plan,
             phase: RunPhase::Created,
+            used_up: BTreeSet::new(),
             config,
             handle,
             observer,
@@ -132,6 +152,7 @@ impl<'a> Conductor<'a> {
             shards,
             events,
             sockets_per_shard,
+            outputs,
             marked_failed: None,
             aborting: None,
         })
@@ -145,13 +166,21 @@ impl<'a> Conductor<'a> {
 
         let registry = Arc::new(registry);
         let taken: Arc<[AtomicU64]> = plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect();
-        let mut state = RunState::new(&registry, &plan, self.shards.len(), has_detail(plan.options()));
-        let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken };
+        let portions = self.portions()?;
+        let mut state = RunState::new(&registry, &plan, &portions, has_detail(plan.options()));
+        let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken, portions };
         self.enter(RunPhase::InitVUs, &state);
         self.prepare(&plan, &prepared, &mut state)?;
         self.enter(RunPhase::InitDone, &state);
         let (ending, setup_data) = self.execute(&description, &plan, &taken, &mut state)?;
         self.conclude(&description, &plan, ending, setup_data, state)
+    }
+
+    /// What each shard does of this agent's segment.
+    fn portions(&self) -> Result<Vec<Portion>, RunError> {
+        let (agent, count) = (&self.plan.options().segment, self.shards.len() as u32);
+        let portion = |index| Ok(self.plan.portion(agent, ShardPlace::new(index, count))?);
+        (0..count).map(portion).collect()
     }
 
     fn enter(&mut self, phase: RunPhase, state: &RunState) {
@@ -166,6 +195,22 @@ impl<'a> Conductor<'a> {
 
     fn log(&mut self, level: LogLevel, message: String) {
         self.observer.log(LogRecord { level, message, source: String::new() });
+    }
+
+    /// Once a scenario, whichever shard is the first to tell.
+    fn warn_of_few_vus(&mut self, scenario: usize) {
+        let Some(planned) = self.plan.scenarios().get(scenario).filter(|_| self.used_up.insert(scenario)) else {
+            return;
+        };
+        let scenario = planned.scenario();
+        self.log(
+            LogLevel::Warn,
+            format!(
+                "scenario `{}` has no idle VU left, and maxVUs, {}, allows no more: iterations are dropped",
+                scenario.name,
+                scenario.model.vus()
+            ),
+        );
     }
 
     fn warn_of_few_sockets(&mut self, plan: &Plan) {
@@ -191,6 +236,7 @@ impl<'a> Conductor<'a> {
         let settings = Settings {
             shard: 0,
             shards: self.shards.len() as u64,
+            agent_part: options.segment.length(),
             registry: Arc::clone(prepared.registry),
             metrics: Arc::clone(prepared.metrics),
             files: Arc::clone(prepared.files),
@@ -205,15 +251,18 @@ impl<'a> Conductor<'a> {
             min_iteration_duration: options.min_iteration_duration,
             setup_timeout: options.setup_timeout,
             teardown_timeout: options.teardown_timeout,
+            summary_timeout: options.handle_summary_timeout,
             seed: options.throng.seed.unwrap_or_else(|| Clock::now().0),
         };
-        for (index, shard) in self.shards.iter().enumerate() {
+        for ((index, shard), portion) in self.shards.iter().enumerate().zip(&prepared.portions) {
             let settings = Settings { shard: index as u64, ..settings.clone() };
             shard.sender.send(Command::Prepare(Box::new(Preparation {
                 script: self.script.clone(),
                 plan: Arc::clone(plan),
+                portion: portion.clone(),
                 settings,
                 taken: Arc::clone(prepared.taken),
+                outlet: self.outputs.outlet(),
             })));
         }
         let mut ready = 0;
@@ -290,9 +339,10 @@ impl<'a> Conductor<'a> {
         state: &mut RunState,
         setup_data: Option<&str>,
     ) -> Result<(), RunError> {
-        let at = Clock::now().after(START_DELAY);
+        let delay = START_DELAY.max(entering(plan, self.shards.len()));
+        let at = Clock::now().after(delay);
         let setup_data: Option<Arc<str>> = setup_data.map(Arc::from);
-        state.load_began = Some(Instant::now() + START_DELAY);
+        state.load_began = Some(Instant::now() + delay);
         self.enter(RunPhase::Running, state);
         for shard in &self.shards {
             shard.sender.send(Command::Start { began: state.began(), at, setup_data: setup_data.clone() });
@@ -307,9 +357,15 @@ impl<'a> Conductor<'a> {
         state.load_ended = Some(Instant::now());
         for (index, (planned, taken)) in plan.scenarios().iter().zip(taken.iter()).enumerate() {
             let scenario = planned.scenario();
-            let left = scenario.model.dropped_by_all(taken.load(Ordering::Relaxed));
+            let left = match scenario.model {
+                LoadModel::SharedIterations { .. } => {
+                    state.planned_iterations(index).unwrap_or_default().saturating_sub(taken.load(Ordering::Relaxed))
+                }
+                _ => 0,
+            };
             if left > 0 {
                 state.add_dropped(index, &scenario.name, &scenario.tags, left);
+                self.outputs.note_dropped(&scenario.name, &scenario.tags, left);
             }
         }
         self.observer.progress(&state.progress(plan));
@@ -318,7 +374,8 @@ impl<'a> Conductor<'a> {
 
     /// Waits until the run may begin, then lets its time count.
     fn hold(&mut self, state: &mut RunState) -> Result<(), RunError> {
-        if self.steering.is_held {
+        self.look_at_flags();
+        if self.steering.is_held && self.aborting.is_none() {
             self.log(LogLevel::Info, "the run is paused: it begins when it is resumed".to_owned());
             self.enter(RunPhase::PausedBeforeRun, state);
             let mut clock = Ticking::new();
@@ -361,6 +418,7 @@ impl<'a> Conductor<'a> {
                 Ok(result) => return Ok(Some(result)),
                 Err(Event::Window(report)) => {
                     self.shards[shard].waiting.fetch_sub(1, Ordering::Relaxed);
+                    self.outputs.note_window(&report.window);
                     let messages = state.merge(shard, *report);
                     messages.into_iter().for_each(|message| self.log(LogLevel::Warn, message));
                 }
@@ -384,6 +442,9 @@ impl<'a> Conductor<'a> {
         if now >= clock.next_second {
             clock.next_second += Duration::from_secs(1);
             state.sample_ended();
+            for message in self.outputs.second(state.vus()) {
+                self.log(LogLevel::Warn, message);
+            }
             if state.judge(false) {
                 self.abort(Ending::ThresholdAbort);
             }
@@ -421,6 +482,7 @@ impl<'a> Conductor<'a> {
             Event::Fail(message) => {
                 self.marked_failed.get_or_insert(message);
             }
+            Event::VusUsedUp { scenario } => self.warn_of_few_vus(scenario),
             // While VUs are made it has no state to publish; that comes with the next phase.
             Event::Request(request) => self.answer(request),
             Event::Window(_)
@@ -452,36 +514,53 @@ impl<'a> Conductor<'a> {
         let usages: Vec<_> = state.shards.iter().map(|shard| shard.usage).collect();
         let health = health::report(&usages, load_time, state.peak_sockets(), &state.totals);
         let overflows = state.totals.overflows().map(|(name, overflow)| overflow.message(name));
-        let warnings: Vec<String> = health.bottleneck.into_iter().chain(overflows).collect();
+        let warnings = health.bottleneck.into_iter().chain(overflows);
+        let mut outputs = self.outputs.finish();
+        let remarks: Vec<String> = warnings.chain(outputs.iter().filter_map(OutputReport::trouble)).collect();
         let settings = SummarySettings {
             run_duration,
+            histograms: self.config.machine_summary,
+            generated_at: throng_output::rfc3339(epoch_ns() + Clock::now().0),
+            test: Some(self.config.test.clone()),
+            agents: vec![AgentReport { name: "local".to_owned(), shards: self.shards.len(), complete: true }],
+            remarks: remarks.clone(),
             setup_data: setup_data.and_then(|text| serde_json::from_str(&text).ok()),
             trend_stats: plan.options().summary_trend_stats.clone(),
             time_unit: plan.options().summary_time_unit,
             throng: json!({
                 "version": self.config.version,
                 "generator": health.json,
-                "warnings": warnings,
+                "outputs": outputs::describe(&outputs),
+                "remarks": remarks,
             }),
-            warnings,
             ..SummarySettings::default()
         };
         let report = Report::new(&state.totals, &state.outcomes, settings);
+        let reports = self.outputs.write_reports(&report, &self.config.test, ending.trouble());
         let summarized = self.summarize(description, &mut state, &report)?;
+        outputs.extend(reports);
         for shard in &self.shards {
             shard.sender.send(Command::Finish);
         }
         for shard in self.shards.drain(..) {
             shard.thread.join()?;
         }
-        self.handle.set_phase(match (&ending, &self.marked_failed) {
+        let phase = match (&ending, &self.marked_failed) {
             (Ending::Interrupted | Ending::Stopped | Ending::ThresholdAbort | Ending::ScriptAbort(_), _) => {
                 RunPhase::Interrupted
             }
             (_, Some(_)) => RunPhase::MarkedAsFailed,
             _ => RunPhase::Ended,
-        });
-        Ok(RunResult { ending, marked_failed: self.marked_failed, outcomes: state.outcomes, report, summarized })
+        };
+        self.enter(phase, &state);
+        Ok(RunResult {
+            ending,
+            marked_failed: self.marked_failed,
+            outcomes: state.outcomes,
+            report,
+            summarized,
+            outputs,
+        })
     }
 
     fn summarize(
@@ -493,7 +572,11 @@ impl<'a> Conductor<'a> {
         if !description.has_summarize {
             return Ok(None);
         }
-        let data = throng_stats::json::handle_summary(report).to_string();
+        let data = if self.config.machine_summary {
+            throng_stats::json::machine(report).to_string()
+        } else {
+            throng_stats::json::handle_summary(report).to_string()
+        };
         self.shards[0].sender.send(Command::Summarize(data));
         let result = self.wait_for(state, |event| match event {
             Event::Summarized(result) => Ok(result),
@@ -501,8 +584,15 @@ impl<'a> Conductor<'a> {
         })?;
         match result {
             Ok(contents) => Ok(contents),
-            Err(fault) => {
-                self.log(LogLevel::Error, format!("summarize failed, so the usual summary is shown: {fault}"));
+            Err(stumble) => {
+                let why = match stumble {
+                    Stumble::Fault(fault) => fault.to_string(),
+                    Stumble::Timeout(limit) => {
+                        format!("it took longer than {limit:?}, which handleSummaryTimeout sets")
+                    }
+                    Stumble::Aborted => "it was aborted".to_owned(),
+                };
+                self.log(LogLevel::Error, format!("summarize failed, so the usual summary is shown: {why}"));
                 Ok(None)
             }
         }

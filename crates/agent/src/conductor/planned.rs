@@ -45,7 +45,7 @@ impl Planned {
         messages.into_iter().for_each(|message| observer.log(message));
         let description = description.map_err(RunError::Init)?;
         let (registry, metrics) = register_metrics(&description)?;
-        let layers = layers(config, &description)?;
+        let layers = layers(config, &description);
         let resolved = resolve(&layers)?;
         for message in resolved.warnings {
             observer.log(LogRecord { level: LogLevel::Warn, message, source: String::new() });
@@ -71,16 +71,16 @@ impl Planned {
     }
 }
 
-fn layers(config: &RunConfig, description: &Description) -> Result<Vec<Layer>, RunError> {
+fn layers(config: &RunConfig, description: &Description) -> Vec<Layer> {
     let script = match (&config.options, description.options.as_str()) {
         (Some(instead), _) => instead.clone(),
         (None, "") => Layer::new("script", json!({})),
-        (None, text) => Layer::new("script", serde_json::from_str(text).map_err(RunError::OptionsJson)?),
+        (None, text) => Layer::of_json("script", text),
     };
     let mut layers = config.layers_below.clone();
     layers.push(script);
     layers.extend(config.layers_above.iter().cloned());
-    Ok(layers)
+    layers
 }
 
 fn other_limits(options: &Options, config: &RunConfig) -> Option<EngineConfig> {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use throng_plan::Plan;
+use throng_plan::segment::Fraction;
+use throng_plan::{Arrivals, LoadModel, Plan, Portion, Scenario};
 use throng_stats::{
     Aggregate, Outcome, Recorder, Registry, SourceId, Stamp, TagSet, Thresholds, Totals, Window, WindowSeries, builtin,
 };
@@ -13,17 +14,28 @@ use throng_transport::{Clock, Nanos};
 use crate::command::{ScenarioCounts, ShardReport};
 use crate::handle::RunStatus;
 use crate::health::ShardUsage;
-use crate::observer::{Progress, ScenarioProgress};
+use crate::observer::{Progress, Rate, ScenarioProgress};
 
 /// What one shard has said last.
 #[derive(Default)]
 pub(super) struct ShardState {
     pub(super) scenarios: Vec<ScenarioCounts>,
+    /// Iterations begun a second, by scenario, between the last two windows.
+    rates: Vec<f64>,
+    /// The time of the last window.
+    reported_at: Duration,
     pub(super) vus_initialized: u64,
     /// When the load began, and last.
     pub(super) usage: (ShardUsage, ShardUsage),
     /// Whether its scenarios had ended a second ago.
     had_ended: bool,
+}
+
+/// What is known of a scenario from the beginning.
+struct Outline {
+    /// Iterations of this agent.
+    planned: Option<u64>,
+    arrivals: Option<Arrivals>,
 }
 
 /// The merged run so far.
@@ -42,17 +54,32 @@ pub(super) struct RunState {
     peak_sockets: u32,
     /// Iterations of shared counters that nobody took, by scenario.
     dropped_by_all: Vec<u64>,
+    outlines: Vec<Outline>,
+    agent_part: Fraction,
 }
 
 impl RunState {
-    pub(super) fn new(registry: &Arc<Registry>, plan: &Plan, shards: usize, detail: bool) -> Self {
+    /// `portions` are the shards'.
+    pub(super) fn new(registry: &Arc<Registry>, plan: &Plan, portions: &[Portion], detail: bool) -> Self {
         let thresholds = plan.options().thresholds.clone();
         let totals = Totals::new(Arc::clone(registry), &thresholds.selectors()).with_spans(&thresholds.spans());
         let mut states = Vec::new();
-        states.resize_with(shards, ShardState::default);
-        for shard in &mut states {
-            shard.scenarios = vec![ScenarioCounts::default(); plan.scenarios().len()];
+        states.resize_with(portions.len(), ShardState::default);
+        let count = plan.scenarios().len();
+        for (shard, portion) in states.iter_mut().zip(portions) {
+            let planned = portion.scenarios().iter().map(|own| own.planned_vus());
+            let counts = planned.map(|vus_max| ScenarioCounts { vus_max, ..ScenarioCounts::default() });
+            (shard.scenarios, shard.rates) = (counts.collect(), vec![0.0; count]);
         }
+        let outlines = plan.scenarios().iter().enumerate().map(|(index, planned)| {
+            let own = portions.iter().map(|portion| portion.scenarios()[index].planned_iterations());
+            let is_shared = matches!(planned.scenario().model, LoadModel::SharedIterations { .. });
+            // Shared iterations are the agent's, and 0 for a shard that has no VU for them.
+            let add = |sum: u64, own: u64| if is_shared { sum.max(own) } else { sum.saturating_add(own) };
+            let planned_iterations = own.reduce(|sum, own| Some(add(sum?, own?))).flatten();
+            Outline { planned: planned_iterations, arrivals: planned.scenario().model.arrivals().ok().flatten() }
+        });
+        let outlines = outlines.collect();
         Self {
             totals: if detail { totals.with_detail() } else { totals },
             thresholds,
@@ -64,7 +91,9 @@ impl RunState {
             load_began: None,
             load_ended: None,
             peak_sockets: 0,
-            dropped_by_all: vec![0; plan.scenarios().len()],
+            dropped_by_all: vec![0; count],
+            outlines,
+            agent_part: plan.options().segment.length(),
         }
     }
 
@@ -89,6 +118,12 @@ impl RunState {
         let overflows = report.window.overflows.iter();
         let messages = overflows.map(|overflow| overflow.message(&registry.get(overflow.metric).name)).collect();
         let state = &mut self.shards[shard];
+        let seconds = report.window.at.saturating_sub(state.reported_at).as_secs_f64();
+        if seconds > 0.0 {
+            let both = report.scenarios.iter().zip(&state.scenarios);
+            state.rates = both.map(|(now, before)| (now.begun - before.begun) as f64 / seconds).collect();
+            state.reported_at = report.window.at;
+        }
         state.scenarios = report.scenarios;
         state.vus_initialized = report.vus_initialized;
         state.usage.1 = report.usage;
@@ -119,6 +154,11 @@ impl RunState {
         self.peak_sockets
     }
 
+    /// Iterations that this agent is to start, where that is fixed.
+    pub(super) fn planned_iterations(&self, index: usize) -> Option<u64> {
+        self.outlines[index].planned
+    }
+
     /// Iterations of a shared counter that nobody took.
     pub(super) fn add_dropped(&mut self, index: usize, scenario: &str, tags: &BTreeMap<String, String>, count: u64) {
         self.dropped_by_all[index] += count;
@@ -133,7 +173,8 @@ impl RunState {
         self.recorder.recycle(window);
     }
 
-    fn vus(&self) -> (u64, u64) {
+    /// VUs in a scenario, and all that there are.
+    pub(super) fn vus(&self) -> (u64, u64) {
         let active = self.shards.iter().flat_map(|shard| &shard.scenarios).map(|counts| counts.vus).sum();
         let initialized = self.shards.iter().map(|shard| shard.vus_initialized).sum();
         (active, initialized)
@@ -151,6 +192,8 @@ impl RunState {
         let mut sum = ScenarioCounts { ended: true, dropped: self.dropped_by_all[index], ..ScenarioCounts::default() };
         for counts in self.shards.iter().filter_map(|shard| shard.scenarios.get(index)) {
             sum.vus += counts.vus;
+            sum.vus_max += counts.vus_max;
+            sum.begun += counts.begun;
             sum.completed += counts.completed;
             sum.interrupted += counts.interrupted;
             sum.failed += counts.failed;
@@ -165,27 +208,9 @@ impl RunState {
         let load = self
             .load_began
             .map_or(Duration::ZERO, |began| self.load_ended.map_or_else(|| began.elapsed(), |ended| ended - began));
-        let scenarios: Vec<ScenarioProgress> = plan
-            .scenarios()
-            .iter()
-            .enumerate()
-            .map(|(index, planned)| {
-                let counts = self.scenario(index);
-                let scenario = planned.scenario();
-                let model = &scenario.model;
-                ScenarioProgress {
-                    name: scenario.name.clone(),
-                    elapsed: load.saturating_sub(scenario.start),
-                    duration: model.regular_duration(),
-                    vus: counts.vus,
-                    iterations: counts.completed,
-                    dropped: counts.dropped,
-                    planned: model.planned_iterations(),
-                    ended: counts.ended,
-                    executor: model.executor_name(),
-                }
-            })
-            .collect();
+        let scenarios = plan.scenarios().iter().enumerate();
+        let scenarios: Vec<_> =
+            scenarios.map(|(index, planned)| self.scenario_progress(index, planned.scenario(), load)).collect();
         let sum = |of: fn(&ScenarioCounts) -> u64| (0..scenarios.len()).map(|index| of(&self.scenario(index))).sum();
         Progress {
             elapsed: load,
@@ -195,6 +220,29 @@ impl RunState {
             interrupted: sum(|counts| counts.interrupted),
             dropped: sum(|counts| counts.dropped),
             scenarios,
+        }
+    }
+
+    fn scenario_progress(&self, index: usize, scenario: &Scenario, load: Duration) -> ScenarioProgress {
+        let (counts, outline, model) = (self.scenario(index), &self.outlines[index], &scenario.model);
+        let elapsed = load.saturating_sub(scenario.start);
+        let rate = outline.arrivals.as_ref().map(|arrivals| {
+            let part = self.agent_part.numerator() as f64 / self.agent_part.denominator() as f64;
+            let actual = self.shards.iter().filter_map(|shard| shard.rates.get(index)).sum();
+            Rate { planned: arrivals.rate_at(elapsed) * part, actual: if counts.ended { 0.0 } else { actual } }
+        });
+        ScenarioProgress {
+            name: scenario.name.clone(),
+            elapsed,
+            duration: model.regular_duration(),
+            vus: counts.vus,
+            vus_max: counts.vus_max,
+            iterations: counts.completed,
+            dropped: counts.dropped,
+            planned: outline.planned,
+            rate,
+            ended: counts.ended,
+            executor: model.executor_name(),
         }
     }
 

@@ -131,3 +131,73 @@ impl Conductor<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use throng_plan::{Layer, resolve};
+    use throng_stats::Registry;
+
+    use super::*;
+
+    fn plan(scenarios: Value) -> Plan {
+        let options = resolve(&[Layer::new("script", json!({ "scenarios": scenarios }))]).unwrap().options;
+        Plan::new(options, &["default".to_owned()], &Registry::new()).unwrap()
+    }
+
+    fn controlled(vus: u64, max_vus: u64) -> Value {
+        json!({ "executor": "externally-controlled", "vus": vus, "maxVUs": max_vus, "duration": "1m" })
+    }
+
+    #[test]
+    fn only_externally_controlled_scenarios_are_scaled_and_within_their_limit() {
+        let plan = plan(json!({ "a": controlled(1, 10), "b": { "executor": "constant-vus", "duration": "1m" } }));
+        let mut steering = Steering::new(&plan, false);
+        let mut scale =
+            |name, vus, max| steering.scale(&plan, name, vus, max).map(|(index, state)| (index, state.vus()));
+        assert_eq!(scale(None, 4, None), Ok((0, 4)));
+        assert_eq!(scale(Some("a"), 10, None), Ok((0, 10)));
+        assert_eq!(
+            scale(Some("a"), 11, None),
+            Err(ScaleError::TooMany(throng_plan::TooManyVus { vus: 11, max_vus: 10 }))
+        );
+        assert_eq!(scale(Some("a"), 11, Some(20)), Ok((0, 11)));
+        let below = ScaleError::MaxBelowPlanned { scenario: "a".into(), planned: 10 };
+        assert_eq!(scale(Some("a"), 1, Some(9)), Err(below));
+        let not_controlled = ScaleError::NotControlled { scenario: "b".into(), executor: "constant-vus" };
+        assert_eq!(scale(Some("b"), 1, None), Err(not_controlled));
+        assert_eq!(scale(Some("c"), 1, None), Err(ScaleError::UnknownScenario("c".into())));
+    }
+
+    #[test]
+    fn a_name_is_needed_where_several_may_be_meant() {
+        let both = plan(json!({ "a": controlled(1, 2), "b": controlled(1, 2) }));
+        let refused = Steering::new(&both, false).scale(&both, None, 2, None).unwrap_err();
+        assert_eq!(refused, ScaleError::Ambiguous(vec!["a".into(), "b".into()]));
+        let neither = plan(json!({ "a": { "executor": "constant-vus", "duration": "1m" } }));
+        let mut steering = Steering::new(&neither, false);
+        assert_eq!(steering.scale(&neither, None, 2, None).unwrap_err(), ScaleError::NoneControlled);
+        steering.has_begun = true;
+        assert_eq!(steering.pause(true).unwrap_err(), PauseError::NoneControlled);
+    }
+
+    #[test]
+    fn a_run_is_held_before_it_begins_and_its_scenarios_are_paused_later() {
+        let plan = plan(json!({ "a": controlled(1, 2), "b": controlled(1, 2) }));
+        let mut steering = Steering::new(&plan, true);
+        assert!(steering.is_paused());
+        assert_eq!(steering.pause(true).unwrap_err(), PauseError::Paused);
+        assert_eq!(steering.pause(false).unwrap().len(), 0);
+        assert_eq!(steering.pause(false).unwrap_err(), PauseError::NotPaused);
+        steering.has_begun = true;
+        assert!(!steering.is_paused());
+        let changed = steering.pause(true).unwrap();
+        assert_eq!(
+            changed.iter().map(|(index, vus)| (*index, vus.is_paused())).collect::<Vec<_>>(),
+            [(0, true), (1, true)]
+        );
+        assert!(steering.is_paused());
+        assert_eq!(steering.pause(true).unwrap_err(), PauseError::Paused);
+        assert_eq!(steering.pause(false).unwrap().len(), 2);
+    }
+}

@@ -2,6 +2,7 @@
 
 mod errand;
 mod names;
+mod random;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_lite::future::or;
+use throng_output::Sample;
 use throng_stats::{MetricId, TagSet, builtin};
 use throng_transport::http1::{Body, BodyPart, BodyPipe, Payload};
 use throng_transport::{Clock, Nanos, SharedBytes, Traffic};
@@ -21,9 +23,11 @@ use throng_web::url::HttpUrl;
 
 pub(crate) use errand::{Errand, Errands};
 pub(crate) use names::Names;
+pub(crate) use random::Random;
 
 use crate::http::{Journey, Prepared, Received, Session};
-use crate::scenario::ScenarioShare;
+use crate::samples::{Samples, Who};
+use crate::scenario::{Iteration, ScenarioShare, Seat};
 use crate::series::Place;
 use crate::shard::ShardContext;
 
@@ -32,9 +36,11 @@ const GROUPS_OPEN_MAX: usize = 32;
 
 /// The host of one virtual user: its identity, its connections, and where it stands.
 pub(crate) struct VuHost {
-    pub(super) shard: Rc<ShardContext>,
+    pub(crate) shard: Rc<ShardContext>,
     pub(crate) identity: Identity,
-    pub(super) scenario: Option<Rc<ScenarioShare>>,
+    pub(crate) scenario: Option<Rc<ScenarioShare>>,
+    /// Where the scenario's driver says what the VU is to do, if it does.
+    pub(crate) seat: Option<Rc<Seat>>,
     pub(super) place: Rc<Place>,
     pub(super) vu_tags: TagSet,
     groups: Vec<OpenGroup>,
@@ -70,12 +76,10 @@ impl Identity {
     }
 }
 
-/// An iteration that a script is in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Iteration {
-    pub(crate) began: Nanos,
-    /// The driver's turn in which it began: if it is still the same at the end, the iteration has waited for nothing.
-    pub(crate) turn: u64,
+impl Identity {
+    pub(crate) fn who(&self) -> Who {
+        Who { vu: self.id_in_test, iteration: self.iterations_begun.saturating_sub(1) }
+    }
 }
 
 struct OpenGroup {
@@ -93,6 +97,7 @@ impl VuHost {
             shard: Rc::clone(shard),
             identity,
             scenario: None,
+            seat: None,
             vu_tags: TagSet::empty(),
             groups: Vec::new(),
             tag_sets: vec![TagSet::empty()],
@@ -152,8 +157,24 @@ impl VuHost {
         self.tag_sets.get(number as usize).ok_or_else(|| format!("there is no tag set {number}"))
     }
 
-    /// Adds the bytes of this VU's connections to the metrics, where no scenario does.
+    /// Takes the bytes that this VU's exchanges carried since the last call, for outputs: sent, received.
+    pub(crate) fn take_bytes(&self) -> (u64, u64) {
+        self.session.take_bytes()
+    }
+
+    /// Hands the bytes of this VU's exchanges to the outputs, as k6 does at the end of an iteration.
+    pub(crate) fn sample_bytes(&mut self) {
+        let (sent, received) = self.session.take_bytes();
+        self.sample(|host, samples| {
+            let bytes = [(builtin::DATA_SENT, sent), (builtin::DATA_RECEIVED, received)];
+            let bytes = bytes.map(|(metric, bytes)| Sample { metric, value: bytes as f64 });
+            samples.add(Clock::now(), host.identity.who(), &host.place, &TagSet::empty(), &bytes);
+        });
+    }
+
+    /// The same, and adds the bytes of this VU's connections to the metrics, where no scenario does.
     pub(crate) fn record_bytes(&mut self) {
+        self.sample_bytes();
         let Traffic { sent, received } = self.session.meter().take();
         for (metric, bytes) in [(builtin::DATA_SENT, sent), (builtin::DATA_RECEIVED, received)] {
             if bytes > 0 {
@@ -161,6 +182,19 @@ impl VuHost {
                 self.shard.series.recorder.borrow_mut().increment(series, bytes);
             }
         }
+    }
+
+    /// Takes samples for the outputs, if any takes them.
+    #[inline]
+    pub(crate) fn sample(&self, take: impl FnOnce(&Self, &Samples)) {
+        if let Some(samples) = &self.shard.samples {
+            take(self, samples);
+        }
+    }
+
+    /// The place outside of all groups.
+    pub(crate) fn ground(&self) -> &Place {
+        self.groups.first().map_or(&self.place, |group| &group.outer)
     }
 
     fn journey(&self, request: &Rc<Prepared>, body: Option<Body>, pipe: Option<Rc<BodyPipe>>) -> Journey {
@@ -171,7 +205,7 @@ impl VuHost {
             payload: Payload { body, ..Payload::default() },
             pipe,
             place: Rc::clone(&self.place),
-            source: self.identity.id_in_test,
+            who: self.identity.who(),
         }
     }
 
@@ -399,6 +433,12 @@ impl Host for VuHost {
     fn record_check(&mut self, check: u32, passed: bool) -> Result<(), String> {
         let series = self.shard.checks.borrow_mut().series(check, &self.place, &self.shard.series)?;
         self.shard.series.recorder.borrow_mut().rate(series, passed);
+        self.sample(|host, samples| {
+            let checks = host.shard.checks.borrow();
+            let Some(own) = checks.tags(check) else { return };
+            let sample = Sample { metric: builtin::CHECKS, value: f64::from(u8::from(passed)) };
+            samples.add(Clock::now(), host.identity.who(), &host.place, own, &[sample]);
+        });
         Ok(())
     }
 
@@ -419,7 +459,13 @@ impl Host for VuHost {
     fn leave_group(&mut self) {
         let Some(group) = self.groups.pop() else { return };
         let series = self.shard.series.of(builtin::GROUP_DURATION, &self.place, &TagSet::empty());
-        self.shard.series.recorder.borrow_mut().record_ns(series, Clock::now().since(group.began));
+        let now = Clock::now();
+        let took_ns = now.since(group.began);
+        self.shard.series.recorder.borrow_mut().record_ns(series, took_ns);
+        self.sample(|host, samples| {
+            let sample = Sample { metric: builtin::GROUP_DURATION, value: took_ns as f64 / 1e6 };
+            samples.add(now, host.identity.who(), &host.place, &TagSet::empty(), &[sample]);
+        });
         self.place = group.outer;
     }
 
@@ -437,6 +483,10 @@ impl Host for VuHost {
         }
         let series = self.shard.series.of(id, &self.place, self.tag_set(tags)?);
         self.shard.series.recorder.borrow_mut().add(series, value);
+        self.sample(|host, samples| {
+            let own = host.tag_set(tags).cloned().unwrap_or_default();
+            samples.add(Clock::now(), host.identity.who(), &host.place, &own, &[Sample { metric: id, value }]);
+        });
         Ok(())
     }
 
@@ -549,23 +599,6 @@ pub(crate) fn resolve_url(base: &str, reference: &str) -> Result<String, String>
 pub(crate) fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and any seed is a good one.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
 }
 
 /// Variables for scripts.

@@ -39,6 +39,11 @@ impl Names {
         Ok(number)
     }
 
+    /// A check's own tags.
+    pub(crate) fn tags(&self, check: u32) -> Option<&TagSet> {
+        self.checks.get(check as usize).map(|check| &check.tags)
+    }
+
     pub(crate) fn series(&mut self, check: u32, place: &Place, series: &Series) -> Result<SeriesId, String> {
         const PLACES_MAX: usize = 64;
         let count = self.checks.len();

@@ -20,6 +20,7 @@ use super::samples::{self, record};
 use super::session::{ExchangeLimits, Session};
 use super::{CODE_DECOMPRESS, CODE_OTHER};
 use crate::host::unix_ms;
+use crate::samples::Who;
 use crate::series::Place;
 use crate::shard::ShardContext;
 
@@ -37,8 +38,8 @@ pub(crate) struct Journey {
     pub(crate) pipe: Option<Rc<BodyPipe>>,
     /// Where the VU stood when it asked.
     pub(crate) place: Rc<Place>,
-    /// Who asks, for messages.
-    pub(crate) source: u64,
+    /// Who asks.
+    pub(crate) who: Who,
 }
 
 /// How far a journey has come.
@@ -103,7 +104,7 @@ impl Journey {
         let meter = self.session.meter();
         let options = ExchangeOptions { timeout, body, limits: Limits::default(), meter: Some(&meter) };
         let (shard, pool) = (&self.shard.shard, &self.session.pool);
-        let debug = self.shard.settings.http.debug.map(|detail| Debug::new(&self.shard.logs, detail, self.source));
+        let debug = self.shard.settings.http.debug.map(|detail| Debug::new(&self.shard.logs, detail, self.who.vu));
         if let Some(debug) = &debug {
             debug.request(&encoded.request, &self.payload);
         }
@@ -111,6 +112,7 @@ impl Journey {
         if let (Some(debug), Ok(response)) = (&debug, &exchanged.result) {
             debug.response(response);
         }
+        self.session.count(&exchanged.numbers);
         exchanged
     }
 
@@ -239,9 +241,16 @@ impl Journey {
                 progress.redirects,
                 self.request.url()
             );
-            self.shard.logs.report(LogLevel::Warn, &message, &format!("vu={}", self.source));
+            self.shard.logs.report(LogLevel::Warn, &message, &format!("vu={}", self.who.vu));
         }
         Ok(Decision::Response)
+    }
+
+    fn record(&self, result: samples::Result<'_>, numbers: &Exchange) {
+        record(&self.shard, &self.place, &self.request, result, numbers);
+        if let Some(outlet) = &self.shard.samples {
+            samples::send(outlet, self.who, &self.place, &self.request, result, numbers);
+        }
     }
 
     /// Records an exchange that leads to another.
@@ -250,7 +259,7 @@ impl Journey {
         // As in k6, a challenge that is answered is no failure.
         let expected = challenged || self.request.manner.expects(status);
         let result = samples::Result { status, code: code_of(status), error: "", expected };
-        record(&self.shard, &self.place, &self.request, result, numbers);
+        self.record(result, numbers);
         self.shard.shard.give_buffer(buffer);
     }
 
@@ -276,7 +285,7 @@ impl Journey {
         let status = buffer.status();
         let expected = self.request.manner.expects(status);
         let result = samples::Result { status, code: code_of(status), error: "", expected };
-        record(&self.shard, &self.place, &self.request, result, numbers);
+        self.record(result, numbers);
         self.received(Some(buffer), None, numbers, redirects)
     }
 
@@ -284,7 +293,7 @@ impl Journey {
     fn spoiled(self, buffer: Box<ResponseBuffer>, failed: Failed, numbers: &Exchange, redirects: u32) -> Received {
         let (status, code) = (buffer.status(), failed.code);
         let result = samples::Result { status, code, error: &failed.message, expected: false };
-        record(&self.shard, &self.place, &self.request, result, numbers);
+        self.record(result, numbers);
         self.received(Some(buffer), Some(failed), numbers, redirects)
     }
 
@@ -292,7 +301,7 @@ impl Journey {
     fn failed(self, failed: Failed, numbers: &Exchange, redirects: u32) -> Received {
         if self.request.encoded.is_ok() {
             let result = samples::Result { status: 0, code: failed.code, error: &failed.message, expected: false };
-            record(&self.shard, &self.place, &self.request, result, numbers);
+            self.record(result, numbers);
         }
         self.received(None, Some(failed), numbers, redirects)
     }

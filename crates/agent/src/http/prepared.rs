@@ -11,7 +11,7 @@ use throng_vu::{Credentials, RequestSpec, ResponseBody};
 use throng_web::url::HttpUrl;
 use throng_web::{auth, coding, redirect};
 
-use super::samples::LastSeries;
+use super::samples::{LastSeries, LastTags};
 use super::{CODE_OTHER, CODE_URL};
 use crate::shard::ShardContext;
 
@@ -27,6 +27,8 @@ pub(crate) struct Prepared {
     /// method, url, name and the request's own tags.
     pub(super) tags: TagSet,
     pub(super) last: Cell<LastSeries>,
+    /// For outputs.
+    pub(super) last_tags: RefCell<LastTags>,
 }
 
 /// What goes on the wire, and what of it another request may need.
@@ -101,7 +103,7 @@ impl Prepared {
         // A given name stands for the URL too, so that URLs with numbers in them can be one series.
         let system = [("method", method), ("url", &name), ("name", &name), ("proto", "HTTP/1.1")];
         let tags = TagSet::from_pairs(system).merged(&manner.own_tags);
-        Self { encoded, manner, shown_url, tags, last: Cell::default() }
+        Self { encoded, manner, shown_url, tags, last: Cell::default(), last_tags: RefCell::default() }
     }
 
     /// The request that a redirect leads to.

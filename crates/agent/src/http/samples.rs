@@ -2,16 +2,22 @@
 
 use std::net::IpAddr;
 
-use throng_stats::TagSet;
+use throng_output::Sample;
+use throng_stats::{TagSet, builtin};
+use throng_transport::Clock;
 use throng_transport::http1::Exchange;
 use throng_transport::tls::TlsVersion;
 
 use super::prepared::Prepared;
+use crate::samples::{Samples, Who};
 use crate::series::{HttpSeries, Place};
 use crate::shard::ShardContext;
 
 /// The series of the last outcome of a request: the next one is mostly the same.
 pub(super) type LastSeries = Option<(Outcome, HttpSeries)>;
+
+/// The tags of the last outcome of a request, as outputs show them.
+pub(super) type LastTags = Option<(Outcome, TagSet)>;
 
 /// What tells the samples of one request apart, its own tags aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +73,50 @@ pub(super) fn record(shard: &ShardContext, place: &Place, request: &Prepared, re
     if let Some(connected) = numbers.connected {
         recorder.rate(series.connection_failed, !connected);
     }
+}
+
+/// Hands one exchange to the outputs, in k6's order.
+pub(super) fn send(
+    samples: &Samples,
+    who: Who,
+    place: &Place,
+    request: &Prepared,
+    result: Result<'_>,
+    numbers: &Exchange,
+) {
+    let Result { status, code, expected, .. } = result;
+    let tls = numbers.tls.map(|tls| tls.version);
+    let ip = numbers.peer.filter(|_| samples.has_addresses());
+    let outcome = Outcome { place: place.number, status, code, expected, tls, ip };
+    let known = request.last_tags.borrow().as_ref().filter(|(last, _)| *last == outcome).map(|(_, tags)| tags.clone());
+    let tags = known.unwrap_or_else(|| {
+        let mut tags = samples.shown(&tags_of(place, request, result, (tls, ip)));
+        if status == 0 {
+            // Without a response there was no protocol.
+            tags = TagSet::from_pairs(tags.iter().filter(|(key, _)| *key != "proto"));
+        }
+        // Texts of errors may differ where their codes don't.
+        if result.error.is_empty() {
+            request.last_tags.replace(Some((outcome, tags.clone())));
+        }
+        tags
+    });
+    let timings = &numbers.timings;
+    let ms = |ns: u64| ns as f64 / 1e6;
+    let values = [
+        (builtin::HTTP_REQS, 1.0),
+        (builtin::HTTP_REQ_DURATION, ms(timings.duration_ns())),
+        (builtin::HTTP_REQ_BLOCKED, ms(timings.blocked_ns)),
+        (builtin::HTTP_REQ_LOOKING_UP, ms(timings.looking_up_ns)),
+        (builtin::HTTP_REQ_CONNECTING, ms(timings.connecting_ns)),
+        (builtin::HTTP_REQ_TLS_HANDSHAKING, ms(timings.tls_handshaking_ns)),
+        (builtin::HTTP_REQ_SENDING, ms(timings.sending_ns)),
+        (builtin::HTTP_REQ_WAITING, ms(timings.waiting_ns)),
+        (builtin::HTTP_REQ_RECEIVING, ms(timings.receiving_ns)),
+        (builtin::HTTP_REQ_FAILED, f64::from(u8::from(!expected))),
+    ];
+    let values = values.map(|(metric, value)| Sample { metric, value });
+    samples.add_tagged(Clock::now(), who, tags, &values);
 }
 
 fn tags_of(

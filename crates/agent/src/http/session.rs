@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use slab::Slab;
-use throng_transport::Meter;
-use throng_transport::http1::{Origin, Pool};
+use throng_transport::http1::{Exchange, Origin, Pool};
+use throng_transport::{Meter, Traffic};
 use throng_web::cookies::Jar;
 use throng_web::url::HttpUrl;
 
@@ -23,8 +23,10 @@ const JARS_MAX: usize = 1024;
 pub(crate) struct Session {
     pub(crate) pool: RefCell<Pool>,
     jars: RefCell<Jars>,
-    /// Where the bytes of this VU's connections are counted.
+    /// Where the bytes of this VU's connections are counted while they are sent and received.
     meter: RefCell<Rc<Meter>>,
+    /// Bytes of exchanges that have ended, which outputs are told of by iteration.
+    ended: Meter,
     under_way: UnderWay,
 }
 
@@ -38,6 +40,17 @@ impl Session {
     /// Counts the bytes of exchanges that begin from now on elsewhere.
     pub(crate) fn count_by(&self, meter: &Rc<Meter>) {
         self.meter.replace(Rc::clone(meter));
+    }
+
+    /// Counts the bytes of an exchange that has ended.
+    pub(super) fn count(&self, numbers: &Exchange) {
+        self.ended.add(Traffic { sent: numbers.bytes_sent, received: numbers.bytes_received });
+    }
+
+    /// Takes the bytes of exchanges that have ended since the last call: sent, received.
+    pub(crate) fn take_bytes(&self) -> (u64, u64) {
+        let Traffic { sent, received } = self.ended.take();
+        (sent, received)
     }
 
     /// Where bytes are counted.

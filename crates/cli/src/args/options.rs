@@ -1,140 +1,160 @@
-//! Flags that are options: the highest layer. What they mean, and whether it is right, is `plan`'s to say.
+//! Options as they can be given outside of files and scripts, each a row: its key, its variable, its flag. Flags,
+//! variables and the README's table all come from these rows; what values mean, and whether they are right, is `plan`'s
+//! to say.
 
-use std::path::PathBuf;
+use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 
-use clap::Args;
+use flag::Flag;
+use row::Variable;
+pub(crate) use row::{Form, OptionRow, Prefix};
 
-#[derive(Debug, Default, Args)]
+use Form::{Disables, Json, List, Number, Pairs, PairsOrJson, PemFiles, Repeated, Stages, Switch, Text, TextOrJson};
+use Variable::{K6, Own};
+
+mod flag;
+mod row;
+
+/// Options that say how much to run, and when.
+#[rustfmt::skip]
+const LOAD: [OptionRow; 16] = [
+    OptionRow::new("vus", K6("VUS"), Number)
+        .flag(Flag::short('u', "vus", "N", "Number of virtual users")),
+    OptionRow::new("iterations", K6("ITERATIONS"), Number)
+        .flag(Flag::short('i', "iterations", "N", "Iterations in all, shared by the VUs")),
+    OptionRow::new("duration", K6("DURATION"), Text)
+        .flag(Flag::short('d', "duration", "TIME", "How long to run, for example 30s or 1h30m")),
+    OptionRow::new("stages", K6("STAGES"), Stages)
+        .flag(Flag::short('s', "stage", "TIME:TARGET", "A stretch of time in which the number of VUs goes to TARGET, for example 30s:10; may be repeated")),
+    OptionRow::new("scenarios", Own("SCENARIOS"), Json),
+    OptionRow::new("executionSegment", K6("EXECUTION_SEGMENT"), Text)
+        .flag(Flag::long("execution-segment", "FROM:TO", "The part of the run that is performed here, for example 1/4:1/2")),
+    OptionRow::new("executionSegmentSequence", K6("EXECUTION_SEGMENT_SEQUENCE"), Text)
+        .flag(Flag::long("execution-segment-sequence", "LIST", "The cut points of all parts, for example 0,1/4,1/2,1")),
+    OptionRow::new("paused", K6("PAUSED"), Switch)
+        .flag(Flag::short('p', "paused", "BOOL", "Get everything ready, then wait to be told to start")),
+    OptionRow::new("linger", K6("LINGER"), Switch)
+        .flag(Flag::short('l', "linger", "BOOL", "Stay after the run's end until Ctrl-C")),
+    OptionRow::new("rps", K6("RPS"), Number)
+        .flag(Flag::long("rps", "N", "Most requests a second of the whole run; 0 is no limit")),
+    OptionRow::new("minIterationDuration", K6("MIN_ITERATION_DURATION"), Text)
+        .flag(Flag::long("min-iteration-duration", "TIME", "Least time of an iteration; what is left of it is slept")),
+    OptionRow::new("noSetup", K6("NO_SETUP"), Switch)
+        .flag(Flag::long("no-setup", "BOOL", "Leave out setup")),
+    OptionRow::new("noTeardown", K6("NO_TEARDOWN"), Switch)
+        .flag(Flag::long("no-teardown", "BOOL", "Leave out teardown")),
+    OptionRow::new("setupTimeout", K6("SETUP_TIMEOUT"), Text),
+    OptionRow::new("teardownTimeout", K6("TEARDOWN_TIMEOUT"), Text),
+    OptionRow::new("throng.seed", Own("SEED"), Number),
+];
+
+/// Options of requests.
+#[rustfmt::skip]
+const REQUESTS: [OptionRow; 10] = [
+    OptionRow::new("userAgent", K6("USER_AGENT"), Text)
+        .flag(Flag::long("user-agent", "TEXT", "User-Agent of requests")),
+    OptionRow::new("maxRedirects", K6("MAX_REDIRECTS"), Number)
+        .flag(Flag::long("max-redirects", "N", "Redirections that a request follows; 0 follows none")),
+    OptionRow::new("batch", K6("BATCH"), Number)
+        .flag(Flag::long("batch", "N", "Requests of a batch at once, of a VU; 0 is no limit")),
+    OptionRow::new("batchPerHost", K6("BATCH_PER_HOST"), Number)
+        .flag(Flag::long("batch-per-host", "N", "The same for one host; 0 is no limit")),
+    OptionRow::new("httpDebug", K6("HTTP_DEBUG"), Text)
+        .flag(Flag::long("http-debug", "headers|full", "Log requests and responses: their headers, or with =full their bodies too").or_else("headers")),
+    OptionRow::new("throw", K6("THROW"), Switch)
+        .flag(Flag::short('w', "throw", "BOOL", "A request that fails ends its iteration")),
+    OptionRow::new("discardResponseBodies", K6("DISCARD_RESPONSE_BODIES"), Switch)
+        .flag(Flag::long("discard-response-bodies", "BOOL", "Count response bodies and drop them")),
+    OptionRow::new("noConnectionReuse", K6("NO_CONNECTION_REUSE"), Switch)
+        .flag(Flag::long("no-connection-reuse", "BOOL", "A new connection for every request")),
+    OptionRow::new("noVUConnectionReuse", K6("NO_VU_CONNECTION_REUSE"), Switch)
+        .flag(Flag::long("no-vu-connection-reuse", "BOOL", "Close a VU's connections after each iteration")),
+    OptionRow::new("noCookiesReset", K6("NO_COOKIES_RESET"), Switch),
+];
+
+/// Options of names and addresses.
+#[rustfmt::skip]
+const NAMES: [OptionRow; 4] = [
+    OptionRow::new("dns", K6("DNS"), TextOrJson)
+        .flag(Flag::long("dns", "KEY=VALUE,...", "How names are looked up, for example ttl=5m,select=random,policy=preferIPv4")),
+    OptionRow::new("hosts", K6("HOSTS"), PairsOrJson),
+    OptionRow::new("blacklistIPs", K6("BLACKLIST_IPS"), List)
+        .flag(Flag::long("blacklist-ip", "CIDR", "Network that no connection goes to, for example 10.0.0.0/8; may be repeated")),
+    OptionRow::new("blockHostnames", K6("BLOCK_HOSTNAMES"), List)
+        .flag(Flag::long("block-hostnames", "NAME", "Host that no connection goes to, for example *.example.com; may be repeated")),
+];
+
+/// Options of TLS.
+#[rustfmt::skip]
+const TLS: [OptionRow; 5] = [
+    OptionRow::new("insecureSkipTLSVerify", K6("INSECURE_SKIP_TLS_VERIFY"), Switch)
+        .flag(Flag::long("insecure-skip-tls-verify", "BOOL", "Take any certificate of a server")),
+    OptionRow::new("tlsCipherSuites", K6("TLS_CIPHER_SUITES"), List),
+    OptionRow::new("tlsVersion", Own("TLS_VERSION"), TextOrJson),
+    OptionRow::new("tlsAuth", K6("TLSAUTH"), Json),
+    OptionRow::new("throng.tlsCaCertificates", Own("TLS_CA"), PemFiles)
+        .flag(Flag::long("tls-ca", "FILE", "Trust the authorities of a PEM file besides the system's; may be repeated")),
+];
+
+/// Options of what becomes of samples, and of what VUs may use.
+#[rustfmt::skip]
+const RESULTS: [OptionRow; 11] = [
+    OptionRow::new("tags", K6("TAGS"), Pairs)
+        .flag(Flag::long("tag", "NAME=VALUE", "Tag all samples; may be repeated")),
+    OptionRow::new("systemTags", K6("SYSTEM_TAGS"), List)
+        .flag(Flag::long("system-tags", "LIST", "The tags that throng sets itself, for example status,method,vu")),
+    OptionRow::new("thresholds", K6("THRESHOLDS"), Json),
+    OptionRow::new("summaryMode", K6("SUMMARY_MODE"), Text)
+        .flag(Flag::long("summary-mode", "compact|full|disabled", "What the end-of-test summary shows")),
+    OptionRow::new("summaryMode", K6("NO_SUMMARY"), Disables)
+        .flag(Flag::long("no-summary", "BOOL", "Show no end-of-test summary")),
+    OptionRow::new("summaryTrendStats", K6("SUMMARY_TREND_STATS"), List)
+        .flag(Flag::long("summary-trend-stats", "LIST", "Statistics shown for trends, for example \"avg,p(99)\"")),
+    OptionRow::new("summaryTimeUnit", K6("SUMMARY_TIME_UNIT"), Text)
+        .flag(Flag::long("summary-time-unit", "s|ms|us", "Unit of times in the summary")),
+    OptionRow::new("handleSummaryTimeout", K6("HANDLE_SUMMARY_TIMEOUT"), Text),
+    OptionRow::new("out", K6("OUT"), Repeated)
+        .flag(Flag::short('o', "out", "NAME[=ARGUMENT]", "Send samples or reports there too: json[=FILE], csv[=FILE], hdr=FILE, junit=FILE; may be repeated")),
+    OptionRow::new("throng.memoryLimit", Own("MEMORY_LIMIT"), Text),
+    OptionRow::new("throng.guestTimeLimit", Own("GUEST_TIME_LIMIT"), Text),
+];
+
+/// All rows under the headings that `--help` has.
+const GROUPS: [(&str, &[OptionRow]); 5] =
+    [("Load", &LOAD), ("Requests", &REQUESTS), ("Names and addresses", &NAMES), ("TLS", &TLS), ("Results", &RESULTS)];
+
+/// All options.
+pub(crate) fn rows() -> impl Iterator<Item = &'static OptionRow> {
+    GROUPS.into_iter().flat_map(|(_, rows)| rows)
+}
+
+/// Flags that are options, in the order of their rows; each with its values.
+#[derive(Debug, Default)]
 pub(crate) struct OptionArgs {
-    #[command(flatten)]
-    pub(crate) load: LoadArgs,
-    #[command(flatten)]
-    pub(crate) http: HttpArgs,
-    #[command(flatten)]
-    pub(crate) network: NetworkArgs,
-    #[command(flatten)]
-    pub(crate) tls: TlsArgs,
-    #[command(flatten)]
-    pub(crate) results: ResultArgs,
+    pub(crate) given: Vec<(&'static OptionRow, Vec<String>)>,
 }
 
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Load")]
-pub(crate) struct LoadArgs {
-    /// Number of virtual users
-    #[arg(short = 'u', long, value_name = "N")]
-    pub(crate) vus: Option<u64>,
-    /// Iterations in all, shared by the VUs
-    #[arg(short, long, value_name = "N")]
-    pub(crate) iterations: Option<u64>,
-    /// How long to run, for example 30s or 1h30m
-    #[arg(short, long, value_name = "TIME")]
-    pub(crate) duration: Option<String>,
-    /// A stretch of time in which the number of VUs goes to TARGET, for example 30s:10; may be repeated
-    #[arg(short, long = "stage", value_name = "TIME:TARGET", value_delimiter = ',')]
-    pub(crate) stages: Vec<String>,
-    /// The part of the run that is performed here, for example 1/4:1/2
-    #[arg(long, value_name = "FROM:TO")]
-    pub(crate) execution_segment: Option<String>,
-    /// The cut points of all parts, for example 0,1/4,1/2,1
-    #[arg(long, value_name = "LIST")]
-    pub(crate) execution_segment_sequence: Option<String>,
-    /// Get everything ready, then wait to be told to start
-    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) paused: Option<bool>,
-    /// Stay after the run's end until Ctrl-C
-    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) linger: Option<bool>,
-    /// Most requests a second of the whole run; 0 is no limit
-    #[arg(long, value_name = "N")]
-    pub(crate) rps: Option<u64>,
-    /// Least time of an iteration; what is left of it is slept
-    #[arg(long, value_name = "TIME")]
-    pub(crate) min_iteration_duration: Option<String>,
-    /// Leave out setup
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) no_setup: Option<bool>,
-    /// Leave out teardown
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) no_teardown: Option<bool>,
+impl Args for OptionArgs {
+    fn augment_args(command: Command) -> Command {
+        let flags = GROUPS.into_iter().flat_map(|(heading, rows)| rows.iter().map(move |row| (heading, row)));
+        flags.fold(command, |command, (heading, row)| command.args(row.arg().map(|arg| arg.help_heading(heading))))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
 }
 
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Requests")]
-pub(crate) struct HttpArgs {
-    /// User-Agent of requests
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) user_agent: Option<String>,
-    /// Redirections that a request follows; 0 follows none
-    #[arg(long, value_name = "N")]
-    pub(crate) max_redirects: Option<u64>,
-    /// Requests of a batch at once, of a VU; 0 is no limit
-    #[arg(long, value_name = "N")]
-    pub(crate) batch: Option<u64>,
-    /// The same for one host; 0 is no limit
-    #[arg(long, value_name = "N")]
-    pub(crate) batch_per_host: Option<u64>,
-    /// Log requests and responses: their headers, or with =full their bodies too
-    #[arg(long, value_name = "headers|full", num_args = 0..=1, require_equals = true, default_missing_value = "headers")]
-    pub(crate) http_debug: Option<String>,
-    /// A request that fails ends its iteration
-    #[arg(short = 'w', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) throw: Option<bool>,
-    /// Count response bodies and drop them
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) discard_response_bodies: Option<bool>,
-    /// A new connection for every request
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) no_connection_reuse: Option<bool>,
-    /// Close a VU's connections after each iteration
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) no_vu_connection_reuse: Option<bool>,
-}
+impl FromArgMatches for OptionArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let given = rows().filter_map(|row| {
+            let values = matches.try_get_many::<String>(row.flag_name()?).ok().flatten()?;
+            Some((row, values.cloned().collect()))
+        });
+        Ok(Self { given: given.collect() })
+    }
 
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Names and addresses")]
-pub(crate) struct NetworkArgs {
-    /// How names are looked up, for example ttl=5m,select=random,policy=preferIPv4
-    #[arg(long, value_name = "KEY=VALUE,...")]
-    pub(crate) dns: Option<String>,
-    /// Network that no connection goes to, for example 10.0.0.0/8; may be repeated
-    #[arg(long = "blacklist-ip", value_name = "CIDR", value_delimiter = ',')]
-    pub(crate) blacklist_ips: Vec<String>,
-    /// Host that no connection goes to, for example *.example.com; may be repeated
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) block_hostnames: Vec<String>,
-}
-
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "TLS")]
-pub(crate) struct TlsArgs {
-    /// Take any certificate of a server
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) insecure_skip_tls_verify: Option<bool>,
-    /// Trust the authorities of a PEM file besides the system's; may be repeated
-    #[arg(long = "tls-ca", value_name = "FILE")]
-    pub(crate) tls_ca: Vec<PathBuf>,
-}
-
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Results")]
-pub(crate) struct ResultArgs {
-    /// Tag all samples; may be repeated
-    #[arg(long = "tag", value_name = "NAME=VALUE")]
-    pub(crate) tags: Vec<String>,
-    /// The tags that throng sets itself, for example "status,method,vu"
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) system_tags: Option<Vec<String>>,
-    /// What the end-of-test summary shows
-    #[arg(long, value_name = "compact|full|disabled")]
-    pub(crate) summary_mode: Option<String>,
-    /// Show no end-of-test summary
-    #[arg(long, conflicts_with = "summary_mode")]
-    pub(crate) no_summary: bool,
-    /// Statistics shown for trends, for example "avg,p(99)"
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) summary_trend_stats: Option<Vec<String>>,
-    /// Unit of times in the summary
-    #[arg(long, value_name = "s|ms|us")]
-    pub(crate) summary_time_unit: Option<String>,
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }

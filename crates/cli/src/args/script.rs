@@ -14,11 +14,11 @@ pub(crate) struct ScriptArgs {
     pub(crate) env: Vec<String>,
     /// Whether the script sees the system's environment (`run`: by default, others: if asked for); -e goes before it
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) include_system_env_vars: Option<bool>,
-    /// JSON file with options; below those of the script
+    pub(crate) include_system_env_vars: Option<String>,
+    /// File with options, JSON or TOML; below those of the script
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Leave thresholds aside
-    #[arg(long)]
-    pub(crate) no_thresholds: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) no_thresholds: Option<String>,
 }

@@ -11,14 +11,20 @@ use throng_archive::{Archive, Digest};
 use super::options;
 use crate::args::{ArchiveArgs, Global};
 use crate::exit::{Exit, Failure};
+use crate::layers::Environment;
 use crate::load;
 use crate::printing::{self, Printer};
 
 pub(crate) fn run(args: &ArchiveArgs, global: &Global) -> Result<Exit, Failure> {
     let test = load::load(&args.script.script, global)?;
     let name = test.name.clone();
-    let config = options::run_config(test, &args.script, &args.options, false)?;
-    let inspection = throng_agent::inspect(&config, &mut Printer::new(global, &args.script.script))?;
+    let environment = Environment::of_process();
+    let config = options::run_config(test, (&args.script, &args.options), (&environment, false), global);
+    let mut inspection = throng_agent::inspect(&config, &mut Printer::new(global, &args.script.script))?;
+    // Where it is run and what becomes of its results isn't part of the test.
+    for key in ["out", "linger"] {
+        inspection.options.remove(key);
+    }
     let env = if args.exclude_env_vars { BTreeMap::new() } else { config.env };
     let files = inspection.files.by_path();
     let count = files.len();

@@ -1,5 +1,7 @@
 //! `throng inspect`.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use throng_agent::Inspection;
 use throng_plan::duration;
@@ -7,6 +9,7 @@ use throng_plan::duration;
 use super::options;
 use crate::args::{Global, InspectArgs};
 use crate::exit::{Exit, Failure};
+use crate::layers::Environment;
 use crate::load;
 use crate::printing::{self, Page, Printer};
 
@@ -16,12 +19,16 @@ const HIDDEN: &str = "(not shown)";
 pub(crate) fn run(args: &InspectArgs, global: &Global) -> Result<Exit, Failure> {
     let script = &args.script.script;
     let test = load::load(script, global)?;
-    let config = options::run_config(test, &args.script, &args.options, false)?;
+    let environment = Environment::of_process();
+    let config = options::run_config(test, (&args.script, &args.options), (&environment, false), global);
     let inspection = throng_agent::inspect(&config, &mut Printer::new(global, script))?;
     let text = if args.human {
         printing::page(&Page { script, component: &config.component, inspection: &inspection })
     } else {
-        let json = resolved(&inspection, args.execution_requirements);
+        let mut json = resolved(&inspection, args.execution_requirements);
+        if args.origins {
+            json["origins"] = printing::origins(&inspection).into_iter().collect();
+        }
         serde_json::to_string_pretty(&json).map_err(|error| Failure::new(Exit::Other, error))?
     };
     printing::line(&text);
@@ -40,7 +47,7 @@ fn resolved(inspection: &Inspection, requirements: bool) -> Value {
         }
     }
     if requirements {
-        json["totalDuration"] = json!(duration::format(plan.duration()));
+        json["totalDuration"] = json!((plan.duration() != Duration::MAX).then(|| duration::format(plan.duration())));
         json["maxVUs"] = json!(plan.max_vus());
         json["files"] = json!(inspection.files.summaries());
     }

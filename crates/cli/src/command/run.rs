@@ -2,20 +2,24 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use throng_agent::{Ending, RunConfig, RunHandle, RunResult};
-use throng_plan::SummaryMode;
-use throng_stats::{Mode, json, text};
+use throng_output::{CsvDefaults, CsvOptions, TimeFormat};
+use throng_plan::{Layer, SummaryMode};
+use throng_stats::{Mode, Report, json, text};
 
 use super::options;
 use crate::args::{Global, RunArgs};
 use crate::control::{self, Offer};
 use crate::exit::{Exit, Failure};
+use crate::layers::{Environment, Setting};
 use crate::load;
 use crate::printing::{self, Printer};
 
@@ -25,13 +29,27 @@ const LINGER_LOOK: Duration = Duration::from_millis(50);
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     let address = control::address(&args.control)?;
     let test = load::load(&args.script.script, global)?;
-    let config = RunConfig {
-        tls_key_log: args.tls_key_log.clone().or_else(options::key_log_file),
-        ..options::run_config(test, &args.script, &args.options, true)?
+    let environment = Environment::of_process();
+    let key_log = Setting::TLS_KEY_LOG.file(args.tls_key_log.as_ref(), &environment);
+    let mut faults = Vec::new();
+    let new_shape = args.new_machine_readable_summary.as_deref();
+    let machine_summary = Setting::NEW_SUMMARY.switch(new_shape, &environment, &mut faults).unwrap_or(false);
+    let mut config = RunConfig {
+        tls_key_log: key_log.map(|(path, _)| path),
+        machine_summary,
+        csv: csv_defaults()?,
+        ..options::run_config(test, (&args.script, &args.options), (&environment, true), global)
     };
     let handle = RunHandle::default();
     watch_signals(&handle)?;
+    config.layers_above.push(Layer { faults, ..Layer::new("settings", Value::Null) });
     let mut printer = Printer::new(global, &args.script.script);
+    if let Some((path, origin)) = Setting::CONSOLE_OUTPUT.file(args.console_output.as_ref(), &environment) {
+        printer
+            .write_messages_to(&path)
+            .with_context(|| format!("{} can't be written, which {origin} names for messages", path.display()))
+            .map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
+    }
     let offer = Offer::new(&handle, &args.script.script, address, global)?;
     let run = throng_agent::run(config, &handle, &mut offer.observing(&mut printer));
     let mut result = run.map_err(Failure::from).inspect_err(|failure| offer.fail(failure))?;
@@ -40,13 +58,29 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     settings.stdout_is_terminal = io::stdout().is_terminal();
     settings.stderr_is_terminal = io::stderr().is_terminal();
     settings.no_color = !printing::colours(global, settings.stdout_is_terminal);
-    summarize(&result, (args, printer.summary_mode()), global)?;
-    let exit = verdict(&result, global);
+    let export = Setting::SUMMARY_EXPORT.file(args.summary_export.as_ref(), &environment).map(|(path, _)| path);
+    let shape = if machine_summary { json::machine } else { json::summary_export };
+    let is_complete =
+        summarize(&result, (export, shape), printer.summary_mode(), global) & outputs_are_complete(&result, global);
+    // What was found out about the target goes before what could not be written down.
+    let exit = match verdict(&result, global) {
+        Exit::Success if !is_complete => Exit::OutputFailed,
+        exit => exit,
+    };
     offer.end(exit, &result);
     if printer.lingers() && result.ending != Ending::Interrupted {
         linger(&handle, global);
     }
     Ok(exit)
+}
+
+/// k6's variables for the output csv.
+fn csv_defaults() -> Result<CsvDefaults, Failure> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let time_format = variable("K6_CSV_TIME_FORMAT").map_or(Ok(TimeFormat::default()), |format| format.parse());
+    let time_format = time_format
+        .map_err(|error| Failure::new(Exit::InvalidConfig, anyhow!(error).context("K6_CSV_TIME_FORMAT is wrong")))?;
+    Ok(CsvDefaults { options: CsvOptions { time_format }, file: variable("K6_CSV_FILENAME") })
 }
 
 /// The first signal ends the run in order, the second the process at once.
@@ -60,42 +94,52 @@ fn watch_signals(handle: &RunHandle) -> Result<(), Failure> {
     Ok(())
 }
 
-fn summarize(result: &RunResult, (args, mode): (&RunArgs, SummaryMode), global: &Global) -> Result<(), Failure> {
+/// Delivers the summary in all forms that were asked for; what can't be written is told, and doesn't keep the others.
+fn summarize(
+    result: &RunResult,
+    (export, shape): (Option<PathBuf>, fn(&Report) -> Value),
+    mode: SummaryMode,
+    global: &Global,
+) -> bool {
+    let mut contents: Vec<(String, String)> = Vec::new();
     match (&result.summarized, mode) {
-        (Some(contents), _) => {
-            for (destination, content) in contents {
-                deliver(destination, content)?;
-            }
-        }
+        (Some(own), _) => contents.extend(own.iter().cloned()),
         (None, SummaryMode::Disabled) => {}
         (None, mode) => {
             let mode = if mode == SummaryMode::Full { Mode::Full } else { Mode::Compact };
             let colour = printing::colours(global, result.report.settings.stdout_is_terminal);
-            deliver("stdout", &text::render(&result.report, mode, colour))?;
+            contents.push(("stdout".to_owned(), text::render(&result.report, mode, colour)));
         }
     }
-    if let Some(path) = &args.summary_export {
-        let mut content = serde_json::to_string_pretty(&json::handle_summary(&result.report))
-            .map_err(|error| Failure::new(Exit::Other, error))?;
-        content.push('\n');
-        deliver(&path.to_string_lossy(), &content)?;
+    if let Some(path) = export {
+        contents.push((path.to_string_lossy().into_owned(), format!("{:#}\n", shape(&result.report))));
     }
-    Ok(())
+    let mut is_complete = true;
+    for (destination, content) in contents {
+        if let Err(error) = deliver(&destination, &content) {
+            printing::error(&format!("the summary can't be written to {destination}: {error}"), global);
+            is_complete = false;
+        }
+    }
+    is_complete
 }
 
-fn deliver(destination: &str, content: &str) -> Result<(), Failure> {
+fn deliver(destination: &str, content: &str) -> io::Result<()> {
     let written = match destination {
         "stdout" => io::stdout().write_all(content.as_bytes()),
         "stderr" => io::stderr().write_all(content.as_bytes()),
         path => fs::write(path, content),
     };
-    match written {
-        // Whoever read the summary has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result
-            .with_context(|| format!("the summary can't be written to {destination}"))
-            .map_err(|error| Failure::new(Exit::Other, error)),
+    // Whoever read the summary has seen enough.
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+/// Says what is missing from outputs. What a slow one has left out is no failure of the run: it is counted.
+fn outputs_are_complete(result: &RunResult, global: &Global) -> bool {
+    for trouble in result.outputs.iter().filter_map(throng_output::OutputReport::trouble) {
+        printing::error(&trouble, global);
     }
+    result.outputs.iter().all(|output| output.failure.is_none())
 }
 
 /// Waits for the first signal after the run's end.
@@ -110,23 +154,16 @@ fn linger(handle: &RunHandle, global: &Global) {
 /// Says why the run isn't a success, and which code that has. The ending goes before thresholds, as in k6.
 fn verdict(result: &RunResult, global: &Global) -> Exit {
     let failed = throng_stats::failed_metrics(&result.outcomes);
-    let (exit, message) = match &result.ending {
-        Ending::Interrupted => (Exit::Interrupted, Some("the run was interrupted".into())),
-        Ending::Stopped => (Exit::Stopped, Some("the run was stopped".into())),
-        Ending::ScriptAbort(message) => (Exit::ScriptAborted, Some(format!("the script aborted the run: {message}"))),
-        Ending::SetupFailed(message) => (Exit::ScriptFailed, Some(format!("setup failed: {message}"))),
-        Ending::TeardownFailed(message) => (Exit::ScriptFailed, Some(format!("teardown failed: {message}"))),
-        Ending::SetupTimeout(limit) => (
-            Exit::SetupTimeout,
-            Some(format!("setup took longer than {limit:?}; the option setupTimeout sets that limit")),
-        ),
-        Ending::TeardownTimeout(limit) => (
-            Exit::TeardownTimeout,
-            Some(format!("teardown took longer than {limit:?}; the option teardownTimeout sets that limit")),
-        ),
-        Ending::ThresholdAbort | Ending::Finished => (Exit::Success, None),
+    let exit = match &result.ending {
+        Ending::Interrupted => Exit::Interrupted,
+        Ending::Stopped => Exit::Stopped,
+        Ending::ScriptAbort(_) => Exit::ScriptAborted,
+        Ending::SetupFailed(_) | Ending::TeardownFailed(_) => Exit::ScriptFailed,
+        Ending::SetupTimeout(_) => Exit::SetupTimeout,
+        Ending::TeardownTimeout(_) => Exit::TeardownTimeout,
+        Ending::ThresholdAbort | Ending::Finished => Exit::Success,
     };
-    if let Some(message) = message {
+    if let Some(message) = result.ending.trouble() {
         printing::error(&message, global);
     }
     if !failed.is_empty() {

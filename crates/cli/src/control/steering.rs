@@ -176,6 +176,8 @@ mod tests {
             iterations: 5,
             dropped: 0,
             planned: None,
+            rate: None,
+            vus_max: 1,
             ended: false,
             executor,
         };

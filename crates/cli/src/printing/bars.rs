@@ -81,10 +81,24 @@ pub(super) fn plain(scenario: &ScenarioProgress) -> String {
 }
 
 fn state(scenario: &ScenarioProgress) -> String {
-    let time = format!("{}/{}", clock(scenario.elapsed.min(scenario.duration)), short(scenario.duration));
-    match scenario.planned {
-        Some(planned) => format!("{} VUs  {time}  {}/{planned} iters", scenario.vus, scenario.iterations),
-        None => format!("{} VUs  {time}", scenario.vus),
+    let elapsed = clock(scenario.elapsed.min(scenario.duration));
+    let time = match scenario.duration {
+        Duration::MAX => elapsed,
+        duration => format!("{elapsed}/{}", short(duration)),
+    };
+    let vus = match scenario.executor {
+        "constant-vus" | "per-vu-iterations" | "shared-iterations" => format!("{} VUs", scenario.vus),
+        _ => format!("{}/{} VUs", scenario.vus, scenario.vus_max),
+    };
+    let dropped = match scenario.dropped {
+        0 => String::new(),
+        dropped => format!("  {dropped} dropped"),
+    };
+    match (scenario.rate, scenario.planned) {
+        (Some(_), _) if scenario.ended => format!("{vus}  {time}  {} iters{dropped}", scenario.iterations),
+        (Some(rate), _) => format!("{vus}  {time}  {:.2}/{:.2} iters/s{dropped}", rate.actual, rate.planned),
+        (None, Some(planned)) => format!("{vus}  {time}  {}/{planned} iters{dropped}", scenario.iterations),
+        (None, None) => format!("{vus}  {time}"),
     }
 }
 

@@ -10,14 +10,16 @@ use super::short;
 /// The lines above the progress: the script, and every scenario.
 pub(super) fn render(script: &Path, plan: &Plan) -> String {
     let scenarios = plan.scenarios();
+    let part = plan.options().segment.length();
+    let percent = part.numerator() as f64 / part.denominator() as f64 * 100.0;
     let plural = if scenarios.len() == 1 { "" } else { "s" };
     let mut text = format!(
-        "\n     execution: local\n        script: {}\n\n     scenarios: (100.00%) {} scenario{plural}, {} max VUs, {} \
-         max duration (incl. graceful stop):\n",
+        "\n     execution: local\n        script: {}\n\n     scenarios: ({percent:.2}%) {} scenario{plural}, {} max VUs, \
+         {} (incl. graceful stop):\n",
         script.display(),
         scenarios.len(),
         plan.max_vus(),
-        short(plan.duration()),
+        longest(plan.duration()),
     );
     for planned in scenarios {
         text.push_str(&format!("              * {}: {}\n", planned.scenario().name, describe(planned)));
@@ -34,17 +36,31 @@ fn describe_schedule(model: &LoadModel, notes: &mut Vec<String>) -> String {
             format!("Up to {} looping VUs for {length} over {} stages", model.vus(), stages.len())
         }
         LoadModel::ConstantArrivalRate { rate, time_unit, pre_allocated_vus, max_vus, .. } => {
-            notes.push(format!("maxVUs: {pre_allocated_vus}-{max_vus}"));
+            notes.push(max_vus_note(*pre_allocated_vus, *max_vus));
             format!("{:.2} iterations/s for {length}", per_second(*rate, *time_unit))
         }
         LoadModel::RampingArrivalRate { start_rate, time_unit, stages, pre_allocated_vus, max_vus } => {
-            notes.push(format!("maxVUs: {pre_allocated_vus}-{max_vus}"));
+            notes.push(max_vus_note(*pre_allocated_vus, *max_vus));
             let highest = stages.iter().map(|stage| stage.target).fold(*start_rate, u64::max);
             let rate = per_second(highest, *time_unit);
             format!("Up to {rate:.2} iterations/s for {length} over {} stages", stages.len())
         }
-        _ => format!("{} VUs at most, as commands say", model.vus()),
+        LoadModel::ExternallyControlled { vus, max_vus, duration } => {
+            let length =
+                duration.map_or_else(|| "until it is stopped".to_owned(), |time| format!("for {}", short(time)));
+            format!("{vus} VUs, up to {max_vus} as commands say, {length}")
+        }
+        model => format!("{} VUs for {length}", model.vus()),
     }
+}
+
+/// The longest that something takes.
+pub(super) fn longest(duration: Duration) -> String {
+    if duration == Duration::MAX { "no end".to_owned() } else { format!("{} max duration", short(duration)) }
+}
+
+fn max_vus_note(pre_allocated: u64, max: u64) -> String {
+    if pre_allocated == max { format!("maxVUs: {max}") } else { format!("maxVUs: {pre_allocated}-{max}") }
 }
 
 fn per_second(rate: u64, time_unit: Duration) -> f64 {

@@ -4,10 +4,12 @@
 
 mod bars;
 mod header;
+mod options;
 mod page;
 mod status;
 
-use std::io::{IsTerminal, stderr};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,7 @@ use throng_vu::LogLevel;
 
 use crate::args::Global;
 use bars::Bars;
+pub(crate) use options::origins;
 pub(crate) use page::{Page, page};
 pub(crate) use status::{Watching, headline, status};
 
@@ -80,6 +83,8 @@ pub(crate) struct Printer {
     last_line: Option<Instant>,
     summary_mode: SummaryMode,
     lingers: bool,
+    /// Where messages of VUs go instead of standard error.
+    messages: Option<File>,
 }
 
 impl Printer {
@@ -95,7 +100,14 @@ impl Printer {
             last_line: None,
             summary_mode: SummaryMode::default(),
             lingers: false,
+            messages: None,
         }
+    }
+
+    /// Has what VUs say go to a file, behind what that holds already.
+    pub(crate) fn write_messages_to(&mut self, path: &Path) -> io::Result<()> {
+        self.messages = Some(OpenOptions::new().create(true).append(true).open(path)?);
+        Ok(())
     }
 
     /// What the summary is to show, which the options of the run say.
@@ -155,6 +167,12 @@ impl Observer for Printer {
         if record.level == LogLevel::Debug && !self.verbose {
             return;
         }
+        if let Some(file) = self.messages.as_mut().filter(|_| !record.source.is_empty()) {
+            let text = labelled(record.level, &record.message, &record.source, false);
+            if writeln!(file, "{text}").is_ok() {
+                return;
+            }
+        }
         let text = labelled(record.level, &record.message, &record.source, self.colours);
         match &self.bars {
             Some(bars) => bars.print_above(&text),
@@ -175,5 +193,5 @@ fn clock(elapsed: Duration) -> String {
 
 /// A duration as it would be written in options.
 fn short(duration: Duration) -> String {
-    format_duration(duration)
+    if duration == Duration::MAX { "no end".to_owned() } else { format_duration(duration) }
 }

@@ -8,7 +8,7 @@ use throng_plan::{Plan, PlannedScenario};
 use throng_stats::Threshold;
 use throng_vu::{Description, MetricDefinition, MetricKind};
 
-use super::{header, short};
+use super::{header, options, short};
 
 /// What is printed of a test.
 pub(crate) struct Page<'a> {
@@ -19,7 +19,7 @@ pub(crate) struct Page<'a> {
 
 /// The page, without a line's end behind it.
 pub(crate) fn page(page: &Page<'_>) -> String {
-    let Inspection { description, imports, exports, plan, origins, files, .. } = page.inspection;
+    let Inspection { description, imports, exports, plan, files, .. } = page.inspection;
     let mut lines = vec![page.script.display().to_string(), String::new()];
     for (name, text) in [
         ("digest", format!("sha256:{}", Digest::of(page.component))),
@@ -44,9 +44,8 @@ pub(crate) fn page(page: &Page<'_>) -> String {
     lines.extend(listed(&thresholds));
     lines.push("\ndata files".to_owned());
     lines.extend(listed(&files.summaries().into_iter().map(file).collect::<Vec<_>>()));
-    lines.push("\noptions that are given, and where (all others have their defaults)".to_owned());
-    let origins: Vec<_> = origins.iter().map(|(key, origin)| (key.clone(), origin.clone())).collect();
-    lines.extend(listed(&origins));
+    lines.push("\noptions, and where they come from".to_owned());
+    lines.extend(options::listed(page.inspection));
     lines.join("\n")
 }
 

@@ -60,6 +60,11 @@ impl ControlledVus {
         self.vus
     }
 
+    /// How many it may have.
+    pub fn max_vus(&self) -> u64 {
+        self.max_vus
+    }
+
     /// How many of a share's VUs are to run now: the lowest ones. VUs beyond are cut at once, as this model has no
     /// graceful stop.
     pub fn wanted(&self, share: &Share) -> u64 {

@@ -62,6 +62,11 @@ impl Ticks {
         self.share.scale(self.arrivals.total())
     }
 
+    /// When the tick of this number within the share is due; none if there are fewer.
+    pub fn instant_of(&self, own: u64) -> Option<Duration> {
+        self.arrivals.at(self.share.nth(own))
+    }
+
     fn find(&mut self, own: u64) {
         let number = self.share.nth(own);
         self.next = self.arrivals.at_from(number, &mut self.piece).map(|at| Tick { at, number, own });

@@ -25,6 +25,22 @@ impl Layer {
         Self { origin: origin.into(), value, ..Self::default() }
     }
 
+    /// Options as a JSON text. One that isn't JSON is a fault of the layer.
+    pub fn of_json(origin: impl Into<String>, text: &str) -> Self {
+        let layer = Self::new(origin, Value::Null);
+        match serde_json::from_str(text) {
+            Ok(value) => Self { value, ..layer },
+            Err(error) => {
+                let path = format!("line {}, column {}", error.line(), error.column());
+                // Its text ends with the place.
+                let whole = error.to_string();
+                let what = whole.split(" at line ").next().unwrap_or_default();
+                let message = format!("this isn't valid JSON: {what}");
+                Self { faults: vec![OptionError { path, origin: layer.origin.clone(), message }], ..layer }
+            }
+        }
+    }
+
     /// Where the option at a path comes from, or the one that it is part of.
     pub(super) fn origin_of(&self, path: &str) -> &str {
         let is_of = |source: &str| match path.strip_prefix(source) {

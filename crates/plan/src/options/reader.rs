@@ -34,7 +34,7 @@ impl<'a> Place<'a> {
 }
 
 /// The path of a member of an object.
-pub(super) fn member(path: &str, key: &str) -> String {
+pub(crate) fn member(path: &str, key: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if key.is_empty() || !key.chars().all(is_plain) {
         return format!("{path}[{key:?}]");
@@ -216,6 +216,11 @@ impl Reader<'_> {
 
 /// `; did you mean ...?` for the nearest of the names, if one is near.
 pub(crate) fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+    nearest(name, known).map(|nearest| format!("; did you mean `{nearest}`?"))
+}
+
+/// The name that is likely to be meant by another, if one is near.
+pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let lower = name.to_lowercase();
     let (distance, nearest) = known
         .map(|known| {
@@ -224,7 +229,7 @@ pub(crate) fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str>) -
         })
         .min_by_key(|(distance, _)| *distance)?;
     let is_near = distance <= 1 + name.chars().count() / 4;
-    is_near.then(|| format!("; did you mean `{nearest}`?"))
+    is_near.then_some(nearest)
 }
 
 fn describe(value: &Value) -> String {

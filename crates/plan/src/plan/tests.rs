@@ -40,7 +40,6 @@ fn scenarios_that_do_not_overlap_share_vus() {
         "first": constant(10, 0, 10, 5), "second": constant(8, 15, 10, 0),
     }}));
     assert_eq!(plan.max_vus(), 10);
-    assert_eq!(plan.scenarios()[1].vus().first(), Some(&(0..8)));
     assert_eq!(plan.duration(), Duration::from_secs(25));
 }
 
@@ -50,16 +49,6 @@ fn a_graceful_period_keeps_vus_taken() {
         "first": constant(10, 0, 10, 6), "second": constant(8, 15, 10, 0),
     }}));
     assert_eq!(plan.max_vus(), 18);
-    assert_eq!(plan.scenarios()[1].vus().first(), Some(&(10..18)));
-}
-
-#[test]
-fn numbers_that_became_free_are_used_first() {
-    let plan = plan_of(json!({"scenarios": {
-        "a": constant(5, 0, 10, 0), "b": constant(3, 0, 20, 0), "c": constant(6, 10, 20, 0),
-    }}));
-    assert_eq!(plan.max_vus(), 9);
-    assert_eq!(plan.scenarios()[2].vus(), [0..5, 8..9]);
 }
 
 #[test]
@@ -78,30 +67,13 @@ fn every_fault_is_reported_with_its_remedy() {
         [
             "scenarios.a.exec (from script): the script has no function `nope`; it has one",
             "scenarios.b.exec (from script): the script has no function `default`; it has one",
-            "thresholds (from script): there is no metric `my_trend`; declare it in the script or correct the name",
-            "thresholds (from script): there is no metric `http_req_duratoin`; declare it in the script or correct the \
+            "thresholds.my_trend (from script): there is no metric `my_trend`; declare it in the script or correct the name",
+            "thresholds.http_req_duratoin (from script): there is no metric `http_req_duratoin`; declare it in the script or correct the \
              name; did you mean `http_req_duration`?",
-            "thresholds (from script): `p(95)<1`: http_reqs is a counter, which has no `p(95)`; use count or rate",
-            "thresholds (from script): `count<1`: own is a trend, which has no `count`; use avg, min, med, max or p(N)",
+            "thresholds.http_reqs (from script): `p(95)<1`: http_reqs is a counter, which has no `p(95)`; use count or rate",
+            "thresholds.own (from script): `count<1`: own is a trend, which has no `count`; use avg, min, med, max or p(N)",
         ]
     );
-}
-
-#[test]
-fn what_no_agent_drives_yet_is_refused_with_its_place() {
-    let stages = json!([{"duration": "1s", "target": 1}]);
-    let options = options(json!({"scenarios": {
-        "a": {"executor": "ramping-vus", "stages": stages},
-        "b": {"executor": "constant-arrival-rate", "rate": 1, "duration": "1s", "preAllocatedVUs": 1},
-        "c": {"executor": "ramping-arrival-rate", "stages": stages, "preAllocatedVUs": 1},
-        "d": {"executor": "externally-controlled", "duration": "1s"},
-        "e": {"executor": "shared-iterations"},
-    }}));
-    let error = Plan::new(options, &["default".to_owned()], &Registry::new()).unwrap_err();
-    let found: Vec<_> =
-        error.0.iter().map(|error| (error.path.as_str(), error.message.contains("can't be run yet"))).collect();
-    let expected = ["a", "b", "c", "d"].map(|name| format!("scenarios.{name}.executor"));
-    assert_eq!(found, expected.iter().map(|path| (path.as_str(), true)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -132,50 +104,7 @@ proptest! {
         });
         let plan = plan_of(json!({"scenarios": named.collect::<serde_json::Map<_, _>>()}));
         prop_assert_eq!(plan.max_vus(), peak(&plan));
-
-        for (n, planned) in plan.scenarios().iter().enumerate() {
-            let count: u64 = planned.vus().iter().map(|range| range.end - range.start).sum();
-            prop_assert_eq!(count, planned.scenario().model.vus());
-            let overlapping = plan.scenarios()[..n].iter()
-                .filter(|other| other.scenario().hard_end() > planned.scenario().start);
-            for range in overlapping.flat_map(PlannedScenario::vus) {
-                let shared = planned.vus().iter().any(|own| own.start < range.end && range.start < own.end);
-                prop_assert!(!shared, "a VU in two scenarios at a time");
-            }
-        }
     }
-
-    #[test]
-    fn shards_divide_the_vus(vus in 1..500_u64, start in 0..500_u64, shards in 1..17_u32) {
-        let mut all = Vec::new();
-        for index in 0..shards {
-            let shard = Shard::new(index, shards);
-            let own: Vec<_> = shard.vus_in(start..start + vus).collect();
-            prop_assert!(own.iter().all(|&vu| shard.owns(vu)));
-            prop_assert!(own.is_sorted());
-            prop_assert_eq!(shard.vus_in(0..vus).count() as u64, shard.share_of(vus));
-            all.extend(own);
-        }
-        all.sort_unstable();
-        prop_assert_eq!(all, (start..start + vus).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn shares_differ_by_one_at_most(vus in 0..1_000_000_u64, shards in 1..65_u32) {
-        let shares = (0..shards).map(|index| Shard::new(index, shards).share_of(vus));
-        let shares: Vec<_> = shares.collect();
-        prop_assert_eq!(shares.iter().sum::<u64>(), vus);
-        prop_assert!(shares[0] - shares[shares.len() - 1] <= 1);
-    }
-}
-
-#[test]
-fn a_shard_has_the_vus_of_its_scenarios() {
-    let plan = plan_of(json!({"scenarios": {"a": constant(5, 0, 1, 0), "b": constant(2, 0, 1, 0)}}));
-    let shard = Shard::new(1, 2);
-    let of = |n: usize| plan.scenarios()[n].vus_on(shard).collect::<Vec<_>>();
-    assert_eq!((of(0), of(1)), (vec![1, 3], vec![5]));
-    assert_eq!(plan.vus_on(shard).collect::<Vec<_>>(), [1, 3, 5]);
 }
 
 #[test]

@@ -1,10 +1,16 @@
-//! The summary as JSON, in the shape that k6 gives to `handleSummary`.
+//! The summary as JSON, in k6's three shapes.
+
+mod export;
+mod machine;
 
 use md5::{Digest, Md5};
 use serde_json::{Map, Value, json};
 
 use super::report::{MetricReport, Report, Settings, Values};
 use crate::checks::Check;
+
+pub use export::summary_export;
+pub use machine::machine;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +27,7 @@ pub fn handle_summary(report: &Report) -> Value {
     let metrics: Map<String, Value> =
         metrics.map(|metric| (metric.name.clone(), metric_value(metric, settings))).collect();
     let mut summary = json!({
-        "root_group": root_group(report),
+        "root_group": root_group(report).into_value(),
         "options": {
             "summaryTrendStats": stats,
             "summaryTimeUnit": settings.time_unit.map_or("", |unit| unit.as_str()),
@@ -86,7 +92,7 @@ fn number(value: f64) -> Value {
 }
 
 /// The tree of groups with the checks in each.
-fn root_group(report: &Report) -> Value {
+fn root_group(report: &Report) -> Group<'_> {
     let mut root = Group::new("", "");
     let checks = &report.total.checks;
     let paths = checks.iter().map(|check| check.group.as_str());
@@ -94,9 +100,9 @@ fn root_group(report: &Report) -> Value {
         root.descend(path);
     }
     for check in checks {
-        root.descend(&check.group).checks.push(check_value(check));
+        root.descend(&check.group).checks.push(check);
     }
-    root.into_value()
+    root
 }
 
 fn check_value(check: &Check) -> Value {
@@ -110,14 +116,14 @@ fn check_value(check: &Check) -> Value {
     })
 }
 
-struct Group {
+struct Group<'a> {
     name: String,
     path: String,
-    groups: Vec<Group>,
-    checks: Vec<Value>,
+    groups: Vec<Group<'a>>,
+    checks: Vec<&'a Check>,
 }
 
-impl Group {
+impl<'a> Group<'a> {
     fn new(name: &str, path: &str) -> Self {
         Self { name: name.to_owned(), path: path.to_owned(), groups: Vec::new(), checks: Vec::new() }
     }
@@ -138,15 +144,17 @@ impl Group {
         self.groups[place].descend(rest)
     }
 
+    /// What it is called.
+    fn head(&self) -> Value {
+        json!({ "name": self.name, "id": id(&self.path), "path": self.path })
+    }
+
+    /// Groups and checks as lists.
     fn into_value(self) -> Value {
-        let groups: Vec<_> = self.groups.into_iter().map(Self::into_value).collect();
-        json!({
-            "name": self.name,
-            "id": id(&self.path),
-            "path": self.path,
-            "groups": groups,
-            "checks": self.checks,
-        })
+        let mut value = self.head();
+        value["groups"] = self.groups.into_iter().map(Self::into_value).collect();
+        value["checks"] = self.checks.into_iter().map(check_value).collect();
+        value
     }
 }
 

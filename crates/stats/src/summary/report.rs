@@ -8,6 +8,7 @@ use super::section::by_dictionary;
 use super::stat::{TimeUnit, TrendStat};
 use crate::aggregate::Aggregate;
 use crate::checks::Check;
+use crate::interval_log::IntervalLog;
 use crate::metric::{Contains, Definition, Kind, MetricId};
 use crate::registry::Registry;
 use crate::threshold::Outcome;
@@ -27,8 +28,16 @@ pub struct Settings {
     pub trend_stats: Vec<TrendStat>,
     /// The unit of all times; by size without one.
     pub time_unit: Option<TimeUnit>,
-    /// What the person who runs the test must know to read the results, a line each.
-    pub warnings: Vec<String>,
+    /// What is to be known of the result beside its numbers, a sentence each; shown where it is printed.
+    pub remarks: Vec<String>,
+    /// Whether trends come with their distributions.
+    pub histograms: bool,
+    /// When it was summed up, as RFC 3339.
+    pub generated_at: String,
+    /// What was run.
+    pub test: Option<String>,
+    /// Who ran it.
+    pub agents: Vec<AgentReport>,
     /// The block `throng` of the JSON summary.
     pub throng: Value,
     /// Whether standard output is a terminal.
@@ -46,13 +55,28 @@ impl Default for Settings {
             setup_data: None,
             trend_stats: TrendStat::defaults(),
             time_unit: None,
-            warnings: Vec::new(),
+            remarks: Vec::new(),
+            histograms: false,
+            generated_at: String::new(),
+            test: None,
+            agents: Vec::new(),
             throng: Value::Object(serde_json::Map::new()),
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             no_color: false,
         }
     }
+}
+
+/// One agent's part in a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentReport {
+    /// What it is called.
+    pub name: String,
+    /// How many threads it ran VUs on.
+    pub shards: usize,
+    /// Whether all that it recorded is in the result.
+    pub complete: bool,
 }
 
 /// The summary of a run.
@@ -96,6 +120,8 @@ pub struct MetricReport {
     pub values: Values,
     /// Its thresholds, in the user's order.
     pub thresholds: Vec<ThresholdReport>,
+    /// Of a trend, and where that is asked for: the distribution, in HdrHistogram's compressed encoding V2 and base64.
+    pub histogram: Option<String>,
 }
 
 /// One threshold.
@@ -220,7 +246,12 @@ fn metric_report(
         Some(aggregate) => Values::new(aggregate, settings),
         None => Values::new(&Aggregate::empty(definition.kind), settings),
     };
-    MetricReport { name, metric, contains: definition.contains, values, thresholds: Vec::new() }
+    let histogram = match aggregate {
+        // Memory is written to, so there is always an encoding.
+        Some(Aggregate::Trend(trend)) if settings.histograms => IntervalLog::default().encode(trend).ok(),
+        _ => None,
+    };
+    MetricReport { name, metric, contains: definition.contains, values, thresholds: Vec::new(), histogram }
 }
 
 /// All that has samples in a scope.

@@ -25,7 +25,8 @@ pub enum Mode {
 /// Prints a summary: blank lines at its beginning and end included, each line ended.
 ///
 /// The layout is what k6 prints, byte for byte, which includes that names are padded for
-/// the longest of "name and display name", and blanks at the end of lines.
+/// the longest of "name and display name", and blanks at the end of lines. Only a result about which there is something
+/// to be known has a section `REMARKS` besides.
 pub fn render(report: &Report, mode: Mode, colour: bool) -> String {
     let page = Page { report, mode, paint: Paint::new(colour) };
     let mut lines = vec![String::new(); 2];
@@ -44,10 +45,9 @@ pub fn render(report: &Report, mode: Mode, colour: bool) -> String {
             page.section(&title, page.scope(scenario, 1), &mut lines);
         }
     }
-    if !report.settings.warnings.is_empty() {
-        let warnings = report.settings.warnings.iter();
-        let warnings = warnings.map(|warning| format!("{}! {warning}", indent(2)));
-        page.section("WARNINGS", warnings.collect(), &mut lines);
+    if !report.settings.remarks.is_empty() {
+        let remarks = report.settings.remarks.iter().map(|remark| format!("{}{remark}", indent(2)));
+        page.section("REMARKS", remarks.collect(), &mut lines);
     }
     lines.push(String::new());
     lines.iter().flat_map(|line| [line, "\n"]).collect()

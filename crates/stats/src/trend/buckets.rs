@@ -42,7 +42,8 @@ impl Buckets {
         self.record_n(magnitude, 1);
     }
 
-    fn record_n(&mut self, magnitude: u64, count: u64) {
+    /// Counts one magnitude so many times.
+    pub(crate) fn record_n(&mut self, magnitude: u64, count: u64) {
         if let Self::Sparse(_) = self {
             let sparse = std::mem::replace(self, Self::dense());
             self.add(&sparse);
@@ -154,6 +155,16 @@ impl Buckets {
         let below = if low > least { histogram.count_between(least, low - 1) } else { 0 };
         let count = histogram.count_at(value);
         (below <= rank && rank < below + count).then(|| (number_of(value), below, count))
+    }
+
+    /// The counts in the library's own form.
+    pub(crate) fn into_histogram(self) -> Histogram<u64> {
+        let mut whole = Self::dense();
+        whole.add(&self);
+        match whole {
+            Self::Dense(histogram) => histogram,
+            Self::Sparse(_) => unreachable!("adding to what is dense leaves it so"),
+        }
     }
 
     /// Bytes of memory that the counts take.

@@ -125,6 +125,20 @@ proptest! {
     }
 
     #[test]
+    fn recording_several_times_is_recording_again_and_again(samples in vec((signed(), 0..200_u64), 0..20)) {
+        let (mut at_once, mut each) = (Trend::new(), Trend::new());
+        for (value, times) in samples {
+            at_once.record_times(value, times);
+            (0..times).for_each(|_| each.record(value));
+        }
+        prop_assert_eq!((at_once.count(), at_once.sum_millionths()), (each.count(), each.sum_millionths()));
+        prop_assert_eq!((at_once.min(), at_once.max()), (each.min(), each.max()));
+        for percent in [0.0, 50.0, 99.0, 100.0] {
+            prop_assert_eq!(at_once.percentile(percent), each.percentile(percent));
+        }
+    }
+
+    #[test]
     fn a_cleared_trend_is_as_new(a in any_samples(0..400), b in any_samples(1..400)) {
         let mut used = trend_of(&a);
         used.clear();

@@ -169,6 +169,30 @@ mod tests {
     }
 
     #[test]
+    fn every_executor_has_its_fields() {
+        let rate = Scenario::constant_arrival_rate(50, "1m", 10).max_vus(20);
+        let ramp = Scenario::ramping_vus().stage("10s", 5).stage("0s", 0);
+        let options = Options::new()
+            .scenario("a", rate)
+            .scenario("b", ramp)
+            .scenario("c", Scenario::ramping_arrival_rate(7).stage("1s", 9))
+            .scenario("d", Scenario::externally_controlled(1, 4, "0s"));
+        let expected = json!({ "scenarios": {
+            "a": {
+                "executor": "constant-arrival-rate", "rate": 50, "duration": "1m", "preAllocatedVUs": 10, "maxVUs": 20,
+            },
+            "b": { "executor": "ramping-vus", "stages": [
+                { "duration": "10s", "target": 5 }, { "duration": "0s", "target": 0 },
+            ] },
+            "c": {
+                "executor": "ramping-arrival-rate", "preAllocatedVUs": 7, "stages": [{ "duration": "1s", "target": 9 }],
+            },
+            "d": { "executor": "externally-controlled", "vus": 1, "maxVUs": 4, "duration": "0s" },
+        } });
+        assert_eq!(options, Options::json(expected));
+    }
+
+    #[test]
     fn conditions_are_added_to_those_given_as_json() {
         let options = Options::json(json!({ "thresholds": { "checks": "rate>0.9" } })).threshold("checks", "rate<2");
         assert_eq!(options.to_string(), r#"{"thresholds":{"checks":["rate>0.9","rate<2"]}}"#);

@@ -28,6 +28,49 @@ impl Scenario {
         Self::new("shared-iterations").set("vus", vus).set("iterations", iterations)
     }
 
+    /// VUs whose number goes in straight lines from 1 over the targets of its [stages](Scenario::stage).
+    ///
+    /// ```
+    /// # use throng::prelude::*;
+    /// let day = Scenario::ramping_vus().stage("10s", 50).stage("1m", 50).stage("10s", 0);
+    /// ```
+    pub fn ramping_vus() -> Self {
+        Self::new("ramping-vus")
+    }
+
+    /// So many iterations a second, begun on whichever of its VUs is idle.
+    pub fn constant_arrival_rate(rate: u64, duration: impl Into<DurationText>, pre_allocated_vus: u32) -> Self {
+        let scenario = Self::new("constant-arrival-rate").set("rate", rate).set("duration", duration.into());
+        scenario.set("preAllocatedVUs", pre_allocated_vus)
+    }
+
+    /// The same with a rate that goes in straight lines from 0 over the targets of its [stages](Scenario::stage).
+    pub fn ramping_arrival_rate(pre_allocated_vus: u32) -> Self {
+        Self::new("ramping-arrival-rate").set("preAllocatedVUs", pre_allocated_vus)
+    }
+
+    /// VUs whose number is changed while it runs, `max_vus` at most.
+    pub fn externally_controlled(vus: u32, max_vus: u32, duration: impl Into<DurationText>) -> Self {
+        let scenario = Self::new("externally-controlled").set("vus", vus).set("maxVUs", max_vus);
+        scenario.set("duration", duration.into())
+    }
+
+    /// Adds a stretch of time at whose end there are `target` VUs, or iterations a second.
+    pub fn stage(mut self, duration: impl Into<DurationText>, target: u64) -> Self {
+        let mut stage = Map::new();
+        stage.insert("duration".to_owned(), duration.into().into());
+        stage.insert("target".to_owned(), target.into());
+        if let Value::Array(stages) = self.0.entry("stages").or_insert_with(|| Value::Array(Vec::new())) {
+            stages.push(Value::Object(stage));
+        }
+        self
+    }
+
+    /// Up to how many VUs there may be when too few are idle.
+    pub fn max_vus(self, vus: u32) -> Self {
+        self.set("maxVUs", vus)
+    }
+
     /// The name of the function it runs; `default` otherwise.
     pub fn exec(self, function: &str) -> Self {
         self.set("exec", function)

@@ -34,6 +34,7 @@ fn check_metrics(passes: u64, fails: u64, seconds: f64) -> [MetricReport; 3] {
         contains: Contains::Default,
         values,
         thresholds: Vec::new(),
+        histogram: None,
     };
     let count = (passes + fails) as f64;
     let rate = if seconds > 0.0 { count / seconds } else { 0.0 };

@@ -57,7 +57,7 @@ fn metric_of(value: &Value, stats: &[TrendStat]) -> MetricReport {
         ok: threshold[1].as_bool().unwrap(),
         value: threshold[2].as_f64(),
     });
-    MetricReport { metric, contains, values, thresholds: thresholds.collect(), name }
+    MetricReport { metric, contains, values, thresholds: thresholds.collect(), histogram: None, name }
 }
 
 fn scope_of(value: &Value, stats: &[TrendStat]) -> ScopeReport {

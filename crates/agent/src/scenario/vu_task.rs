@@ -1,0 +1,119 @@
+//! A VU's task: it takes a VU, runs the scenario's iterations in it, and gives it back.
+
+use std::rc::Rc;
+
+use throng_transport::Clock;
+use throng_vu::{Host, LogLevel};
+
+use super::ScenarioShare;
+use super::crew::Crew;
+use super::seat::Seat;
+use crate::host::Errands;
+use crate::shard::{ShardContext, VuSlot};
+use crate::stop::Listener;
+
+/// Why a VU runs no more iterations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// There are none for it.
+    NoMore,
+    /// It was cut.
+    Cut,
+    /// The script can't be run.
+    Broken,
+}
+
+impl ScenarioShare {
+    /// Has a VU run the scenario: any that is idle.
+    pub(super) fn activate(self: &Rc<Self>, shard: &Rc<ShardContext>, crew: &Crew, seat: Option<Rc<Seat>>) {
+        let (member, share, context) = (crew.join(), Rc::clone(self), Rc::clone(shard));
+        shard.shard.spawn(async move {
+            let mut cut = Listener::new(&share.stop);
+            if let Some(slot) = cut.unless_stopped(context.pool.take(&context)).await {
+                share.run_vu(&context, slot, seat).await;
+            }
+            drop(member);
+        });
+    }
+
+    /// The same for a seat whose VU is to be started, if it still is.
+    pub(super) fn activate_seat(self: &Rc<Self>, shard: &Rc<ShardContext>, crew: &Crew, seat: Rc<Seat>) {
+        if seat.may_begin() && self.elapsed() < self.model.regular_duration() {
+            self.activate(shard, crew, Some(seat));
+        } else {
+            let _ = seat.ended();
+        }
+    }
+
+    /// Runs a VU until it has no more iterations, and gives it back.
+    pub(super) async fn run_vu(self: &Rc<Self>, shard: &Rc<ShardContext>, mut slot: VuSlot, seat: Option<Rc<Seat>>) {
+        // In open models a VU counts while it is in an iteration.
+        let counted = u64::from(self.open.is_none());
+        self.change(|counts| counts.vus += counted);
+        loop {
+            let end = self.iterate(shard, &mut slot, seat.as_ref()).await;
+            // A VU that was stopped may be wanted again since.
+            let goes_on = seat.as_ref().is_some_and(|seat| seat.ended()) && end != End::Broken;
+            if !goes_on || self.stop.is_raised() || self.elapsed() >= self.model.regular_duration() {
+                break;
+            }
+        }
+        self.record_left(shard, slot.iterations_in_scenario());
+        self.change(|counts| counts.vus = counts.vus.saturating_sub(counted));
+        slot.leave();
+        shard.pool.give_back(slot);
+    }
+
+    /// One VU's iterations: the script asks for each by [`next_iteration`](super::next_iteration), until there is none.
+    /// After a fault the VU is made anew and goes on.
+    async fn iterate(self: &Rc<Self>, shard: &Rc<ShardContext>, slot: &mut VuSlot, seat: Option<&Rc<Seat>>) -> End {
+        let cutting = if self.has_seats() { seat.map(|seat| seat.cutting()) } else { None };
+        let mut listener = Listener::new(cutting.as_ref().unwrap_or(&self.stop));
+        loop {
+            if let Err(fault) = slot.make_ready(shard, self, seat).await {
+                shard.logs.report(LogLevel::Error, &format!("a VU could not be made: {fault}"), &self.name);
+                return End::Broken;
+            }
+            let Some(vu) = slot.vu.as_mut() else { return End::Broken };
+            let errand = vu.host().errand();
+            let result = listener.unless_stopped(Errands::of(errand, vu.run(self.function))).await;
+            let within = vu.host_mut().iteration.take();
+            match (result, within) {
+                (Some(Ok(())), None) => return End::NoMore,
+                (Some(Ok(())), Some(iteration)) => {
+                    let outcome = Err("the script returned from run within an iteration, and ends its VU".into());
+                    self.end_iteration(vu.host_mut(), iteration, Clock::now(), outcome);
+                    return End::Broken;
+                }
+                (Some(Err(fault)), Some(iteration)) if !vu.host().aborted => {
+                    self.end_iteration(vu.host_mut(), iteration, Clock::now(), Err(fault.to_string()));
+                    // After a trap the instance can't be called again.
+                    slot.drop_vu();
+                }
+                (Some(Err(fault)), None) => {
+                    vu.host_mut().log(LogLevel::Error, &format!("the VU ends, outside of an iteration: {fault}"));
+                    slot.drop_vu();
+                    return End::Broken;
+                }
+                (result, within) => {
+                    if let Some(iteration) = within {
+                        self.cut_iteration(vu.host_mut(), iteration, Clock::now());
+                    }
+                    vu.host_mut().sample_bytes();
+                    drop(result);
+                    slot.drop_vu();
+                    return End::Cut;
+                }
+            }
+        }
+    }
+
+    /// k6's rule for per-vu-iterations: a VU that ran out of time, or was stopped, reports what it had left. Shared
+    /// iterations are counted by the conductor, once for all shards.
+    fn record_left(&self, shard: &ShardContext, done: u64) {
+        let left = self.model.dropped_by_vu(done);
+        if left > 0 {
+            self.record_dropped(shard, left);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Runs that are looked at and steered from another thread, with a script by hand whose iterations sleep for 10 ms.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use throng_agent::{
+    Ending, LogRecord, Observer, PauseError, Progress, RunConfig, RunHandle, RunPhase, RunResult, RunStatus, ScaleError,
+};
+use throng_archive::FileSource;
+use throng_plan::{Layer, Plan};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+const WIT: &str = include_str!("../../../wit/script.wit");
+const GUEST: &str = r#"(module
+    (import "throng:script/execution@0.1.0" "next-iteration"
+        (func $next_iteration (param i32 i32 i32 i32 i32) (result i32)))
+    (import "throng:script/time@0.1.0" "sleep" (func $sleep (param i64)))
+    (memory (export "memory") 1)
+    (data (i32.const 512) "default")
+    (data (i32.const 528) "\00\02\00\00\07\00\00\00")
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+    (func (export "describe") (result i32)
+        (i32.store (i32.const 72) (i32.const 528))
+        (i32.store (i32.const 76) (i32.const 1))
+        (i32.const 64))
+    (func (export "run") (param i32)
+        (loop $again
+            (if (call $next_iteration (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+                (then (call $sleep (i64.const 10000000)) (br $again))))))"#;
+
+/// A script without hooks.
+fn component() -> Vec<u8> {
+    let is_optional =
+        |item: &&str| ["setup", "teardown", "summarize"].iter().any(|name| item.contains(&format!("export {name}:")));
+    let wit: String = WIT.split_inclusive(";\n").filter(|item| !is_optional(item)).collect();
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("script.wit", &wit).unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    let mut module = wat::parse_str(GUEST).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn planned(&mut self, _: &Plan) {}
+    fn progress(&mut self, _: &Progress) {}
+    fn log(&mut self, _: LogRecord) {}
+}
+
+/// A run in a thread of its own.
+struct Run {
+    handle: RunHandle,
+    thread: JoinHandle<RunResult>,
+}
+
+impl Run {
+    fn start(options: Value) -> Self {
+        let config = RunConfig {
+            test: "test".into(),
+            component: component().into(),
+            files: FileSource::Directory(PathBuf::new()),
+            options: None,
+            layers_below: Vec::new(),
+            layers_above: vec![Layer::new("test", options)],
+            env: Default::default(),
+            tls_key_log: None,
+            cache_dir: None,
+            version: "0".into(),
+            machine_summary: false,
+            csv: Default::default(),
+            no_thresholds: false,
+        };
+        let handle = RunHandle::default();
+        let thread = std::thread::spawn({
+            let handle = handle.clone();
+            move || throng_agent::run(config, &handle, &mut Silent).unwrap()
+        });
+        Self { handle, thread }
+    }
+
+    fn until(&self, what: &str, holds: impl Fn(&RunStatus) -> bool) -> RunStatus {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let status = self.handle.status();
+            if holds(&status) {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "{what}: {status:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn end(self) -> (RunResult, RunStatus) {
+        let result = self.thread.join().unwrap();
+        (result, self.handle.status())
+    }
+}
+
+fn only(scenario: Value) -> Value {
+    json!({ "scenarios": { "only": scenario } })
+}
+
+#[test]
+fn externally_controlled_vus_are_scaled_paused_and_resumed() {
+    let run = Run::start(only(json!({ "executor": "externally-controlled", "vus": 1, "maxVUs": 4, "duration": "0s" })));
+    run.until("one VU", |status| status.phase == RunPhase::Running && status.vus == 1);
+    run.handle.scale(None, 4, None).unwrap();
+    run.until("four VUs", |status| status.vus == 4);
+    let refused = run.handle.scale(Some("only"), 5, None).unwrap_err();
+    assert!(matches!(refused, ScaleError::TooMany(_)), "{refused}");
+    run.handle.scale(Some("only"), 7, Some(8)).unwrap();
+    let status = run.until("seven VUs, three of them new", |status| status.vus == 7);
+    assert!((7..=8).contains(&status.vus_max), "{status:?}");
+
+    run.handle.pause().unwrap();
+    assert_eq!(run.handle.pause(), Err(PauseError::Paused));
+    let paused = run.until("no VU", |status| status.paused && status.vus == 0);
+    assert!(paused.interrupted > 0, "VUs are cut: {paused:?}");
+    run.handle.resume().unwrap();
+    let resumed = run.until("seven VUs again", |status| !status.paused && status.vus == 7);
+    assert_eq!(resumed.scenarios[0].vus_max, 8);
+    run.handle.scale(None, 2, None).unwrap();
+    run.until("two VUs", |status| status.vus == 2);
+    run.handle.stop();
+    let (result, status) = run.end();
+    assert_eq!((result.ending, status.phase), (Ending::Stopped, RunPhase::Interrupted));
+}
+
+#[test]
+fn other_scenarios_take_no_commands() {
+    let run = Run::start(only(json!({ "executor": "constant-vus", "vus": 1, "duration": "1m" })));
+    run.until("the load", |status| status.phase == RunPhase::Running && status.completed > 0);
+    assert_eq!(run.handle.scale(None, 2, None), Err(ScaleError::NoneControlled));
+    let refused = run.handle.scale(Some("only"), 2, None);
+    assert!(matches!(refused, Err(ScaleError::NotControlled { executor: "constant-vus", .. })), "{refused:?}");
+    assert_eq!(run.handle.pause(), Err(PauseError::NoneControlled));
+    run.handle.stop();
+    assert_eq!(run.end().0.ending, Ending::Stopped);
+}
+
+#[test]
+fn a_paused_run_waits_with_its_vus_made_until_it_is_resumed() {
+    let mut options = only(json!({ "executor": "shared-iterations", "vus": 3, "iterations": 20 }));
+    options["paused"] = true.into();
+    let run = Run::start(options);
+    let waiting = run.until("the pause", |status| status.phase == RunPhase::PausedBeforeRun);
+    assert_eq!((waiting.paused, waiting.vus_max, waiting.completed), (true, 3, 0));
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_millis(300));
+    run.handle.resume().unwrap();
+    let (result, status) = run.end();
+    let whole = began.elapsed();
+    assert_eq!((result.ending, status.phase), (Ending::Finished, RunPhase::Ended));
+    assert_eq!((status.completed, status.dropped), (20, 0));
+    let counted = result.report.settings.run_duration;
+    assert!(counted + Duration::from_millis(300) <= whole, "the pause isn't counted: {counted:?} of {whole:?}");
+}
+
+#[test]
+fn a_paused_run_that_is_stopped_runs_nothing() {
+    let mut options = only(json!({ "executor": "shared-iterations" }));
+    options["paused"] = true.into();
+    let run = Run::start(options);
+    run.until("the pause", |status| status.phase == RunPhase::PausedBeforeRun);
+    run.handle.stop();
+    let (result, status) = run.end();
+    assert_eq!((result.ending, status.completed), (Ending::Stopped, 0));
+}

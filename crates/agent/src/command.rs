@@ -21,9 +21,10 @@ pub(crate) enum Command {
     /// Make the VUs.
     Prepare(Box<Preparation>),
     /// Run the script's setup here.
-    Setup,
-    /// Follow the schedule from this instant on.
-    Start { at: Nanos, setup_data: Option<Arc<str>> },
+    /// The run began at that instant.
+    Setup { began: Nanos },
+    /// Follow the schedule from an instant on.
+    Start { began: Nanos, at: Nanos, setup_data: Option<Arc<str>> },
     /// Cut all iterations now.
     Stop,
     /// The VUs of an externally-controlled scenario are these from now on.

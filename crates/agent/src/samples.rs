@@ -73,6 +73,11 @@ impl Samples {
         TagSet::from_pairs(group.into_iter().chain(tags.iter().filter(|(key, _)| is_on(key))))
     }
 
+    /// Whether samples are to have the server's address.
+    pub(crate) fn has_addresses(&self) -> bool {
+        self.enabled.contains(SystemTag::Ip)
+    }
+
     /// Hands over what has gathered.
     pub(crate) fn flush(&self) {
         self.outlet.borrow_mut().flush();

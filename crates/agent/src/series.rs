@@ -30,6 +30,11 @@ impl KeptTags {
         Self(of_summary.into_iter().chain(of_selectors).chain(of_detail).filter(is_on).collect())
     }
 
+    /// Whether samples with this tag are told apart by it.
+    pub(crate) fn contains(&self, key: &str) -> bool {
+        self.0.contains(key)
+    }
+
     fn project(&self, tags: &TagSet) -> TagSet {
         TagSet::from_pairs(tags.iter().filter(|(key, _)| self.0.contains(*key)))
     }
@@ -48,6 +53,7 @@ pub(crate) struct HttpSeries {
     pub(crate) sending: SeriesId,
     pub(crate) waiting: SeriesId,
     pub(crate) receiving: SeriesId,
+    pub(crate) connection_failed: SeriesId,
 }
 
 /// The series that every iteration touches.
@@ -62,12 +68,13 @@ pub(crate) struct IterationSeries {
     pub(crate) corrected: SeriesId,
     pub(crate) data_sent: SeriesId,
     pub(crate) data_received: SeriesId,
+    pub(crate) dropped_ratio: SeriesId,
 }
 
 /// A shard's recorder with the places and series known so far.
 pub(crate) struct Series {
     pub(crate) recorder: RefCell<Recorder>,
-    kept: KeptTags,
+    pub(crate) kept: KeptTags,
     places: RefCell<HashMap<TagSet, Rc<Place>>>,
     /// By metric, place and the sample's own tags.
     known: RefCell<HashMap<(MetricId, u32, TagSet), SeriesId>>,
@@ -123,6 +130,7 @@ impl Series {
             sending: series(builtin::HTTP_REQ_SENDING),
             waiting: series(builtin::HTTP_REQ_WAITING),
             receiving: series(builtin::HTTP_REQ_RECEIVING),
+            connection_failed: series(builtin::CONNECTION_FAILED),
         }
     }
 
@@ -136,6 +144,7 @@ impl Series {
             corrected: self.look_up(builtin::ITERATION_DURATION_CORRECTED, tags),
             data_sent: self.look_up(builtin::DATA_SENT, tags),
             data_received: self.look_up(builtin::DATA_RECEIVED, tags),
+            dropped_ratio: self.look_up(builtin::DROPPED_ITERATIONS_RATIO, tags),
         }
     }
 }

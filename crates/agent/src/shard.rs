@@ -23,7 +23,7 @@ pub(crate) use logs::Logs;
 pub(crate) use pool::{VuPool, VuSlot};
 
 use crate::command::{Command, Event, Preparation, ShardReport, Stumble};
-use crate::health::{ShardUsage, thread_cpu};
+use crate::health::{Health, ShardUsage, thread_cpu};
 use crate::host::{Environment, Errands, Identity, Names, Random, VuHost};
 use crate::http::{Origins, PreparedRequests};
 use crate::inbox::Inbox;
@@ -87,7 +87,9 @@ pub(crate) struct ShardContext {
     portion: Portion,
     script: Script<VuHost>,
     scenarios: RefCell<Vec<Rc<ScenarioShare>>>,
+    /// When the run began, for all shards the same instant.
     began: Cell<Nanos>,
+    health: Health,
     reporting: Reporting,
 }
 
@@ -129,6 +131,7 @@ impl ShardContext {
             script,
             scenarios: RefCell::default(),
             began: Cell::default(),
+            health: Health::default(),
             reporting,
         })
     }
@@ -174,7 +177,7 @@ impl ShardContext {
         }
     }
 
-    /// Notes when the run began here: with setup, or with the load.
+    /// Notes when the run began: with setup, or with the load.
     fn begin(&self, at: Nanos) {
         if self.began.get() == Nanos::default() {
             self.began.set(at);
@@ -189,7 +192,7 @@ impl ShardContext {
             sockets: counts.sockets,
             sockets_max: counts.sockets_max,
             starved: counts.starved,
-            turn_gap_max: Duration::from_nanos(counts.gap_max_ns),
+            seconds: self.health.seconds(),
         }
     }
 
@@ -205,9 +208,12 @@ impl ShardContext {
         recorder.set(series, value as f64);
     }
 
-    fn send_window(&self) {
+    /// Sends what was recorded until `at`.
+    fn send_window(&self, at: Nanos) {
         self.set_gauge(builtin::VUS_MAX, self.pool.made());
-        let at = Duration::from_nanos(Clock::now().since(self.began.get()));
+        self.set_gauge(builtin::CONNECTIONS_OPEN, self.shard.counts().sockets.into());
+        self.scenarios.borrow().iter().for_each(|scenario| scenario.record_counts(self));
+        let at = Duration::from_nanos(at.since(self.began.get()));
         let window = self.series.recorder.borrow_mut().take(at);
         let scenarios = self.scenarios.borrow().iter().map(|scenario| scenario.counts()).collect();
         let report = ShardReport { window, scenarios, vus_initialized: self.pool.made(), usage: self.usage() };
@@ -247,21 +253,22 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 context.send(Event::Ready(made.map_err(|fault| fault.to_string())));
                 prepared = Some((context, plan));
             }
-            (Command::Setup, Some((context, _))) => {
+            (Command::Setup { began }, Some((context, _))) => {
+                context.begin(began);
                 let result = setup(context, &inbox).await;
                 context.send(Event::SetupDone(result));
-                context.send_window();
+                context.send_window(Clock::now());
             }
-            (Command::Start { at, setup_data }, Some((context, plan))) => {
+            (Command::Start { began, at, setup_data }, Some((context, plan))) => {
                 context.setup_data.replace(setup_data);
-                context.begin(at);
+                context.begin(began);
                 run_scenarios(context, plan, at, &inbox).await;
-                context.send_window();
+                context.send_window(Clock::now());
                 context.send(Event::Done);
             }
             (Command::Teardown, Some((context, _))) => {
                 let result = teardown(context, &inbox).await;
-                context.send_window();
+                context.send_window(Clock::now());
                 context.send(Event::TeardownDone(result));
             }
             (Command::Summarize(data), Some((context, _))) => {
@@ -281,7 +288,7 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
             (
                 Command::Stop
                 | Command::Control { .. }
-                | Command::Setup
+                | Command::Setup { .. }
                 | Command::Start { .. }
                 | Command::Teardown
                 | Command::Summarize(_),
@@ -323,7 +330,7 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
             }
         });
     }
-    context.shard.reset_gap();
+    context.health.begin(context);
     let mut ended = crate::stop::Listener::new(&all_ended);
     let ends = plan.scenarios().iter().map(|planned| planned.scenario().regular_end());
     let last_end = at.after(ends.max().unwrap_or_default());
@@ -336,8 +343,10 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
             if next < last_end {
                 context.sample_vus();
             }
+            context.health.sample(context);
             if context.reporting.waiting.load(Ordering::Relaxed) < WINDOWS_WAITING_MAX {
-                context.send_window();
+                // The planned instant is the same on all shards, so that what they say of a second belongs together.
+                context.send_window(next);
             }
         }
     };
@@ -355,7 +364,6 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
 
 /// Runs setup in a VU of its own, numbered 0.
 async fn setup(context: &Rc<ShardContext>, inbox: &Inbox<Command>) -> Result<Option<String>, Stumble> {
-    context.begin(Clock::now());
     let limit = context.settings.setup_timeout;
     stage(context, inbox, limit, "::setup", async |vu| vu.setup().await).await
 }

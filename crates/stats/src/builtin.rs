@@ -4,7 +4,7 @@
 use crate::metric::{Contains, Kind, MetricId};
 
 /// The built-in metrics in the order of their numbers.
-pub(crate) const ALL: [(&str, Kind, Contains); 22] = [
+pub(crate) const ALL: [(&str, Kind, Contains); 27] = [
     ("vus", Kind::Gauge, Contains::Default),
     ("vus_max", Kind::Gauge, Contains::Default),
     ("iterations", Kind::Counter, Contains::Default),
@@ -27,6 +27,11 @@ pub(crate) const ALL: [(&str, Kind, Contains); 22] = [
     ("http_req_receiving", Kind::Trend, Contains::Time),
     ("iteration_start_lag", Kind::Trend, Contains::Time),
     ("iteration_duration_corrected", Kind::Trend, Contains::Time),
+    ("dropped_iterations_ratio", Kind::Rate, Contains::Default),
+    ("connections_open", Kind::Gauge, Contains::Default),
+    ("connection_failed", Kind::Rate, Contains::Default),
+    ("generator_cpu", Kind::Trend, Contains::Default),
+    ("generator_loop_lag", Kind::Trend, Contains::Time),
 ];
 
 /// VUs that are in a scenario; summed over shards and agents.
@@ -75,6 +80,27 @@ pub const ITERATION_START_LAG: MetricId = MetricId(20);
 /// How long iterations of open models took from when they were to begin, with a sample for each that was planned: one
 /// that could not be started counts until the end of the next one that could, one that was cut until then. Not k6's.
 pub const ITERATION_DURATION_CORRECTED: MetricId = MetricId(21);
+/// Share of the iterations that were to start and could not: of [`DROPPED_ITERATIONS`] in these and those begun. Not k6's.
+pub const DROPPED_ITERATIONS_RATIO: MetricId = MetricId(22);
+/// Connections that are open or being opened, once a second; summed over shards and agents. Not k6's.
+pub const CONNECTIONS_OPEN: MetricId = MetricId(23);
+/// Share of the connections that requests wanted and didn't get, be it for the name, for TCP or for TLS. Not k6's.
+pub const CONNECTION_FAILED: MetricId = MetricId(24);
+/// How much of its core a shard was busy, 0 to 1: a sample a shard and second, tagged `shard`. Not k6's.
+pub const GENERATOR_CPU: MetricId = MetricId(25);
+/// The longest time that a shard didn't look at its sockets and timers: a sample a shard and second, tagged `shard`. Not
+/// k6's.
+pub const GENERATOR_LOOP_LAG: MetricId = MetricId(26);
+
+/// Whether a metric is about the generator and not about the target.
+pub fn is_of_generator(metric: MetricId) -> bool {
+    metric == GENERATOR_CPU || metric == GENERATOR_LOOP_LAG
+}
+
+/// Whether a metric isn't k6's and says nothing most of the time: the compact summary has it only with a threshold.
+pub(crate) fn is_quiet(metric: MetricId) -> bool {
+    is_of_generator(metric) || [DROPPED_ITERATIONS_RATIO, CONNECTIONS_OPEN, CONNECTION_FAILED].contains(&metric)
+}
 
 /// Whether a metric is one of these.
 pub fn contains(metric: MetricId) -> bool {
@@ -83,7 +109,7 @@ pub fn contains(metric: MetricId) -> bool {
 
 /// Whether the gauge is a count whose parts on shards and agents add up.
 pub(crate) fn is_summed_gauge(metric: MetricId) -> bool {
-    metric == VUS || metric == VUS_MAX
+    [VUS, VUS_MAX, CONNECTIONS_OPEN].contains(&metric)
 }
 
 #[cfg(test)]
@@ -115,6 +141,11 @@ mod tests {
             (HTTP_REQ_RECEIVING, "http_req_receiving"),
             (ITERATION_START_LAG, "iteration_start_lag"),
             (ITERATION_DURATION_CORRECTED, "iteration_duration_corrected"),
+            (DROPPED_ITERATIONS_RATIO, "dropped_iterations_ratio"),
+            (CONNECTIONS_OPEN, "connections_open"),
+            (CONNECTION_FAILED, "connection_failed"),
+            (GENERATOR_CPU, "generator_cpu"),
+            (GENERATOR_LOOP_LAG, "generator_loop_lag"),
         ] {
             assert_eq!(ALL[metric.index()].0, name);
         }

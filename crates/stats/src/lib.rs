@@ -11,6 +11,9 @@
 //!                                         \--Report::new--> text, JSON
 //! ```
 //!
+//! A [`WindowMerger`] makes one window of several, and [`Window::encode`] makes bytes
+//! of one.
+//!
 //! Trends are histograms with three significant digits and an exact count, sum,
 //! minimum and maximum, so memory doesn't grow with the length of a run.
 //!
@@ -23,6 +26,7 @@ mod aggregate;
 mod checks;
 mod interval_log;
 mod metric;
+mod overflow;
 mod recorder;
 mod registry;
 mod selector;
@@ -33,10 +37,11 @@ mod totals;
 mod trend;
 mod window;
 
-pub use aggregate::Aggregate;
+pub use aggregate::{Aggregate, Stamp};
 pub use checks::{Check, Checks};
 pub use interval_log::{EncodeError, IntervalLog};
 pub use metric::{Contains, Definition, Kind, MetricError, MetricId};
+pub use overflow::Overflow;
 pub use recorder::{MAX_SERIES, Recorder, SeriesId};
 pub use registry::Registry;
 pub use selector::{Selector, SelectorError};
@@ -51,4 +56,4 @@ pub use threshold::{
 };
 pub use totals::Totals;
 pub use trend::Trend;
-pub use window::{SourceId, Window, WindowSeries};
+pub use window::{SERIES_MAX, SourceId, WINDOW_BYTES_MAX, Window, WindowError, WindowMerger, WindowSeries};

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aggregate::Aggregate;
+use crate::aggregate::{Aggregate, Stamp};
 use crate::metric::{Kind, MetricId};
+use crate::overflow::Overflow;
 use crate::registry::Registry;
 use crate::tags::TagSet;
 use crate::trend::{Trend, millionths_of_ns, to_millionths};
@@ -14,8 +15,8 @@ use crate::window::{SourceId, Window, WindowSeries};
 #[cfg(test)]
 mod tests;
 
-/// Distinct series a recorder keeps. Samples of further ones go to one series per
-/// metric, without tags, and the metric is named in [`Window::overflowed`].
+/// Distinct series a recorder keeps, and a window merged from several. Samples of further ones go to one series per
+/// metric, without tags, and [`Window::overflows`] says which metric it was, and which tag.
 pub const MAX_SERIES: usize = 10_000;
 
 /// Distributions kept for re-use; more come from the allocator.
@@ -35,7 +36,10 @@ pub struct Recorder {
     slots: Vec<Slot>,
     touched: Vec<SeriesId>,
     overflow: HashMap<MetricId, SeriesId>,
-    overflowed: Vec<MetricId>,
+    /// Those that no window has told of yet.
+    overflows: Vec<Overflow>,
+    /// Values of gauges set since the last window.
+    gauges_set: u32,
     #[expect(clippy::vec_box, reason = "the boxes are handed out as they are")]
     spare_trends: Vec<Box<Trend>>,
 }
@@ -59,7 +63,8 @@ impl Recorder {
             slots: Vec::new(),
             touched: Vec::new(),
             overflow: HashMap::new(),
-            overflowed: Vec::new(),
+            overflows: Vec::new(),
+            gauges_set: 0,
             spare_trends: Vec::new(),
         }
     }
@@ -87,7 +92,8 @@ impl Recorder {
         }
         let id = self.new_slot(metric, TagSet::empty());
         self.overflow.insert(metric, id);
-        self.overflowed.push(metric);
+        let of_metric = self.numbers.keys().filter(|(of, _)| *of == metric).map(|(_, tags)| tags);
+        self.overflows.push(Overflow::of(metric, of_metric));
         id
     }
 
@@ -99,7 +105,7 @@ impl Recorder {
                 *sum_millionths += i128::from(by) * 1_000_000;
                 *samples += 1;
             }
-            other => add_to(other, by as f64),
+            other => add_to(other, by as f64, 0),
         }
     }
 
@@ -110,7 +116,9 @@ impl Recorder {
     #[inline]
     pub fn add(&mut self, series: SeriesId, value: f64) {
         if value.is_finite() {
-            add_to(self.delta(series), value);
+            let order = self.gauges_set;
+            self.gauges_set = order.saturating_add(1);
+            add_to(self.delta(series), value, order);
         }
     }
 
@@ -120,7 +128,7 @@ impl Recorder {
     pub fn record_ns(&mut self, series: SeriesId, ns: u64) {
         match self.delta(series) {
             Aggregate::Trend(trend) => trend.record(millionths_of_ns(ns)),
-            other => add_to(other, ns as f64 / 1e6),
+            other => add_to(other, ns as f64 / 1e6, 0),
         }
     }
 
@@ -140,7 +148,18 @@ impl Recorder {
                 *trues += u64::from(outcome);
                 *total += 1;
             }
-            other => add_to(other, f64::from(u8::from(outcome))),
+            other => add_to(other, f64::from(u8::from(outcome)), 0),
+        }
+    }
+
+    /// Adds so many outcomes to a rate, of which some were true. Does nothing without outcomes, and to other kinds.
+    pub fn rates(&mut self, series: SeriesId, some: u64, all: u64) {
+        if all == 0 {
+            return;
+        }
+        if let Aggregate::Rate { trues, total } = self.delta(series) {
+            *trues += some.min(all);
+            *total += all;
         }
     }
 
@@ -156,11 +175,15 @@ impl Recorder {
         let mut series = Vec::with_capacity(self.touched.len());
         for id in self.touched.drain(..) {
             let slot = &mut self.slots[id.0 as usize];
-            if let Some(delta) = slot.delta.take() {
+            if let Some(mut delta) = slot.delta.take() {
+                if let Aggregate::Gauge { stamp, .. } = &mut delta {
+                    (stamp.at, stamp.source) = (at, self.source);
+                }
                 series.push(WindowSeries { metric: slot.metric, tags: slot.tags.clone(), delta });
             }
         }
-        Window { source: self.source, at, series, overflowed: self.overflowed.clone() }
+        self.gauges_set = 0;
+        Window { source: self.source, at, series, overflows: std::mem::take(&mut self.overflows) }
     }
 
     /// Gives back a window that was merged, so that the memory of its distributions is
@@ -199,19 +222,23 @@ fn first_delta(kind: Kind, spare: impl FnOnce() -> Option<Box<Trend>>) -> Aggreg
     match kind {
         Kind::Trend => Aggregate::Trend(spare().unwrap_or_default()),
         // The first value sets all three.
-        Kind::Gauge => Aggregate::Gauge { last: f64::NAN, min: f64::INFINITY, max: f64::NEG_INFINITY },
+        Kind::Gauge => {
+            Aggregate::Gauge { last: f64::NAN, min: f64::INFINITY, max: f64::NEG_INFINITY, stamp: Stamp::default() }
+        }
         other => Aggregate::empty(other),
     }
 }
 
-fn add_to(delta: &mut Aggregate, value: f64) {
+/// `order` is a gauge's: see [`Stamp`].
+fn add_to(delta: &mut Aggregate, value: f64, order: u32) {
     match delta {
         Aggregate::Counter { sum_millionths, samples } => {
             *sum_millionths += i128::from(to_millionths(value));
             *samples += 1;
         }
-        Aggregate::Gauge { last, min, max } => {
+        Aggregate::Gauge { last, min, max, stamp } => {
             *last = value;
+            stamp.order = order;
             *min = min.min(value);
             *max = max.max(value);
         }

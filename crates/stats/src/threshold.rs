@@ -1,13 +1,14 @@
 //! Thresholds: what a run's metrics must satisfy for it to pass.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use crate::aggregate::Aggregate;
 use crate::metric::Kind;
 use crate::registry::Registry;
 use crate::selector::Selector;
-use crate::totals::Totals;
+use crate::totals::{Lately, Totals};
 
 pub use expression::{Expression, Operator, ThresholdError};
 pub(crate) use method::parse_percentile;
@@ -18,12 +19,17 @@ mod method;
 #[cfg(test)]
 mod tests;
 
-/// One expression, and what happens when it fails.
+/// Windows come once a second; if the newest is older than this, time goes on without.
+const WINDOWS_LATE: Duration = Duration::from_secs(2);
+
+/// One expression, what it looks at, and what happens when it fails.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Threshold {
     expression: Expression,
     abort_on_fail: bool,
     delay_abort: Option<Duration>,
+    span: Option<Duration>,
+    require_samples: bool,
 }
 
 impl Threshold {
@@ -33,7 +39,13 @@ impl Threshold {
     ///
     /// When the expression isn't one.
     pub fn parse(expression: &str) -> Result<Self, ThresholdError> {
-        Ok(Self { expression: Expression::parse(expression)?, abort_on_fail: false, delay_abort: None })
+        Ok(Self {
+            expression: Expression::parse(expression)?,
+            abort_on_fail: false,
+            delay_abort: None,
+            span: None,
+            require_samples: false,
+        })
     }
 
     /// Makes its failure end the run, after `delay` of run time if that is given.
@@ -42,6 +54,30 @@ impl Threshold {
         self.abort_on_fail = true;
         self.delay_abort = delay;
         self
+    }
+
+    /// Has it judged over the last while only, and not over everything since the start. Not k6's.
+    #[must_use]
+    pub fn over_last(mut self, span: Duration) -> Self {
+        self.span = Some(span);
+        self
+    }
+
+    /// Makes it fail at the end if there are no samples to judge; k6 has a rate pass then. Not k6's.
+    #[must_use]
+    pub fn require_samples(mut self) -> Self {
+        self.require_samples = true;
+        self
+    }
+
+    /// The while that it looks at, if not everything since the start.
+    pub fn span(&self) -> Option<Duration> {
+        self.span
+    }
+
+    /// Whether it fails without samples.
+    pub fn requires_samples(&self) -> bool {
+        self.require_samples
     }
 
     /// The expression.
@@ -105,9 +141,10 @@ impl ValidationError {
 pub struct Outcome {
     /// The metric or submetric as it stands in summaries.
     pub metric: String,
-    /// The expression as the user wrote it.
+    /// The expression as the user wrote it, with the while that it looks at, if that isn't the whole run:
+    /// `p(95)<200 over the last 30s`.
     pub expression: String,
-    /// Whether it holds. Without a value it does.
+    /// Whether it holds. Without a value it does, unless it requires samples.
     pub ok: bool,
     /// What it compared, in the metric's unit. None for a rate without samples, for a counter's
     /// rate at 0 s and, during a run, for a metric without samples.
@@ -138,6 +175,12 @@ impl Thresholds {
         entries.map(|(selector, _)| selector.clone()).collect()
     }
 
+    /// The whiles that thresholds look at, for [`Totals::with_spans`].
+    pub fn spans(&self) -> Vec<(Selector, Duration)> {
+        let entries = self.entries.iter();
+        entries.flat_map(|(selector, list)| list.iter().filter_map(|one| Some((selector.clone(), one.span?)))).collect()
+    }
+
     /// The thresholds by metric.
     pub fn iter(&self) -> impl Iterator<Item = (&Selector, &[Threshold])> {
         self.entries.iter().map(|(key, list)| (key, list.as_slice()))
@@ -154,35 +197,72 @@ impl Thresholds {
         entries.flat_map(|(selector, list)| validate_entry(selector, list, registry)).collect()
     }
 
-    /// Judges all thresholds on everything since the start (k6's rules).
+    /// Judges all thresholds on everything since the start (k6's rules), or on the last while where one says so.
     ///
     /// `elapsed` is the run time so far, from before setup; counter rates are divided
     /// by it. During a run (`last` false) metrics without samples are skipped: they pass
     /// without a value. At the last evaluation a counter, gauge or trend without samples is
-    /// 0, and a rate without samples passes. Only evaluations during a run abort it.
-    pub fn evaluate(&self, totals: &Totals, elapsed: Duration, last: bool) -> Vec<Outcome> {
+    /// 0, and a rate without samples passes; one that requires samples fails. Only
+    /// evaluations during a run abort it.
+    ///
+    /// A last while ends with the newest window, but for when none has come for some seconds during the run.
+    pub fn evaluate(&self, totals: &mut Totals, elapsed: Duration, last: bool) -> Vec<Outcome> {
+        let newest = totals.newest();
+        let now = if last || elapsed.saturating_sub(newest) <= WINDOWS_LATE { newest } else { elapsed };
+        totals.advance(now);
         let mut outcomes = Vec::new();
         for (selector, list) in &self.entries {
             let Some(metric) = totals.registry().find(selector.metric()) else {
                 continue;
             };
-            let kind = totals.registry().get(metric).kind;
-            let empty = last.then(|| Aggregate::empty(kind));
-            let aggregate = totals.selected(selector).or(empty.as_ref());
+            let empty = Aggregate::empty(totals.registry().get(metric).kind);
             for threshold in list {
-                let expression = &threshold.expression;
-                let value = aggregate.and_then(|a| expression.method().value_of(a, elapsed));
-                let ok = value.is_none_or(|value| expression.holds_for(value));
-                outcomes.push(Outcome {
-                    metric: selector.to_string(),
-                    expression: expression.source().to_owned(),
-                    ok,
-                    value,
-                    abort: !ok && !last && threshold.aborts_at(elapsed),
-                });
+                let Lately { aggregate, covered } = match threshold.span {
+                    Some(span) => totals.lately(selector, span, now),
+                    None => Lately { aggregate: totals.selected(selector), covered: elapsed },
+                };
+                let missing = aggregate.is_none() && threshold.require_samples;
+                let aggregate = aggregate.or((last && !missing).then_some(&empty));
+                outcomes.push(threshold.judge(selector, aggregate, covered, (elapsed, last)));
             }
         }
         outcomes
+    }
+}
+
+impl Threshold {
+    /// The outcome at a run time, which is the last one or not; of samples from a stretch of `covered`.
+    fn judge(
+        &self,
+        selector: &Selector,
+        aggregate: Option<&Aggregate>,
+        covered: Duration,
+        (elapsed, last): (Duration, bool),
+    ) -> Outcome {
+        let expression = &self.expression;
+        let value = aggregate.and_then(|aggregate| expression.method().value_of(aggregate, covered));
+        let ok = match value {
+            Some(value) => expression.holds_for(value),
+            None => !(last && self.require_samples),
+        };
+        Outcome {
+            metric: selector.to_string(),
+            expression: self.to_string(),
+            ok,
+            value,
+            abort: !ok && !last && self.aborts_at(elapsed),
+        }
+    }
+}
+
+/// The expression as it was written; see [`Outcome::expression`].
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expression.source())?;
+        match self.span {
+            Some(span) => write!(f, " over the last {span:?}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,23 +1,30 @@
 //! The whole run so far: all windows of all shards, merged.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::aggregate::Aggregate;
 use crate::builtin;
 use crate::checks::Checks;
 use crate::metric::MetricId;
+use crate::overflow::Overflow;
 use crate::registry::Registry;
 use crate::selector::Selector;
 use crate::window::{Window, WindowSeries};
-use cell::Cell;
+use recent::Recent;
+use submetrics::Submetrics;
 
 mod cell;
 mod detail;
+mod recent;
+mod submetrics;
+mod summed;
 mod tally;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use detail::{Detail, GroupTotals};
+pub(crate) use recent::Lately;
 pub(crate) use tally::Tally;
 
 /// The submetric that every run has (k6's rule).
@@ -29,21 +36,13 @@ const EXPECTED_RESPONSES: &str = "http_req_duration{expected_response:true}";
 pub struct Totals {
     registry: Arc<Registry>,
     tally: Tally,
-    submetrics: Vec<Submetric>,
-    /// For each metric the submetrics of it.
-    submetrics_of: Vec<Vec<usize>>,
+    submetrics: Submetrics,
+    recent: Vec<Recent>,
     groups: Vec<String>,
     detail: Option<Detail>,
-    overflowed: Vec<MetricId>,
-}
-
-#[derive(Debug, Clone)]
-struct Submetric {
-    selector: Selector,
-    metric: MetricId,
-    cell: Option<Cell>,
-    /// Whether it stands in summaries even without samples.
-    asked_for: bool,
+    overflows: Vec<Overflow>,
+    /// When the newest window was taken.
+    newest: Duration,
 }
 
 impl Totals {
@@ -53,11 +52,12 @@ impl Totals {
     pub fn new(registry: Arc<Registry>, selectors: &[Selector]) -> Self {
         let mut totals = Self {
             tally: Tally::new(registry.len()),
-            submetrics: Vec::new(),
-            submetrics_of: vec![Vec::new(); registry.len()],
+            submetrics: Submetrics::new(registry.len()),
+            recent: Vec::new(),
             groups: Vec::new(),
             detail: None,
-            overflowed: Vec::new(),
+            overflows: Vec::new(),
+            newest: Duration::ZERO,
             registry,
         };
         for selector in selectors {
@@ -69,6 +69,20 @@ impl Totals {
         totals
     }
 
+    /// Keeps the last while of these apart too, as far back as each says: for [`crate::Thresholds::spans`].
+    #[must_use]
+    pub fn with_spans(mut self, spans: &[(Selector, Duration)]) -> Self {
+        for (selector, span) in spans {
+            if let Some(metric) = self.registry.find(selector.metric())
+                && !self.recent.iter().any(|recent| recent.span == *span && recent.selector == *selector)
+            {
+                let kind = self.registry.get(metric).kind;
+                self.recent.push(Recent::new(selector.clone(), metric, kind, *span));
+            }
+        }
+        self
+    }
+
     /// Keeps totals per scenario and per group too, which the full summary shows.
     #[must_use]
     pub fn with_detail(mut self) -> Self {
@@ -76,27 +90,25 @@ impl Totals {
         self
     }
 
-    /// Adds the samples of a window. The last values of gauges are those of the window
-    /// that was taken last; the gauges `vus` and `vus_max` are summed over series and
-    /// recorders.
+    /// Adds the samples of a window. In whichever order windows come, the totals are the same: of gauges the value with
+    /// the latest stamp is the last one, and the gauges that are counts, such as `vus`, are summed over series and
+    /// recorders, second by second.
     pub fn merge(&mut self, window: &Window) {
         for series in &window.series {
-            self.tally.merge(window, series);
-            for &place in &self.submetrics_of[series.metric.index()] {
-                let submetric = &mut self.submetrics[place];
-                if submetric.selector.matches(&series.tags) {
-                    Cell::merge_into(&mut submetric.cell, window, series);
-                }
+            self.tally.merge(series);
+            self.submetrics.merge(series);
+            let recent = self.recent.iter_mut().filter(|recent| recent.metric == series.metric);
+            for recent in recent.filter(|recent| recent.selector.matches(&series.tags)) {
+                recent.merge(window.at, series);
             }
             self.note_group(series);
             if let Some(detail) = &mut self.detail {
-                detail.merge(self.registry.len(), window, series);
+                detail.merge(self.registry.len(), series);
             }
         }
-        for metric in &window.overflowed {
-            if !self.overflowed.contains(metric) {
-                self.overflowed.push(*metric);
-            }
+        self.newest = self.newest.max(window.at);
+        for overflow in &window.overflows {
+            overflow.clone().note(&mut self.overflows);
         }
     }
 
@@ -113,11 +125,33 @@ impl Totals {
     /// What the samples that a selector looks at come to. None without samples, and
     /// for a selector that these totals were not made with.
     pub fn selected(&self, selector: &Selector) -> Option<&Aggregate> {
+        let metric = self.registry.find(selector.metric())?;
         if !selector.is_submetric() {
-            return self.metric(self.registry.find(selector.metric())?);
+            return self.metric(metric);
         }
-        let submetric = self.submetrics.iter().find(|s| s.selector == *selector)?;
-        submetric.cell.as_ref().map(Cell::aggregate)
+        self.submetrics.get(selector, metric)
+    }
+
+    /// Lets go of what is longer ago than the spans that are kept, counted from then.
+    pub(crate) fn advance(&mut self, now: Duration) {
+        self.recent.iter_mut().for_each(|recent| recent.advance(now));
+    }
+
+    /// What the samples of the last while come to that a selector looks at, after [`Totals::advance`]. Of a gauge it is
+    /// the last value if it was set since then.
+    pub(crate) fn lately(&self, selector: &Selector, span: Duration, now: Duration) -> Lately<'_> {
+        let recent = self.recent.iter().find(|recent| recent.span == span && recent.selector == *selector);
+        let Some(recent) = recent else { return Lately { aggregate: None, covered: Duration::ZERO } };
+        let mut lately = recent.at(now);
+        if let Some(gauge @ Aggregate::Gauge { stamp, .. }) = self.selected(selector) {
+            lately.aggregate = Some(gauge).filter(|_| stamp.at + span > now);
+        }
+        lately
+    }
+
+    /// When the newest window was taken.
+    pub(crate) fn newest(&self) -> Duration {
+        self.newest
     }
 
     /// Outcomes of the checks.
@@ -131,10 +165,19 @@ impl Totals {
         &self.groups
     }
 
-    /// Names of the metrics that had more series than a recorder keeps.
-    pub fn overflowed(&self) -> impl Iterator<Item = &str> {
-        let names = self.overflowed.iter();
-        names.map(|metric| self.registry.get(*metric).name.as_str())
+    /// The metrics that had more series than are kept, with the names of these metrics, in the order in which that was
+    /// told.
+    pub fn overflows(&self) -> impl Iterator<Item = (&str, &Overflow)> {
+        let overflows = self.overflows.iter();
+        overflows.map(|overflow| (self.registry.get(overflow.metric).name.as_str(), overflow))
+    }
+
+    /// Bytes of memory that the samples take; the names of metrics, tags, groups and checks aside. Depends on how many
+    /// of these there are, and not on how long the run is.
+    pub fn held_bytes(&self) -> usize {
+        let recent: usize = self.recent.iter().map(Recent::held_bytes).sum();
+        let detail = self.detail.as_ref().map_or(0, Detail::held_bytes);
+        self.tally.held_bytes() + self.submetrics.held_bytes() + recent + detail
     }
 
     pub(crate) fn tally(&self) -> &Tally {
@@ -147,21 +190,13 @@ impl Totals {
 
     /// The submetrics that summaries show, each with its metric.
     pub(crate) fn submetrics(&self) -> impl Iterator<Item = (&Selector, MetricId, Option<&Aggregate>)> {
-        let shown = self.submetrics.iter();
-        shown
-            .filter(|submetric| submetric.asked_for || submetric.cell.is_some())
-            .map(|s| (&s.selector, s.metric, s.cell.as_ref().map(Cell::aggregate)))
+        self.submetrics.shown()
     }
 
     fn keep_apart(&mut self, selector: &Selector, asked_for: bool) {
-        if !selector.is_submetric() || self.submetrics.iter().any(|s| s.selector == *selector) {
-            return;
+        if let Some(metric) = self.registry.find(selector.metric()).filter(|_| selector.is_submetric()) {
+            self.submetrics.keep_apart(selector, metric, asked_for);
         }
-        let Some(metric) = self.registry.find(selector.metric()) else {
-            return;
-        };
-        self.submetrics_of[metric.index()].push(self.submetrics.len());
-        self.submetrics.push(Submetric { selector: selector.clone(), metric, cell: None, asked_for });
     }
 
     fn note_group(&mut self, series: &WindowSeries) {

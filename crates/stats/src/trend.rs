@@ -1,18 +1,16 @@
 //! The distribution of a metric's values in bounded memory.
 
+use buckets::Buckets;
 use hdrhistogram::Histogram;
 
+pub(crate) mod buckets;
 #[cfg(test)]
 mod tests;
-
-/// Significant decimal digits a histogram keeps. Its buckets are at most 1/1024 of
-/// their lower edge wide, so that an estimate is within 0.1 %.
-const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Up to this many values that aren't zero are kept as they are. A series that is seldom
 /// used then costs a kilobyte and not the 100 KB and more of a histogram, and its
 /// percentiles are exact.
-const MAX_EXACT: usize = 128;
+pub(crate) const MAX_EXACT: usize = 128;
 
 /// Millionths in one unit of a metric.
 pub(crate) const MILLION: f64 = 1e6;
@@ -34,9 +32,18 @@ pub struct Trend {
     exact: Vec<i64>,
     /// All values that aren't zero, once they were too many.
     spilled: bool,
-    positive: Option<Box<Histogram<u64>>>,
+    positive: Option<Box<Buckets>>,
     /// Magnitudes of negative values.
-    negative: Option<Box<Histogram<u64>>>,
+    negative: Option<Box<Buckets>>,
+}
+
+/// What a distribution consists of.
+pub(crate) struct Parts<'a> {
+    pub(crate) zeros: u64,
+    /// The values that aren't zero, while they are few.
+    pub(crate) exact: &'a [i64],
+    /// Otherwise the buckets of the positive and of the negative ones.
+    pub(crate) buckets: Option<(Option<&'a Buckets>, Option<&'a Buckets>)>,
 }
 
 impl Trend {
@@ -65,7 +72,7 @@ impl Trend {
         if millionths == 0 {
             self.zeros += 1;
         } else if self.spilled {
-            self.record_in_histogram(millionths);
+            self.record_in_bucket(millionths);
         } else {
             self.record_exactly(millionths);
         }
@@ -82,8 +89,7 @@ impl Trend {
         self.sum += i128::from(millionths) * i128::from(times);
         self.min = self.min.min(millionths);
         self.max = self.max.max(millionths);
-        let recorded = self.histogram_of(millionths).record_n(millionths.unsigned_abs(), times);
-        debug_assert!(recorded.is_ok(), "{millionths} doesn't fit the histogram");
+        self.buckets_of(millionths).record_n(millionths.unsigned_abs(), times);
     }
 
     /// Adds all values of another distribution. The result is the same as if its
@@ -96,12 +102,12 @@ impl Trend {
         self.max = self.max.max(other.max);
         if other.spilled {
             self.spill();
-            add_histogram(&mut self.positive, other.positive.as_deref());
-            add_histogram(&mut self.negative, other.negative.as_deref());
+            add_buckets(&mut self.positive, other.positive.as_deref());
+            add_buckets(&mut self.negative, other.negative.as_deref());
         } else {
             for &value in &other.exact {
                 if self.spilled {
-                    self.record_in_histogram(value);
+                    self.record_in_bucket(value);
                 } else {
                     self.record_exactly(value);
                 }
@@ -118,11 +124,115 @@ impl Trend {
         self.max = i64::MIN;
         self.exact.clear();
         self.spilled = false;
-        for histogram in [&mut self.positive, &mut self.negative].into_iter().flatten() {
-            if !histogram.is_empty() {
-                histogram.reset();
+        for buckets in [&mut self.positive, &mut self.negative].into_iter().flatten() {
+            buckets.clear();
+        }
+    }
+
+    /// The same values in as little memory as they need, to be set aside.
+    pub(crate) fn compact(&self) -> Self {
+        let sparse = |buckets: &Option<Box<Buckets>>| {
+            let buckets = buckets.as_ref().filter(|buckets| !buckets.is_empty());
+            buckets.map(|buckets| Box::new(buckets.sparse()))
+        };
+        Self { exact: self.exact.clone(), positive: sparse(&self.positive), negative: sparse(&self.negative), ..*self }
+    }
+
+    /// Takes values away that were merged before. The smallest and largest of those that are left
+    /// are not known by this and have to be given: they count if any are left.
+    pub(crate) fn subtract(&mut self, other: &Self, (min, max): (i64, i64)) {
+        self.count -= other.count;
+        if self.count == 0 {
+            return self.clear();
+        }
+        self.zeros -= other.zeros;
+        self.sum -= other.sum;
+        (self.min, self.max) = (min, max);
+        if self.spilled {
+            let mut removed = other.clone();
+            removed.spill();
+            for (from, removed) in [(&mut self.positive, removed.positive), (&mut self.negative, removed.negative)] {
+                if let (Some(from), Some(removed)) = (from, removed.filter(|removed| !removed.is_empty())) {
+                    from.subtract(&removed);
+                }
+            }
+            return;
+        }
+        for value in &other.exact {
+            if let Some(place) = self.exact.iter().position(|known| known == value) {
+                self.exact.swap_remove(place);
             }
         }
+    }
+
+    /// What it consists of, to be written down.
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        let buckets = self.spilled.then_some((self.positive.as_deref(), self.negative.as_deref()));
+        Parts { zeros: self.zeros, exact: &self.exact, buckets }
+    }
+
+    /// A distribution of so many zeros and these values, none of them zero.
+    pub(crate) fn of_values(zeros: u64, values: Vec<i64>) -> Self {
+        let (min, max) = (values.iter().min().copied(), values.iter().max().copied());
+        let zero = (zeros > 0).then_some(0);
+        Self {
+            count: zeros + values.len() as u64,
+            zeros,
+            sum: values.iter().map(|value| i128::from(*value)).sum(),
+            min: min.into_iter().chain(zero).min().unwrap_or(i64::MAX),
+            max: max.into_iter().chain(zero).max().unwrap_or(i64::MIN),
+            exact: values,
+            ..Self::new()
+        }
+    }
+
+    /// A distribution of so many zeros, and of positive and negative values in buckets. None if it can't have that sum
+    /// or these ends.
+    pub(crate) fn of_buckets(
+        zeros: u64,
+        sum: i128,
+        (min, max): (i64, i64),
+        positive: Buckets,
+        negative: Buckets,
+    ) -> Option<Self> {
+        let count = zeros.checked_add(positive.len())?.checked_add(negative.len())?;
+        let at_end = |value: i64, positive_end: Option<u32>, negative_end: Option<u32>| match value {
+            0 => zeros > 0,
+            1.. => positive_end == Some(buckets::number_of(value.unsigned_abs())),
+            _ => negative_end == Some(buckets::number_of(value.unsigned_abs())),
+        };
+        let (above, below) = (positive.ends(), negative.ends());
+        let min_fits = at_end(min, above.map(|(first, _)| first), below.map(|(_, last)| last));
+        let max_fits = at_end(max, above.map(|(_, last)| last), below.map(|(first, _)| first));
+        // What lies beyond an end must not be there at all.
+        let min_is_least = min < 0 || (below.is_none() && (min == 0 || zeros == 0));
+        let max_is_most = max > 0 || (above.is_none() && (max == 0 || zeros == 0));
+        let sum_fits = i128::from(min) * i128::from(count) <= sum && sum <= i128::from(max) * i128::from(count);
+        let fits = min <= max && min_fits && max_fits && min_is_least && max_is_most && sum_fits;
+        let boxed = |buckets: Buckets| (!buckets.is_empty()).then(|| Box::new(buckets));
+        fits.then(|| Self {
+            count,
+            zeros,
+            sum,
+            min,
+            max,
+            exact: Vec::new(),
+            spilled: true,
+            positive: boxed(positive),
+            negative: boxed(negative),
+        })
+    }
+
+    /// The smallest and the largest value in millionths; none without values.
+    pub(crate) fn bounds(&self) -> Option<(i64, i64)> {
+        (self.count > 0).then_some((self.min, self.max))
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let buckets = [&self.positive, &self.negative].into_iter().flatten();
+        let buckets: usize = buckets.map(|buckets| buckets.held_bytes()).sum();
+        size_of::<Self>() + self.exact.capacity() * size_of::<i64>() + buckets
     }
 
     /// How many values there are.
@@ -189,13 +299,16 @@ impl Trend {
 
     /// All values that aren't below zero, in millionths.
     pub(crate) fn histogram(&self) -> Histogram<u64> {
-        let mut all = self.positive.as_deref().cloned().unwrap_or_else(|| *new_histogram());
-        let positive = self.exact.iter().filter(|value| **value > 0);
-        for (value, count) in positive.map(|value| (value.unsigned_abs(), 1)).chain([(0, self.zeros)]) {
-            let recorded = all.record_n(value, count);
-            debug_assert!(recorded.is_ok(), "histograms resize themselves");
+        let mut all = Buckets::dense();
+        if let Some(positive) = &self.positive {
+            all.add(positive);
         }
-        all
+        let positive = self.exact.iter().filter(|value| **value > 0);
+        positive.for_each(|value| all.record(value.unsigned_abs()));
+        if self.zeros > 0 {
+            all.record_n(0, self.zeros);
+        }
+        all.into_histogram()
     }
 
     /// The values, in millionths, at two ranks (from 0) that are equal or adjacent.
@@ -225,16 +338,16 @@ impl Trend {
         if rank == self.count - 1 {
             return self.max as f64;
         }
-        let negatives = self.negative.as_ref().map_or(0, |histogram| histogram.len());
+        let negatives = self.negative.as_ref().map_or(0, |buckets| buckets.len());
         let estimate = if rank < negatives {
             // The magnitudes are sorted the other way round.
             let mirrored = negatives - 1 - rank;
-            -self.negative.as_ref().map_or(0.0, |h| value_in(h, mirrored))
+            -self.negative.as_ref().map_or(0.0, |buckets| buckets.value_at(mirrored))
         } else if rank - negatives < self.zeros {
             0.0
         } else {
             let rank = rank - negatives - self.zeros;
-            self.positive.as_ref().map_or(0.0, |h| value_in(h, rank))
+            self.positive.as_ref().map_or(0.0, |buckets| buckets.value_at(rank))
         };
         estimate.clamp(self.min as f64, self.max as f64)
     }
@@ -243,7 +356,7 @@ impl Trend {
     fn record_exactly(&mut self, millionths: i64) {
         if self.exact.len() == MAX_EXACT {
             self.spill();
-            self.record_in_histogram(millionths);
+            self.record_in_bucket(millionths);
         } else {
             self.exact.push(millionths);
         }
@@ -255,22 +368,20 @@ impl Trend {
         self.spilled = true;
         let mut values = std::mem::take(&mut self.exact);
         for value in values.drain(..) {
-            self.record_in_histogram(value);
+            self.record_in_bucket(value);
         }
         self.exact = values;
     }
 
     #[inline]
-    fn record_in_histogram(&mut self, millionths: i64) {
-        // It resizes itself up to 2^63, the largest magnitude of an i64.
-        let recorded = self.histogram_of(millionths).record(millionths.unsigned_abs());
-        debug_assert!(recorded.is_ok(), "{millionths} doesn't fit the histogram");
+    fn record_in_bucket(&mut self, millionths: i64) {
+        self.buckets_of(millionths).record(millionths.unsigned_abs());
     }
 
     #[inline]
-    fn histogram_of(&mut self, millionths: i64) -> &mut Histogram<u64> {
-        let histogram = if millionths > 0 { &mut self.positive } else { &mut self.negative };
-        histogram.get_or_insert_with(new_histogram)
+    fn buckets_of(&mut self, millionths: i64) -> &mut Buckets {
+        let buckets = if millionths > 0 { &mut self.positive } else { &mut self.negative };
+        buckets.get_or_insert_with(|| Box::new(Buckets::dense()))
     }
 }
 
@@ -312,41 +423,16 @@ pub(crate) fn millionths_of_ns(ns: u64) -> i64 {
     i64::try_from(ns).unwrap_or(i64::MAX)
 }
 
-fn new_histogram() -> Box<Histogram<u64>> {
-    match Histogram::new(SIGNIFICANT_DIGITS) {
-        Ok(histogram) => Box::new(histogram),
-        Err(error) => unreachable!("3 digits are a valid precision: {error}"),
+fn add_buckets(to: &mut Option<Box<Buckets>>, from: Option<&Buckets>) {
+    if let Some(from) = from.filter(|buckets| !buckets.is_empty()) {
+        to.get_or_insert_with(|| Box::new(Buckets::dense())).add(from);
     }
 }
 
-fn add_histogram(to: &mut Option<Box<Histogram<u64>>>, from: Option<&Histogram<u64>>) {
-    let Some(from) = from.filter(|histogram| !histogram.is_empty()) else {
-        return;
-    };
-    let added = to.get_or_insert_with(new_histogram).add(from);
-    debug_assert!(added.is_ok(), "histograms resize themselves");
-}
-
-fn same_counts(a: Option<&Histogram<u64>>, b: Option<&Histogram<u64>>) -> bool {
-    let counts = |histogram: Option<&Histogram<u64>>| -> Vec<(u64, u64)> {
-        let buckets = histogram.into_iter().flat_map(Histogram::iter_recorded);
-        buckets.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value())).collect()
-    };
-    counts(a) == counts(b)
-}
-
-/// The value at a rank (from 0), taking a bucket's values as spread evenly over it.
-fn value_in(histogram: &Histogram<u64>, rank: u64) -> f64 {
-    let mut below = 0;
-    for bucket in histogram.iter_recorded() {
-        let count = bucket.count_at_value();
-        if rank < below + count {
-            let low = histogram.lowest_equivalent(bucket.value_iterated_to());
-            let last = histogram.equivalent_range(low) - 1;
-            let share = ((rank - below) as f64 + 0.5) / count as f64;
-            return low as f64 + last as f64 * share;
-        }
-        below += count;
+fn same_counts(a: Option<&Buckets>, b: Option<&Buckets>) -> bool {
+    let empty = |buckets: Option<&Buckets>| buckets.is_none_or(Buckets::is_empty);
+    match (a, b) {
+        (Some(a), Some(b)) => a == b,
+        (a, b) => empty(a) && empty(b),
     }
-    histogram.max() as f64
 }

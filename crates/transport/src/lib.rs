@@ -27,5 +27,5 @@ pub mod tls;
 pub use names::{LookUpFailure, NameError, NameOptions, NamePolicy, NameRules, NameSelect, Names, NoRules, Resolver};
 pub use ring::{Chunk, Connection, DialError, Listener, RingError, SendBytes, SharedBytes};
 pub use shard::{Remote, Shard, ShardConfig, ShardCounts, ShardError, ShardThread, Sleep};
-pub use stream::{Received, Stream, StreamError, Traffic};
+pub use stream::{Meter, Received, Stream, StreamError, Traffic};
 pub use time::{Clock, Nanos};

@@ -90,6 +90,11 @@ pub struct SourceTicket {
 }
 
 impl SourceTicket {
+    /// Where the connection goes.
+    pub(crate) fn destination(&self) -> SocketAddr {
+        self.destination
+    }
+
     /// The address and port to bind to.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

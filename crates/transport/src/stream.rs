@@ -1,5 +1,6 @@
 //! A connection, in plain or by TLS.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
@@ -26,6 +27,23 @@ pub struct Traffic {
     pub sent: u64,
     /// Taken from it.
     pub received: u64,
+}
+
+/// Bytes of many streams together, for who looks at them now and then.
+#[derive(Debug, Default)]
+pub struct Meter(Cell<Traffic>);
+
+impl Meter {
+    /// Adds bytes.
+    pub fn add(&self, more: Traffic) {
+        let Traffic { sent, received } = self.0.get();
+        self.0.set(Traffic { sent: sent + more.sent, received: received + more.received });
+    }
+
+    /// Takes the bytes since the last call.
+    pub fn take(&self) -> Traffic {
+        self.0.take()
+    }
 }
 
 /// What a receive came to.

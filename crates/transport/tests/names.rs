@@ -110,7 +110,7 @@ async fn get(shard: &Shard, host: &str, port: u16, timeout: Duration) -> (Result
     let origin = Rc::new(Origin::new(host, port));
     let head = RequestHead { method: "GET", target: "/", host, user_agent: "", headers: &[], close: true };
     let request = Request::encode(origin, &head, None).unwrap();
-    let options = ExchangeOptions { timeout, body: ResponseBody::Keep, limits: Limits::default() };
+    let options = ExchangeOptions { timeout, body: ResponseBody::Keep, limits: Limits::default(), meter: None };
     let exchanged = exchange(shard, &RefCell::<Pool>::default(), &request, &Payload::default(), options).await;
     let body = exchanged.result.map(|buffer| String::from_utf8_lossy(buffer.body()).into_owned());
     (body, exchanged.numbers)

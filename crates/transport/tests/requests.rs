@@ -81,8 +81,12 @@ fn expecting() -> [(String, String); 1] {
 }
 
 async fn send(shard: &Shard, pool: &RefCell<Pool>, request: &Request, payload: &Payload) -> (u16, Exchange) {
-    let options =
-        ExchangeOptions { timeout: Duration::from_secs(10), body: ResponseBody::Keep, limits: Limits::default() };
+    let options = ExchangeOptions {
+        timeout: Duration::from_secs(10),
+        body: ResponseBody::Keep,
+        limits: Limits::default(),
+        meter: None,
+    };
     let exchanged = exchange(shard, pool, request, payload, options).await;
     (exchanged.result.unwrap().status(), exchanged.numbers)
 }
@@ -193,7 +197,7 @@ fn a_refusal_that_never_ends_ends_with_the_time_limit() {
         let to = origin(address);
         let request = put(&to, &expecting(), &Body::from(b"body".to_vec()));
         let timeout = Duration::from_millis(1300);
-        let options = ExchangeOptions { timeout, body: ResponseBody::Keep, limits: Limits::default() };
+        let options = ExchangeOptions { timeout, body: ResponseBody::Keep, limits: Limits::default(), meter: None };
         let exchanged = exchange(&shard, &RefCell::default(), &request, &Payload::default(), options).await;
         (exchanged.result.unwrap_err().code(), Duration::from_nanos(exchanged.numbers.elapsed_ns))
     });

@@ -70,7 +70,7 @@ fn request(address: SocketAddr) -> Request {
 }
 
 const OPTIONS: ExchangeOptions<'static> =
-    ExchangeOptions { timeout: Duration::from_secs(10), body: ResponseBody::Keep, limits: LIMITS };
+    ExchangeOptions { timeout: Duration::from_secs(10), body: ResponseBody::Keep, limits: LIMITS, meter: None };
 const LIMITS: Limits =
     Limits { head_bytes: 65_536, interim_responses: 16, body_bytes: 64 << 20, chunk_line_bytes: 4096 };
 

@@ -10,16 +10,24 @@ mod cookies;
 mod pieces;
 mod response;
 mod urls;
+mod window;
 
 pub use archive::archive;
 pub use codings::codings;
 pub use cookies::cookies;
 pub use response::response;
 pub use urls::urls;
+pub use window::window;
 
 /// A target: its name, which is that of its program and its directory of seeds, and what is checked.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: &[Target] =
-    &[("archive", archive), ("codings", codings), ("cookies", cookies), ("response", response), ("urls", urls)];
+pub const TARGETS: &[Target] = &[
+    ("archive", archive),
+    ("codings", codings),
+    ("cookies", cookies),
+    ("response", response),
+    ("urls", urls),
+    ("window", window),
+];

@@ -18,6 +18,7 @@ mod latency;
 mod load_models;
 mod loading;
 mod machine;
+mod metrics;
 mod options;
 mod outputs;
 mod requests;

@@ -293,7 +293,7 @@ impl<'a> Conductor<'a> {
         let mut setup_data = None;
         if self.aborting.is_none() && description.has_setup && !plan.options().no_setup {
             self.enter(RunPhase::Setup, state);
-            self.shards[0].sender.send(Command::Setup);
+            self.shards[0].sender.send(Command::Setup { began: state.began() });
             match self.wait_for(state, |event| match event {
                 Event::SetupDone(result) => Ok(result),
                 event => Err(event),
@@ -345,7 +345,7 @@ impl<'a> Conductor<'a> {
         state.load_began = Some(Instant::now() + delay);
         self.enter(RunPhase::Running, state);
         for shard in &self.shards {
-            shard.sender.send(Command::Start { at, setup_data: setup_data.clone() });
+            shard.sender.send(Command::Start { began: state.began(), at, setup_data: setup_data.clone() });
         }
         let mut done = 0;
         while done < self.shards.len() {
@@ -419,7 +419,8 @@ impl<'a> Conductor<'a> {
                 Err(Event::Window(report)) => {
                     self.shards[shard].waiting.fetch_sub(1, Ordering::Relaxed);
                     self.outputs.note_window(&report.window);
-                    state.merge(shard, *report);
+                    let messages = state.merge(shard, *report);
+                    messages.into_iter().for_each(|message| self.log(LogLevel::Warn, message));
                 }
                 Err(Event::Request(request)) => {
                     self.answer(request);
@@ -440,6 +441,7 @@ impl<'a> Conductor<'a> {
         }
         if now >= clock.next_second {
             clock.next_second += Duration::from_secs(1);
+            state.sample_ended();
             for message in self.outputs.second(state.vus()) {
                 self.log(LogLevel::Warn, message);
             }
@@ -510,21 +512,26 @@ impl<'a> Conductor<'a> {
             _ => Duration::ZERO,
         };
         let usages: Vec<_> = state.shards.iter().map(|shard| shard.usage).collect();
+        let health = health::report(&usages, load_time, state.peak_sockets(), &state.totals);
+        let overflows = state.totals.overflows().map(|(name, overflow)| overflow.message(name));
+        let warnings = health.bottleneck.into_iter().chain(overflows);
         let mut outputs = self.outputs.finish();
+        let remarks: Vec<String> = warnings.chain(outputs.iter().filter_map(OutputReport::trouble)).collect();
         let settings = SummarySettings {
             run_duration,
             histograms: self.config.machine_summary,
             generated_at: throng_output::rfc3339(epoch_ns() + Clock::now().0),
             test: Some(self.config.test.clone()),
             agents: vec![AgentReport { name: "local".to_owned(), shards: self.shards.len(), complete: true }],
-            remarks: outputs.iter().filter_map(OutputReport::trouble).collect(),
+            remarks: remarks.clone(),
             setup_data: setup_data.and_then(|text| serde_json::from_str(&text).ok()),
             trend_stats: plan.options().summary_trend_stats.clone(),
             time_unit: plan.options().summary_time_unit,
             throng: json!({
                 "version": self.config.version,
-                "generator": health::report(&usages, load_time, state.peak_sockets()),
+                "generator": health.json,
                 "outputs": outputs::describe(&outputs),
+                "remarks": remarks,
             }),
             ..SummarySettings::default()
         };

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use throng_plan::segment::Fraction;
 use throng_plan::{Arrivals, LoadModel, Plan, Portion, Scenario};
-use throng_stats::{Outcome, Recorder, Registry, SourceId, TagSet, Thresholds, Totals, builtin};
+use throng_stats::{
+    Aggregate, Outcome, Recorder, Registry, SourceId, Stamp, TagSet, Thresholds, Totals, Window, WindowSeries, builtin,
+};
+use throng_transport::{Clock, Nanos};
 
 use crate::command::{ScenarioCounts, ShardReport};
 use crate::handle::RunStatus;
@@ -24,6 +27,8 @@ pub(super) struct ShardState {
     pub(super) vus_initialized: u64,
     /// When the load began, and last.
     pub(super) usage: (ShardUsage, ShardUsage),
+    /// Whether its scenarios had ended a second ago.
+    had_ended: bool,
 }
 
 /// What is known of a scenario from the beginning.
@@ -39,9 +44,11 @@ pub(super) struct RunState {
     thresholds: Thresholds,
     /// For the samples that belong to no shard: iterations that nobody took.
     recorder: Recorder,
+    run_tags: TagSet,
     pub(super) shards: Vec<ShardState>,
     pub(super) outcomes: Vec<Outcome>,
-    began: Instant,
+    /// When the run began, which is before setup and after the VUs were made (k6's rule).
+    began: (Instant, Nanos),
     pub(super) load_began: Option<Instant>,
     pub(super) load_ended: Option<Instant>,
     peak_sockets: u32,
@@ -55,7 +62,7 @@ impl RunState {
     /// `portions` are the shards'.
     pub(super) fn new(registry: &Arc<Registry>, plan: &Plan, portions: &[Portion], detail: bool) -> Self {
         let thresholds = plan.options().thresholds.clone();
-        let totals = Totals::new(Arc::clone(registry), &thresholds.selectors());
+        let totals = Totals::new(Arc::clone(registry), &thresholds.selectors()).with_spans(&thresholds.spans());
         let mut states = Vec::new();
         states.resize_with(portions.len(), ShardState::default);
         let count = plan.scenarios().len();
@@ -77,9 +84,10 @@ impl RunState {
             totals: if detail { totals.with_detail() } else { totals },
             thresholds,
             recorder: Recorder::new(Arc::clone(registry), SourceId(u32::MAX)),
+            run_tags: TagSet::from_pairs(plan.options().tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))),
             shards: states,
             outcomes: Vec::new(),
-            began: Instant::now(),
+            began: (Instant::now(), Clock::now()),
             load_began: None,
             load_ended: None,
             peak_sockets: 0,
@@ -91,15 +99,24 @@ impl RunState {
 
     /// The run's time counts from now on.
     pub(super) fn begin(&mut self) {
-        self.began = Instant::now();
+        self.began = (Instant::now(), Clock::now());
+    }
+
+    /// When the run began, by the shards' clock.
+    pub(super) fn began(&self) -> Nanos {
+        self.began.1
     }
 
     pub(super) fn elapsed(&self) -> Duration {
-        self.began.elapsed()
+        self.began.0.elapsed()
     }
 
-    pub(super) fn merge(&mut self, shard: usize, report: ShardReport) {
+    /// Takes in what a shard says of a second. Returns what the person who runs the test should know of it.
+    pub(super) fn merge(&mut self, shard: usize, report: ShardReport) -> Vec<String> {
         self.totals.merge(&report.window);
+        let registry = self.totals.registry();
+        let overflows = report.window.overflows.iter();
+        let messages = overflows.map(|overflow| overflow.message(&registry.get(overflow.metric).name)).collect();
         let state = &mut self.shards[shard];
         let seconds = report.window.at.saturating_sub(state.reported_at).as_secs_f64();
         if seconds > 0.0 {
@@ -112,6 +129,25 @@ impl RunState {
         state.usage.1 = report.usage;
         let sockets = self.shards.iter().map(|shard| shard.usage.1.sockets).sum();
         self.peak_sockets = self.peak_sockets.max(sockets);
+        messages
+    }
+
+    /// A shard whose scenarios have ended says nothing more of its VUs. While others go on, it has none.
+    pub(super) fn sample_ended(&mut self) {
+        if self.load_began.is_none() || self.load_ended.is_some() {
+            return;
+        }
+        let at = self.elapsed();
+        for (number, shard) in self.shards.iter_mut().enumerate() {
+            let has_ended = shard.scenarios.iter().all(|counts| counts.ended);
+            if std::mem::replace(&mut shard.had_ended, has_ended) && has_ended {
+                let source = SourceId(number as u32);
+                let stamp = Stamp { at, source, order: 0 };
+                let delta = Aggregate::Gauge { last: 0.0, min: 0.0, max: 0.0, stamp };
+                let series = vec![WindowSeries { metric: builtin::VUS, tags: TagSet::empty(), delta }];
+                self.totals.merge(&Window { source, at, series, overflows: Vec::new() });
+            }
+        }
     }
 
     pub(super) fn peak_sockets(&self) -> u32 {
@@ -127,9 +163,12 @@ impl RunState {
     pub(super) fn add_dropped(&mut self, index: usize, scenario: &str, tags: &BTreeMap<String, String>, count: u64) {
         self.dropped_by_all[index] += count;
         let tags = TagSet::from_pairs(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
-        let series = self.recorder.series(builtin::DROPPED_ITERATIONS, &tags.with("scenario", scenario));
-        self.recorder.increment(series, count);
-        let window = self.recorder.take(self.began.elapsed());
+        let tags = self.run_tags.merged(&tags).with("scenario", scenario);
+        let [dropped, ratio] = [builtin::DROPPED_ITERATIONS, builtin::DROPPED_ITERATIONS_RATIO]
+            .map(|metric| self.recorder.series(metric, &tags));
+        self.recorder.increment(dropped, count);
+        self.recorder.rates(ratio, count, count);
+        let window = self.recorder.take(self.elapsed());
         self.totals.merge(&window);
         self.recorder.recycle(window);
     }
@@ -143,7 +182,8 @@ impl RunState {
 
     /// Judges the thresholds; true if the run is to be aborted.
     pub(super) fn judge(&mut self, last: bool) -> bool {
-        self.outcomes = self.thresholds.evaluate(&self.totals, self.began.elapsed(), last);
+        let elapsed = self.elapsed();
+        self.outcomes = self.thresholds.evaluate(&mut self.totals, elapsed, last);
         self.outcomes.iter().any(|outcome| outcome.abort)
     }
 

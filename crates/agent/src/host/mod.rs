@@ -14,7 +14,7 @@ use futures_lite::future::or;
 use throng_output::Sample;
 use throng_stats::{MetricId, TagSet, builtin};
 use throng_transport::http1::{Body, BodyPart, BodyPipe, Payload};
-use throng_transport::{Clock, Nanos, SharedBytes};
+use throng_transport::{Clock, Nanos, SharedBytes, Traffic};
 use throng_vu::{
     Failure, FileRange, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ResponseBody, ScenarioInfo, Timings,
     VuInfo,
@@ -112,6 +112,7 @@ impl VuHost {
     /// Puts the VU into a scenario.
     pub(crate) fn enter(&mut self, scenario: &Rc<ScenarioShare>) {
         self.scenario = Some(Rc::clone(scenario));
+        self.session.count_by(scenario.meter());
         self.settle();
     }
 
@@ -156,19 +157,25 @@ impl VuHost {
         self.tag_sets.get(number as usize).ok_or_else(|| format!("there is no tag set {number}"))
     }
 
-    /// Takes the bytes that this VU's connections carried since the last call: sent, received.
+    /// Takes the bytes that this VU's exchanges carried since the last call, for outputs: sent, received.
     pub(crate) fn take_bytes(&self) -> (u64, u64) {
         self.session.take_bytes()
     }
 
-    /// Adds the bytes of this VU's connections to the metrics, as k6 does at the end of an iteration.
-    pub(crate) fn record_bytes(&mut self) {
+    /// Hands the bytes of this VU's exchanges to the outputs, as k6 does at the end of an iteration.
+    pub(crate) fn sample_bytes(&mut self) {
         let (sent, received) = self.session.take_bytes();
         self.sample(|host, samples| {
             let bytes = [(builtin::DATA_SENT, sent), (builtin::DATA_RECEIVED, received)];
             let bytes = bytes.map(|(metric, bytes)| Sample { metric, value: bytes as f64 });
             samples.add(Clock::now(), host.identity.who(), &host.place, &TagSet::empty(), &bytes);
         });
+    }
+
+    /// The same, and adds the bytes of this VU's connections to the metrics, where no scenario does.
+    pub(crate) fn record_bytes(&mut self) {
+        self.sample_bytes();
+        let Traffic { sent, received } = self.session.meter().take();
         for (metric, bytes) in [(builtin::DATA_SENT, sent), (builtin::DATA_RECEIVED, received)] {
             if bytes > 0 {
                 let series = self.shard.series.of(metric, &self.place, &TagSet::empty());
@@ -467,6 +474,10 @@ impl Host for VuHost {
             format!("there is no metric {metric}: the script describes {}", self.shard.settings.metrics.len())
         })?;
         if !value.is_finite() {
+            // As in k6.
+            if self.shard.settings.http.throw {
+                return Err(format!("a sample of metric {metric} is {value}: only finite numbers can be added up"));
+            }
             self.log(LogLevel::Warn, &format!("a sample of metric {metric} is {value} and was left out"));
             return Ok(());
         }

@@ -101,7 +101,8 @@ impl Journey {
             (None, throng_vu::ResponseBody::Discard) => ResponseBody::Count,
             (None, _) => ResponseBody::Keep,
         };
-        let options = ExchangeOptions { timeout, body, limits: Limits::default() };
+        let meter = self.session.meter();
+        let options = ExchangeOptions { timeout, body, limits: Limits::default(), meter: Some(&meter) };
         let (shard, pool) = (&self.shard.shard, &self.session.pool);
         let debug = self.shard.settings.http.debug.map(|detail| Debug::new(&self.shard.logs, detail, self.who.vu));
         if let Some(debug) = &debug {

@@ -1,5 +1,7 @@
 //! The samples of one exchange.
 
+use std::net::IpAddr;
+
 use throng_output::Sample;
 use throng_stats::{TagSet, builtin};
 use throng_transport::Clock;
@@ -25,6 +27,8 @@ pub(super) struct Outcome {
     code: u16,
     expected: bool,
     tls: Option<TlsVersion>,
+    /// The server's address, if that tells samples apart.
+    ip: Option<IpAddr>,
 }
 
 /// What an exchange came to, for its samples.
@@ -44,11 +48,12 @@ pub(super) struct Result<'a> {
 pub(super) fn record(shard: &ShardContext, place: &Place, request: &Prepared, result: Result<'_>, numbers: &Exchange) {
     let Result { status, code, expected, .. } = result;
     let tls = numbers.tls.map(|tls| tls.version);
-    let outcome = Outcome { place: place.number, status, code, expected, tls };
+    let ip = numbers.peer.filter(|_| shard.series.kept.contains("ip"));
+    let outcome = Outcome { place: place.number, status, code, expected, tls, ip };
     let series = match request.last.get() {
         Some((last, series)) if last == outcome => series,
         _ => {
-            let series = shard.series.http(&tags_of(place, request, result, tls));
+            let series = shard.series.http(&tags_of(place, request, result, (tls, ip)));
             request.last.set(Some((outcome, series)));
             series
         }
@@ -65,6 +70,9 @@ pub(super) fn record(shard: &ShardContext, place: &Place, request: &Prepared, re
     recorder.record_ns(series.sending, timings.sending_ns);
     recorder.record_ns(series.waiting, timings.waiting_ns);
     recorder.record_ns(series.receiving, timings.receiving_ns);
+    if let Some(connected) = numbers.connected {
+        recorder.rate(series.connection_failed, !connected);
+    }
 }
 
 /// Hands one exchange to the outputs, in k6's order.
@@ -78,10 +86,11 @@ pub(super) fn send(
 ) {
     let Result { status, code, expected, .. } = result;
     let tls = numbers.tls.map(|tls| tls.version);
-    let outcome = Outcome { place: place.number, status, code, expected, tls };
+    let ip = numbers.peer.filter(|_| samples.has_addresses());
+    let outcome = Outcome { place: place.number, status, code, expected, tls, ip };
     let known = request.last_tags.borrow().as_ref().filter(|(last, _)| *last == outcome).map(|(_, tags)| tags.clone());
     let tags = known.unwrap_or_else(|| {
-        let mut tags = samples.shown(&tags_of(place, request, result, tls));
+        let mut tags = samples.shown(&tags_of(place, request, result, (tls, ip)));
         if status == 0 {
             // Without a response there was no protocol.
             tags = TagSet::from_pairs(tags.iter().filter(|(key, _)| *key != "proto"));
@@ -110,7 +119,12 @@ pub(super) fn send(
     samples.add_tagged(Clock::now(), who, tags, &values);
 }
 
-fn tags_of(place: &Place, request: &Prepared, result: Result<'_>, tls: Option<TlsVersion>) -> TagSet {
+fn tags_of(
+    place: &Place,
+    request: &Prepared,
+    result: Result<'_>,
+    (tls, ip): (Option<TlsVersion>, Option<IpAddr>),
+) -> TagSet {
     let expected = if result.expected { "true" } else { "false" };
     let mut system = vec![("expected_response", expected.to_owned()), ("status", result.status.to_string())];
     if result.code != 0 {
@@ -121,6 +135,9 @@ fn tags_of(place: &Place, request: &Prepared, result: Result<'_>, tls: Option<Tl
     }
     if let Some(version) = tls {
         system.push(("tls_version", version.name().to_owned()));
+    }
+    if let Some(ip) = ip {
+        system.push(("ip", ip.to_string()));
     }
     place.tags.merged(&request.tags).merged(&TagSet::from_pairs(system))
 }

@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use slab::Slab;
 use throng_transport::http1::{Exchange, Origin, Pool};
+use throng_transport::{Meter, Traffic};
 use throng_web::cookies::Jar;
 use throng_web::url::HttpUrl;
 
@@ -22,8 +23,10 @@ const JARS_MAX: usize = 1024;
 pub(crate) struct Session {
     pub(crate) pool: RefCell<Pool>,
     jars: RefCell<Jars>,
-    sent_bytes: Cell<u64>,
-    received_bytes: Cell<u64>,
+    /// Where the bytes of this VU's connections are counted while they are sent and received.
+    meter: RefCell<Rc<Meter>>,
+    /// Bytes of exchanges that have ended, which outputs are told of by iteration.
+    ended: Meter,
     under_way: UnderWay,
 }
 
@@ -34,15 +37,25 @@ struct Jars {
 }
 
 impl Session {
-    /// Counts the bytes of an exchange.
-    pub(super) fn count(&self, numbers: &Exchange) {
-        self.sent_bytes.set(self.sent_bytes.get() + numbers.bytes_sent);
-        self.received_bytes.set(self.received_bytes.get() + numbers.bytes_received);
+    /// Counts the bytes of exchanges that begin from now on elsewhere.
+    pub(crate) fn count_by(&self, meter: &Rc<Meter>) {
+        self.meter.replace(Rc::clone(meter));
     }
 
-    /// Takes the bytes sent and received since the last call.
+    /// Counts the bytes of an exchange that has ended.
+    pub(super) fn count(&self, numbers: &Exchange) {
+        self.ended.add(Traffic { sent: numbers.bytes_sent, received: numbers.bytes_received });
+    }
+
+    /// Takes the bytes of exchanges that have ended since the last call: sent, received.
     pub(crate) fn take_bytes(&self) -> (u64, u64) {
-        (self.sent_bytes.take(), self.received_bytes.take())
+        let Traffic { sent, received } = self.ended.take();
+        (sent, received)
+    }
+
+    /// Where bytes are counted.
+    pub(crate) fn meter(&self) -> Rc<Meter> {
+        Rc::clone(&self.meter.borrow())
     }
 
     /// Empties the VU's own jar. Jars that the script made are its own affair.

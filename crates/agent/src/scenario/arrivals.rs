@@ -200,9 +200,7 @@ async fn release_due(
 
 fn drop_ticks(share: &ScenarioShare, shard: &ShardContext, open: &OpenModel, tick: Tick, count: u64) {
     open.miss(tick, count);
-    share.change(|counts| counts.dropped += count);
-    shard.series.recorder.borrow_mut().increment(share.series.dropped, count);
-    share.sample_dropped(shard, count);
+    share.record_dropped(shard, count);
 }
 
 /// Makes one VU more, in a task of its own so that the schedule doesn't wait for it.

@@ -117,12 +117,6 @@ impl ScenarioShare {
         let (sent, received) = host.take_bytes();
         {
             let mut recorder = host.shard.series.recorder.borrow_mut();
-            if sent > 0 {
-                recorder.increment(self.series.data_sent, sent);
-            }
-            if received > 0 {
-                recorder.increment(self.series.data_received, received);
-            }
             recorder.increment(self.series.iterations, 1);
             recorder.record_ns(self.series.duration, now.since(iteration.began));
             if outcome.is_err() {

@@ -23,7 +23,7 @@ use std::time::Duration;
 use futures_lite::future::or;
 use throng_plan::{ControlledVus, LoadModel, PlannedScenario, ScenarioPortion};
 use throng_stats::TagSet;
-use throng_transport::{Clock, Nanos};
+use throng_transport::{Clock, Meter, Nanos, Traffic};
 
 use crate::command::ScenarioCounts;
 use crate::host::{Environment, unix_ms};
@@ -60,6 +60,10 @@ pub(crate) struct ScenarioShare {
     taken: Arc<[AtomicU64]>,
     started: Cell<Nanos>,
     begun: Cell<u64>,
+    /// Those of them that are in the metrics.
+    begun_recorded: Cell<u64>,
+    /// Bytes that aren't in the metrics yet.
+    meter: Rc<Meter>,
     stop: Rc<Stop>,
     /// By number within the share, where VUs are started and stopped.
     seats: RefCell<Vec<Rc<Seat>>>,
@@ -97,6 +101,8 @@ impl ScenarioShare {
             taken,
             started: Cell::default(),
             begun: Cell::new(0),
+            begun_recorded: Cell::new(0),
+            meter: Rc::default(),
             stop: Rc::default(),
             seats: RefCell::default(),
             open: OpenModel::new(&portion),
@@ -116,6 +122,36 @@ impl ScenarioShare {
             _ => self.portion.max_vus(),
         };
         ScenarioCounts { begun: self.begun.get(), vus_max, ..self.counts.get() }
+    }
+
+    /// Where the bytes of its VUs' connections are counted.
+    pub(crate) fn meter(&self) -> &Rc<Meter> {
+        &self.meter
+    }
+
+    /// Records what is counted while it happens: bytes, and iterations that were begun.
+    pub(crate) fn record_counts(&self, shard: &ShardContext) {
+        let Traffic { sent, received } = self.meter.take();
+        let begun = self.begun.get();
+        let begun = begun - self.begun_recorded.replace(begun);
+        let mut recorder = shard.series.recorder.borrow_mut();
+        for (series, bytes) in [(self.series.data_sent, sent), (self.series.data_received, received)] {
+            if bytes > 0 {
+                recorder.increment(series, bytes);
+            }
+        }
+        recorder.rates(self.series.dropped_ratio, 0, begun);
+    }
+
+    /// Records iterations that found no VU, or no time.
+    fn record_dropped(&self, shard: &ShardContext, count: u64) {
+        self.change(|counts| counts.dropped += count);
+        {
+            let mut recorder = shard.series.recorder.borrow_mut();
+            recorder.increment(self.series.dropped, count);
+            recorder.rates(self.series.dropped_ratio, count, count);
+        }
+        self.sample_dropped(shard, count);
     }
 
     /// Share of the scenario that is over, 0 to 1.

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use throng_stats::{TagSet, builtin};
 use throng_transport::Clock;
 use throng_vu::{Host, LogLevel};
 
@@ -59,7 +58,7 @@ impl ScenarioShare {
                 break;
             }
         }
-        self.record_dropped(shard, slot.iterations_in_scenario());
+        self.record_left(shard, slot.iterations_in_scenario());
         self.change(|counts| counts.vus = counts.vus.saturating_sub(counted));
         slot.leave();
         shard.pool.give_back(slot);
@@ -100,7 +99,7 @@ impl ScenarioShare {
                     if let Some(iteration) = within {
                         self.cut_iteration(vu.host_mut(), iteration, Clock::now());
                     }
-                    vu.host_mut().record_bytes();
+                    vu.host_mut().sample_bytes();
                     drop(result);
                     slot.drop_vu();
                     return End::Cut;
@@ -111,14 +110,10 @@ impl ScenarioShare {
 
     /// k6's rule for per-vu-iterations: a VU that ran out of time, or was stopped, reports what it had left. Shared
     /// iterations are counted by the conductor, once for all shards.
-    fn record_dropped(&self, shard: &ShardContext, done: u64) {
+    fn record_left(&self, shard: &ShardContext, done: u64) {
         let left = self.model.dropped_by_vu(done);
         if left > 0 {
-            self.change(|counts| counts.dropped += left);
-            let place = shard.series.place(&self.tags);
-            let series = shard.series.of(builtin::DROPPED_ITERATIONS, &place, &TagSet::empty());
-            shard.series.recorder.borrow_mut().increment(series, left);
-            self.sample_dropped(shard, left);
+            self.record_dropped(shard, left);
         }
     }
 }

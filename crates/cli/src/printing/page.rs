@@ -106,9 +106,10 @@ fn scenario(planned: &PlannedScenario) -> (String, String) {
 }
 
 fn expression(threshold: &Threshold) -> String {
-    let source = threshold.expression().source();
+    let required = if threshold.requires_samples() { ", with samples" } else { "" };
+    let source = format!("{threshold}{required}");
     match threshold.abort() {
-        None => source.to_owned(),
+        None => source,
         Some(None) => format!("{source}, or the run ends"),
         Some(Some(delay)) => format!("{source}, or the run ends, after its first {}", short(delay)),
     }

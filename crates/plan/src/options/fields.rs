@@ -95,4 +95,4 @@ pub(super) const EXECUTORS: [(&str, &[&str]); 7] = [
 pub(super) const STAGE: [&str; 2] = ["duration", "target"];
 
 /// Fields of a threshold's object form.
-pub(super) const THRESHOLD: [&str; 3] = ["threshold", "abortOnFail", "delayAbortEval"];
+pub(super) const THRESHOLD: [&str; 5] = ["threshold", "abortOnFail", "delayAbortEval", "window", "requireSamples"];

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use throng_stats::{Threshold, Thresholds};
+use throng_stats::Thresholds;
 
 use super::{ClientCertificate, DnsOptions, HttpOptions, Options, Rules, ThrongOptions, TlsOptions, models};
 use crate::load_model::LoadModel;
@@ -89,13 +89,11 @@ fn scenario_json(scenario: &Scenario) -> Value {
 }
 
 fn thresholds(thresholds: &Thresholds) -> Value {
-    let one = |threshold: &Threshold| match threshold.abort() {
-        None => json!(threshold.expression().source()),
-        Some(delay) => json!({
-            "threshold": threshold.expression().source(), "abortOnFail": true, "delayAbortEval": delay.map(time),
-        }),
-    };
-    keyed(thresholds.iter().map(|(selector, list)| (selector.to_string(), list.iter().map(one).collect())))
+    let lists = thresholds.iter().map(|(selector, list)| {
+        let list = list.iter().map(super::thresholds::write);
+        (selector.to_string(), list.collect())
+    });
+    keyed(lists)
 }
 
 fn http(http: &HttpOptions) -> Value {
@@ -197,7 +195,10 @@ mod tests {
             },
             "thresholds": {
                 "http_req_duration{a:b}": ["p(95) < 200", {"threshold": "avg<1", "abortOnFail": true}],
-                "checks": [{"threshold": "rate>0.5", "abortOnFail": true, "delayAbortEval": "10s"}],
+                "checks": [
+                    {"threshold": "rate>0.5", "abortOnFail": true, "delayAbortEval": "10s"},
+                    {"threshold": "rate>0.9", "window": "90s", "requireSamples": true},
+                ],
             },
             "tags": {"env": "test"}, "userAgent": "ua", "rps": 5, "batch": 0, "batchPerHost": 1, "maxRedirects": 0,
             "httpDebug": "full", "throw": true, "noCookiesReset": true, "summaryTimeUnit": "us",

@@ -196,7 +196,7 @@ impl Partial {
         let scenarios = shortcuts.into_scenarios(errors, warnings);
         let thresholds =
             self.thresholds.unwrap_or_else(|| Given { value: Thresholds::new(), origin: "defaults".to_owned() });
-        thresholds::warn_of_metadata(&thresholds.value, warnings);
+        thresholds::warn_of_tags(&thresholds.value, self.system_tags.unwrap_or_default(), warnings);
         let own = ThrongOptions::default();
         let results = self.results.into_options();
         let (segment, given_part) = self.part.into_options(errors);

@@ -125,8 +125,33 @@ fn scenarios_are_read_with_all_fields() {
 }
 
 #[test]
-fn thresholds_on_metadata_are_warned_of() {
-    let resolved = resolved(json!({"thresholds": {"http_reqs{vu:1}": ["count>1"]}}));
-    let warning = "the threshold on `http_reqs{vu:1}` never sees a sample: `vu` isn't a tag";
-    assert_eq!(resolved.warnings, [warning]);
+fn thresholds_on_tags_that_no_sample_has_are_warned_of() {
+    let resolved = resolved(json!({
+        "thresholds": {"http_reqs{vu:1}": ["count>1"], "http_reqs{ip:::1,status:200}": [], "http_reqs{own:x}": []},
+    }));
+    let warning = |selector, reason| format!("the threshold on `{selector}` never sees a sample: {reason}");
+    assert_eq!(
+        resolved.warnings,
+        [
+            warning("http_reqs{vu:1}", "`vu` isn't a tag"),
+            warning("http_reqs{ip:::1,status:200}", "`ip` is off, `systemTags` doesn't have it"),
+        ]
+    );
+    let enabled =
+        json!({"thresholds": {"http_reqs{ip:::1}": [], "http_reqs{iter:1}": []}, "systemTags": ["ip", "iter"]});
+    let resolved = self::resolved(enabled);
+    assert_eq!(resolved.warnings, [warning("http_reqs{iter:1}", "`iter` isn't a tag")]);
+}
+
+#[test]
+fn thresholds_of_ours_are_read() {
+    let options = options(json!({"thresholds": {"checks": [
+        {"threshold": "rate>0.9", "window": "30s", "requireSamples": true, "abortOnFail": true},
+        {"threshold": "rate>0.9", "requireSamples": false, "window": null},
+    ]}}));
+    let (_, list) = options.thresholds.iter().next().unwrap();
+    let plain = throng_stats::Threshold::parse("rate>0.9").unwrap();
+    assert_eq!(list[1], plain);
+    let ours = plain.over_last(Duration::from_secs(30)).require_samples().abort_on_fail(None);
+    assert_eq!(list[0], ours);
 }

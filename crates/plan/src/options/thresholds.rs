@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use throng_stats::{Selector, Threshold, Thresholds};
 
 use super::fields;
 use super::reader::{Place, Reader, member};
+use crate::duration;
+use crate::system_tags::{SystemTag, SystemTags};
+
+/// The shortest while that a threshold may look at: samples come once a second.
+const SPAN_MIN: Duration = Duration::from_secs(1);
+/// The longest; a run that is longer has thresholds over all of it.
+const SPAN_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads all thresholds; none if any was at fault. Whether their metrics exist is
 /// not known here.
@@ -50,12 +57,51 @@ fn read_threshold(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Threshold
             None
         }
     };
-    let abort =
-        given("abortOnFail").map(|value| reader.bool(Place::new(value, &path("abortOnFail")))).unwrap_or(Some(false));
+    let flag = |reader: &mut Reader<'_>, key| match given(key) {
+        Some(value) => reader.bool(Place::new(value, &path(key))),
+        None => Some(false),
+    };
+    let (abort, require_samples) = (flag(reader, "abortOnFail"), flag(reader, "requireSamples"));
     let delay = given("delayAbortEval")
         .and_then(|value| reader.duration(Place::new(value, &path("delayAbortEval")), Duration::ZERO));
-    let threshold = threshold.filter(|_| reader.errors.len() == faults)?;
-    Some(if abort? { threshold.abort_on_fail(delay) } else { threshold })
+    let span = given("window").and_then(|value| read_span(reader, Place::new(value, &path("window"))));
+    let mut threshold = threshold.filter(|_| reader.errors.len() == faults)?;
+    if abort? {
+        threshold = threshold.abort_on_fail(delay);
+    }
+    if require_samples? {
+        threshold = threshold.require_samples();
+    }
+    Some(match span {
+        Some(span) => threshold.over_last(span),
+        None => threshold,
+    })
+}
+
+fn read_span(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Duration> {
+    let span = reader.duration(Place::new(place.value, place.path()), SPAN_MIN)?;
+    if span > SPAN_MAX || span.subsec_nanos() > 0 {
+        reader.fault(place.path(), "must be whole seconds, and at most 24h");
+        return None;
+    }
+    Some(span)
+}
+
+/// A threshold as it is written, in an object only if it has to be.
+pub(super) fn write(threshold: &Threshold) -> Value {
+    let mut object = Map::new();
+    object.insert("threshold".to_owned(), json!(threshold.expression().source()));
+    if let Some(delay) = threshold.abort() {
+        object.insert("abortOnFail".to_owned(), json!(true));
+        object.insert("delayAbortEval".to_owned(), json!(delay.map(duration::format)));
+    }
+    if let Some(span) = threshold.span() {
+        object.insert("window".to_owned(), json!(duration::format(span)));
+    }
+    if threshold.requires_samples() {
+        object.insert("requireSamples".to_owned(), json!(true));
+    }
+    if object.len() == 1 { json!(threshold.expression().source()) } else { Value::Object(object) }
 }
 
 fn read_expression(reader: &mut Reader<'_>, expression: &str, path: &str) -> Option<Threshold> {
@@ -63,13 +109,17 @@ fn read_expression(reader: &mut Reader<'_>, expression: &str, path: &str) -> Opt
     threshold.map_err(|error| reader.fault(path, error.to_string())).ok()
 }
 
-/// `vu` and `iter` are never tags of a sample, so a threshold on them never sees one.
-pub(super) fn warn_of_metadata(thresholds: &Thresholds, warnings: &mut Vec<String>) {
+/// A threshold on a tag that no sample has never sees one: `vu` and `iter` are never tags (k6's rule), and system tags
+/// that are off aren't set.
+pub(super) fn warn_of_tags(thresholds: &Thresholds, enabled: SystemTags, warnings: &mut Vec<String>) {
     for (selector, _) in thresholds.iter() {
         for (key, _) in selector.tags() {
-            if key == "vu" || key == "iter" {
-                warnings.push(format!("the threshold on `{selector}` never sees a sample: `{key}` isn't a tag"));
-            }
+            let reason = match SystemTag::parse(key) {
+                Some(SystemTag::Vu | SystemTag::Iter) => format!("`{key}` isn't a tag"),
+                Some(tag) if !enabled.contains(tag) => format!("`{key}` is off, `systemTags` doesn't have it"),
+                _ => continue,
+            };
+            warnings.push(format!("the threshold on `{selector}` never sees a sample: {reason}"));
         }
     }
 }

@@ -59,7 +59,8 @@ fn each_kind_combines_its_samples() {
 
     let window = recorder.take(Duration::ZERO);
     let (last, min, max) = (2.0, -1.0, 3.0);
-    assert_eq!(window.series[0].delta, Aggregate::Gauge { last, min, max });
+    let stamp = Stamp { order: 2, ..Stamp::default() };
+    assert_eq!(window.series[0].delta, Aggregate::Gauge { last, min, max, stamp });
     assert_eq!(window.series[1].delta, Aggregate::Rate { trues: 1, total: 2 });
     let Aggregate::Trend(trend) = &window.series[2].delta else { panic!("a trend") };
     assert_eq!((trend.count(), trend.avg()), (2, 2.0));
@@ -76,7 +77,10 @@ fn past_the_cap_samples_are_kept_without_their_tags() {
     recorder.increment(id, 1);
     let window = recorder.take(Duration::ZERO);
     assert_eq!(window.series.len(), MAX_SERIES + 1);
-    assert_eq!(window.overflowed, [builtin::HTTP_REQS]);
+    let [overflow] = &window.overflows[..] else { panic!("one") };
+    assert_eq!((overflow.metric, overflow.tag.as_deref()), (builtin::HTTP_REQS, Some("n")));
+    assert_eq!(overflow.values, MAX_SERIES as u64);
+    assert!(recorder.take(Duration::ZERO).overflows.is_empty(), "it is told once");
     assert_eq!(counter_of(&window, builtin::HTTP_REQS), (MAX_SERIES + 51) as f64);
     assert!(window.series[MAX_SERIES].tags.is_empty());
 }

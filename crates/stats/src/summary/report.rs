@@ -208,7 +208,7 @@ impl Values {
                 let rate = if seconds > 0.0 { count / seconds } else { 0.0 };
                 Self::Counter { count, rate }
             }
-            Aggregate::Gauge { last, min, max } => Self::Gauge { value: *last, min: *min, max: *max },
+            Aggregate::Gauge { last, min, max, .. } => Self::Gauge { value: *last, min: *min, max: *max },
             Aggregate::Rate { trues, total } => Self::Rate { passes: *trues, fails: total - trues },
             Aggregate::Trend(trend) => {
                 let stats = settings.trend_stats.iter();

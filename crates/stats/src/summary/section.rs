@@ -12,10 +12,11 @@ pub(super) enum Section {
     Http,
     Execution,
     Network,
+    Generator,
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 4] = [Self::Custom, Self::Http, Self::Execution, Self::Network];
+    pub(super) const ALL: [Self; 5] = [Self::Custom, Self::Http, Self::Execution, Self::Network, Self::Generator];
 
     pub(super) fn title(self) -> &'static str {
         match self {
@@ -23,6 +24,7 @@ impl Section {
             Self::Http => "HTTP",
             Self::Execution => "EXECUTION",
             Self::Network => "NETWORK",
+            Self::Generator => "GENERATOR",
         }
     }
 
@@ -34,7 +36,8 @@ impl Section {
         }
         match name {
             "checks" | "group_duration" => None,
-            "data_sent" | "data_received" => Some(Self::Network),
+            _ if builtin::is_of_generator(metric) => Some(Self::Generator),
+            "data_sent" | "data_received" | "connections_open" | "connection_failed" => Some(Self::Network),
             name if name.starts_with("http_") => Some(Self::Http),
             _ => Some(Self::Execution),
         }

@@ -1,7 +1,8 @@
 //! The summary as text, in k6's layout.
 
-use super::report::{Report, ScopeReport, parent};
+use super::report::{MetricReport, Report, ScopeReport, parent};
 use super::section::{Section, is_detail};
+use crate::builtin;
 use lines::MetricLines;
 use paint::{Paint, Style};
 
@@ -80,11 +81,18 @@ impl Page<'_> {
         lines
     }
 
+    /// Whether the compact summary has it too: a metric of ours only with a threshold on it or a part of it.
+    fn is_compact(&self, metric: &MetricReport) -> bool {
+        let mut judged = self.report.total.metrics.iter().filter(|other| !other.thresholds.is_empty());
+        let is_judged = builtin::is_quiet(metric.metric) && judged.any(|other| other.metric == metric.metric);
+        !is_detail(metric.metric) && (is_judged || !builtin::is_quiet(metric.metric))
+    }
+
     fn metrics(&self, scope: &ScopeReport, level: usize) -> Vec<String> {
         let shown: Vec<_> = scope
             .metrics
             .iter()
-            .filter(|metric| self.mode == Mode::Full || !is_detail(metric.metric))
+            .filter(|metric| self.mode == Mode::Full || self.is_compact(metric))
             .filter_map(|metric| Some((Section::of(metric.metric, parent(&metric.name))?, metric)))
             .collect();
         let all: Vec<_> = shown.iter().map(|(_, metric)| (*metric).clone()).collect();

@@ -126,7 +126,7 @@ fn totals(thresholds: &Thresholds) -> Totals {
 
 fn single(metric: &str, expression: &str, elapsed: Duration, last: bool) -> (bool, Option<f64>) {
     let thresholds = thresholds(&[(metric, expression)]);
-    let outcome = thresholds.evaluate(&totals(&thresholds), elapsed, last);
+    let outcome = thresholds.evaluate(&mut totals(&thresholds), elapsed, last);
     (outcome[0].ok, outcome[0].value)
 }
 
@@ -173,9 +173,9 @@ fn failures_abort_only_during_the_run_and_after_the_delay() {
             Threshold::parse("count>1").unwrap().abort_on_fail(None),
         ],
     );
-    let totals = totals(&thresholds);
-    let aborts = |elapsed, last| {
-        let outcomes = thresholds.evaluate(&totals, elapsed, last);
+    let mut totals = totals(&thresholds);
+    let mut aborts = |elapsed, last| {
+        let outcomes = thresholds.evaluate(&mut totals, elapsed, last);
         outcomes.iter().map(|outcome| outcome.abort).collect::<Vec<_>>()
     };
     assert_eq!(aborts(SECOND * 10, false), [false, true, false, false]);
@@ -215,6 +215,167 @@ fn failed_metrics_are_named_once() {
         ("http_req_failed", "rate<0.1"),
         ("http_reqs", "count>1"),
     ]);
-    let outcomes = thresholds.evaluate(&totals(&thresholds), SECOND, true);
+    let outcomes = thresholds.evaluate(&mut totals(&thresholds), SECOND, true);
     assert_eq!(failed_metrics(&outcomes), ["http_req_failed", "http_reqs"]);
+}
+
+/// Totals that keep what these thresholds look at.
+fn totals_for(thresholds: &Thresholds) -> (Totals, Recorder) {
+    let registry = Arc::new(Registry::new());
+    let totals = Totals::new(Arc::clone(&registry), &thresholds.selectors()).with_spans(&thresholds.spans());
+    (totals, Recorder::new(registry, SourceId(0)))
+}
+
+/// Thresholds on one metric, over the last so many seconds.
+fn over(metric: &str, list: &[(&str, u32)]) -> Thresholds {
+    let mut thresholds = Thresholds::new();
+    let list = list.iter().map(|(text, seconds)| Threshold::parse(text).unwrap().over_last(SECOND * *seconds));
+    thresholds.add(Selector::parse(metric).unwrap(), list.collect());
+    thresholds
+}
+
+fn values(thresholds: &Thresholds, totals: &mut Totals, elapsed: Duration, last: bool) -> Vec<Option<f64>> {
+    thresholds.evaluate(totals, elapsed, last).iter().map(|outcome| outcome.value).collect()
+}
+
+#[test]
+fn a_window_looks_at_the_last_while_only() {
+    let thresholds = over("http_req_duration", &[("max<1", 3), ("avg<1", 3), ("min<1", 1), ("p(50)<1", 100)]);
+    let (mut totals, mut recorder) = totals_for(&thresholds);
+    for second in 1..=20_u32 {
+        let series = recorder.series(builtin::HTTP_REQ_DURATION, &TagSet::empty());
+        recorder.record_ns(series, u64::from(21 - second) * 1_000_000);
+        // Windows are taken somewhere in a second, and judged some time later.
+        totals.merge(&recorder.take(SECOND * second + SECOND / 3));
+        let last = f64::from(21 - second);
+        let first = last + f64::from(second.min(3) - 1);
+        let seen = values(&thresholds, &mut totals, SECOND * second + SECOND / 2, false);
+        let median = (20.0 + last) / 2.0;
+        assert_eq!(seen, [first, (first + last) / 2.0, last, median].map(Some), "second {second}");
+    }
+    let outcome = &thresholds.evaluate(&mut totals, SECOND * 21, false)[0];
+    assert_eq!(outcome.expression, "max<1 over the last 3s");
+}
+
+#[test]
+fn a_window_moves_on_without_samples_and_ends_with_the_newest_at_the_end() {
+    let thresholds = over("http_reqs", &[("count>1", 5), ("rate>1", 5)]);
+    let (mut totals, mut recorder) = totals_for(&thresholds);
+    for second in 1..=10 {
+        let series = recorder.series(builtin::HTTP_REQS, &TagSet::empty());
+        recorder.increment(series, 2);
+        totals.merge(&recorder.take(SECOND * second));
+    }
+    assert_eq!(values(&thresholds, &mut totals.clone(), SECOND * 10, false), [Some(10.0), Some(2.0)]);
+    // One late window is no reason to look at less.
+    assert_eq!(values(&thresholds, &mut totals.clone(), SECOND * 12, false), [Some(10.0), Some(2.0)]);
+    assert_eq!(values(&thresholds, &mut totals.clone(), SECOND * 13, false)[0], Some(4.0));
+    assert_eq!(values(&thresholds, &mut totals.clone(), SECOND * 16, false), [None, None]);
+    // Teardown may take longer than the window is.
+    assert_eq!(values(&thresholds, &mut totals, SECOND * 60, true), [Some(10.0), Some(2.0)]);
+}
+
+#[test]
+fn a_window_on_a_part_of_a_metric_sees_that_part() {
+    let thresholds = over("http_req_failed{name:a}", &[("rate<1", 2)]);
+    let (mut totals, mut recorder) = totals_for(&thresholds);
+    for (second, name, failed) in [(1, "a", true), (2, "a", false), (3, "a", true), (3, "b", true)] {
+        let series = recorder.series(builtin::HTTP_REQ_FAILED, &TagSet::from_pairs([("name", name)]));
+        recorder.rate(series, failed);
+        totals.merge(&recorder.take(SECOND * second));
+    }
+    assert_eq!(values(&thresholds, &mut totals, SECOND * 3, false), [Some(0.5)]);
+}
+
+#[test]
+fn a_window_on_a_gauge_takes_the_last_value_while_it_is_new() {
+    let thresholds = over("vus", &[("value>1", 5)]);
+    let (mut totals, mut recorder) = totals_for(&thresholds);
+    let series = recorder.series(builtin::VUS, &TagSet::empty());
+    recorder.set(series, 7.0);
+    totals.merge(&recorder.take(SECOND));
+    assert_eq!(values(&thresholds, &mut totals, SECOND * 5, false), [Some(7.0)]);
+    assert_eq!(values(&thresholds, &mut totals, SECOND * 6, false), [None]);
+}
+
+proptest! {
+    #[test]
+    fn a_window_comes_to_what_its_samples_come_to(
+        samples in prop::collection::vec((1..200_u32, 0..3_u32, -20..2_000_i64), 1..800), span in 1..130_u32, end in 1..210_u32,
+    ) {
+        let thresholds = over("http_req_duration", &[("max<1", span), ("min<1", span), ("avg<1", span), ("p(90)<1", span)]);
+        let (mut totals, _) = totals_for(&thresholds);
+        let registry = Arc::clone(totals.registry());
+        let mut recorders: Vec<_> = (0..3).map(|n| Recorder::new(Arc::clone(&registry), SourceId(n))).collect();
+        let (mut kept, step) = (Totals::new(Arc::clone(&registry), &[]), span.div_ceil(60));
+        for second in 1..=end {
+            for (source, recorder) in recorders.iter_mut().enumerate() {
+                let now = samples.iter().filter(|(at, of, _)| (*at, *of as usize) == (second, source));
+                for (_, _, value) in now {
+                    let series = recorder.series(builtin::HTTP_REQ_DURATION, &TagSet::empty());
+                    recorder.add(series, *value as f64);
+                }
+                let window = recorder.take(SECOND * second);
+                totals.merge(&window);
+                // Whole steps of time, all of them within the span.
+                let from = end.saturating_sub(span).next_multiple_of(step);
+                if second > from {
+                    kept.merge(&window);
+                }
+            }
+            // As a run has it; nobody looks at every second's outcome here.
+            thresholds.evaluate(&mut totals, SECOND * second, false);
+        }
+        let seen = values(&thresholds, &mut totals, SECOND * end, false);
+        let expected = match kept.metric(builtin::HTTP_REQ_DURATION) {
+            Some(Aggregate::Trend(trend)) => {
+                [trend.max(), trend.min(), trend.avg(), trend.percentile(90.0)].map(Some)
+            }
+            _ => [None; 4],
+        };
+        prop_assert_eq!(&seen[..3], &expected[..3]);
+        // Once there were many samples, few ones are in buckets too.
+        let close = |a: f64, b: f64| (a - b).abs() <= 0.001 * a.abs().max(b.abs()).max(2_000.0 * 0.001);
+        prop_assert!(seen[3].is_some() == expected[3].is_some());
+        if let (Some(seen), Some(expected)) = (seen[3], expected[3]) {
+            prop_assert!(close(seen, expected) || totals_are_few(&kept), "{seen} {expected}");
+        }
+    }
+}
+
+/// With few samples the neighbours of a percentile are far apart, and so are estimates in buckets and exact ones.
+fn totals_are_few(totals: &Totals) -> bool {
+    matches!(totals.metric(builtin::HTTP_REQ_DURATION), Some(Aggregate::Trend(trend)) if trend.count() < 5)
+}
+
+#[test]
+fn samples_that_are_required_are_missed_at_the_end_alone() {
+    let mut thresholds = Thresholds::new();
+    let required = |text: &str| Threshold::parse(text).unwrap().require_samples();
+    for (metric, text) in [("checks", "rate>0.9"), ("group_duration", "p(95)<9"), ("iterations", "count<9")] {
+        thresholds.add(Selector::metric_only(metric), vec![required(text), required(text).over_last(SECOND * 5)]);
+    }
+    thresholds.add(Selector::metric_only("http_reqs"), vec![required("count==10")]);
+    let mut totals = totals(&thresholds).with_spans(&thresholds.spans());
+    let mut ok = |last| {
+        let outcomes = thresholds.evaluate(&mut totals, SECOND, last);
+        outcomes.iter().map(|outcome| (outcome.ok, outcome.value.is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(ok(false), [vec![(true, false); 6], vec![(true, true)]].concat());
+    assert_eq!(ok(true), [vec![(false, false); 6], vec![(true, true)]].concat());
+}
+
+#[test]
+fn the_ratio_of_dropped_iterations_is_a_rate_to_judge() {
+    let mut thresholds = Thresholds::new();
+    let threshold = Threshold::parse("rate<0.01").unwrap().abort_on_fail(None);
+    thresholds.add(Selector::metric_only("dropped_iterations_ratio"), vec![threshold]);
+    assert_eq!(thresholds.validate(&Registry::new()), []);
+    let (mut totals, mut recorder) = totals_for(&thresholds);
+    let series = recorder.series(builtin::DROPPED_ITERATIONS_RATIO, &TagSet::empty());
+    recorder.rates(series, 0, 990);
+    recorder.rates(series, 10, 10);
+    totals.merge(&recorder.take(SECOND));
+    let outcome = thresholds.evaluate(&mut totals, SECOND, false).remove(0);
+    assert_eq!((outcome.value, outcome.ok, outcome.abort), (Some(0.01), false, true));
 }

@@ -1,7 +1,7 @@
 //! Totals per scenario and per group.
 
 use super::tally::Tally;
-use crate::window::{Window, WindowSeries};
+use crate::window::WindowSeries;
 
 /// The samples of each scenario, and those without one, by group.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct GroupTotals {
 }
 
 impl Detail {
-    pub(super) fn merge(&mut self, metrics: usize, window: &Window, series: &WindowSeries) {
+    pub(super) fn merge(&mut self, metrics: usize, series: &WindowSeries) {
         let groups = match series.tags.get("scenario") {
             Some(scenario) => {
                 let place = self.scenarios.iter().position(|(name, _)| name == scenario);
@@ -33,14 +33,20 @@ impl Detail {
                     self.scenarios.len() - 1
                 });
                 let totals = &mut self.scenarios[place].1;
-                totals.tally.merge(window, series);
+                totals.tally.merge(series);
                 &mut totals.groups
             }
             None => &mut self.outside,
         };
         if let Some(path) = series.tags.get("group").filter(|path| !path.is_empty()) {
-            merge_into_group(groups, path, metrics, window, series);
+            merge_into_group(groups, path, metrics, series);
         }
+    }
+
+    /// Bytes of memory that the samples take.
+    pub(super) fn held_bytes(&self) -> usize {
+        let scenarios = self.scenarios.iter().map(|(_, totals)| totals);
+        scenarios.chain(&self.outside).map(GroupTotals::held_bytes).sum()
     }
 
     /// The scenarios with their names.
@@ -58,10 +64,15 @@ impl GroupTotals {
     fn new(name: &str, metrics: usize) -> Self {
         Self { name: name.to_owned(), tally: Tally::new(metrics), groups: Vec::new() }
     }
+
+    fn held_bytes(&self) -> usize {
+        let within: usize = self.groups.iter().map(Self::held_bytes).sum();
+        self.tally.held_bytes() + within
+    }
 }
 
 /// Walks along `::outer::inner`, making the groups that are missing.
-fn merge_into_group(groups: &mut Vec<GroupTotals>, path: &str, metrics: usize, window: &Window, series: &WindowSeries) {
+fn merge_into_group(groups: &mut Vec<GroupTotals>, path: &str, metrics: usize, series: &WindowSeries) {
     let path = path.strip_prefix("::").unwrap_or(path);
     let (name, rest) = match path.split_once("::") {
         Some((name, rest)) => (name, Some(rest)),
@@ -73,7 +84,7 @@ fn merge_into_group(groups: &mut Vec<GroupTotals>, path: &str, metrics: usize, w
         groups.len() - 1
     });
     match rest {
-        Some(rest) => merge_into_group(&mut groups[place].groups, rest, metrics, window, series),
-        None => groups[place].tally.merge(window, series),
+        Some(rest) => merge_into_group(&mut groups[place].groups, rest, metrics, series),
+        None => groups[place].tally.merge(series),
     }
 }

@@ -5,7 +5,7 @@ use crate::aggregate::Aggregate;
 use crate::builtin;
 use crate::checks::Checks;
 use crate::metric::MetricId;
-use crate::window::{Window, WindowSeries};
+use crate::window::WindowSeries;
 
 /// What each metric and each check come to.
 #[derive(Debug, Clone)]
@@ -19,8 +19,8 @@ impl Tally {
         Self { cells: vec![None; metrics], checks: Checks::default() }
     }
 
-    pub(super) fn merge(&mut self, window: &Window, series: &WindowSeries) {
-        Cell::merge_into(&mut self.cells[series.metric.index()], window, series);
+    pub(super) fn merge(&mut self, series: &WindowSeries) {
+        Cell::merge_into(&mut self.cells[series.metric.index()], series);
         if series.metric != builtin::CHECKS {
             return;
         }
@@ -35,6 +35,12 @@ impl Tally {
     pub(crate) fn metric(&self, metric: MetricId) -> Option<&Aggregate> {
         let cell = self.cells.get(metric.index())?;
         cell.as_ref().map(Cell::aggregate)
+    }
+
+    /// Bytes of memory that its samples take.
+    pub(super) fn held_bytes(&self) -> usize {
+        let cells: usize = self.cells.iter().flatten().map(Cell::held_bytes).sum();
+        cells + self.cells.len() * size_of::<Option<Cell>>()
     }
 
     pub(crate) fn checks(&self) -> &Checks {

@@ -14,7 +14,7 @@ fn recorder(registry: &Arc<Registry>, source: u32) -> Recorder {
 
 fn gauge_of(totals: &Totals, metric: MetricId) -> (f64, f64, f64) {
     match totals.metric(metric) {
-        Some(&Aggregate::Gauge { last, min, max }) => (last, min, max),
+        Some(&Aggregate::Gauge { last, min, max, .. }) => (last, min, max),
         other => panic!("a gauge with samples, not {other:?}"),
     }
 }
@@ -72,7 +72,7 @@ fn expected_responses_are_always_kept_apart() {
 }
 
 #[test]
-fn vus_are_summed_over_recorders_and_bounds_are_those_of_whole_rounds() {
+fn vus_are_summed_over_recorders_second_by_second() {
     let registry = Arc::new(Registry::new());
     let mut totals = Totals::new(Arc::clone(&registry), &[]);
     let mut shards = [0, 1].map(|source| recorder(&registry, source));
@@ -139,4 +139,105 @@ fn detail_sorts_samples_into_scenarios_and_groups() {
     let outer = &scenario.groups[0];
     assert_eq!((outer.name.as_str(), requests(&outer.tally)), ("a", 2.0));
     assert_eq!(requests(&outer.groups[0].tally), 4.0);
+}
+
+/// A second of four sources, each with so many requests under ten names.
+fn second_of_load(recorders: &mut [Recorder], second: u32, requests: u64) -> Vec<crate::window::Window> {
+    let windows = recorders.iter_mut().enumerate().map(|(source, recorder)| {
+        for n in 0..requests {
+            let tags = TagSet::from_pairs([("name".to_owned(), format!("{}", n % 10))]);
+            let series = recorder.series(builtin::HTTP_REQ_DURATION, &tags);
+            // The same values in each minute: what a histogram holds grows with their range.
+            recorder.record_ns(series, 1 + (u64::from(second % 60) + 1) * (n + 1) * 1_000);
+            let series = recorder.series(builtin::HTTP_REQS, &tags);
+            recorder.increment(series, 1);
+        }
+        let vus = recorder.series(builtin::VUS, &TagSet::empty());
+        recorder.set(vus, f64::from(second % 7) + source as f64);
+        recorder.take(SECOND * second)
+    });
+    windows.collect()
+}
+
+#[test]
+fn memory_depends_on_names_and_not_on_time() {
+    let registry = Arc::new(Registry::new());
+    let mut thresholds = crate::Thresholds::new();
+    for (metric, seconds) in [("http_req_duration", 30), ("http_req_duration{name:3}", 90), ("http_reqs", 5)] {
+        let expression = if metric == "http_reqs" { "rate>1" } else { "p(95)<1" };
+        let threshold = crate::Threshold::parse(expression).unwrap();
+        let list = vec![threshold.clone(), threshold.over_last(SECOND * seconds)];
+        thresholds.add(Selector::parse(metric).unwrap(), list);
+    }
+    let totals = Totals::new(Arc::clone(&registry), &thresholds.selectors()).with_spans(&thresholds.spans());
+    let mut totals = totals.with_detail();
+    let mut recorders: Vec<_> = (0..4).map(|source| recorder(&registry, source)).collect();
+    let mut held = Vec::new();
+    for second in 1..=10_800 {
+        second_of_load(&mut recorders, second, 40).iter().for_each(|window| totals.merge(window));
+        thresholds.evaluate(&mut totals, SECOND * second, false);
+        if [120, 3_600, 7_200, 10_800].contains(&second) {
+            held.push(totals.held_bytes());
+        }
+    }
+    assert_eq!(held[2], held[3], "{held:?}");
+    assert!(held[3] <= held[0] + held[0] / 50, "{held:?}");
+}
+
+#[test]
+fn late_reports_of_a_sum_count_in_their_second() {
+    let registry = Arc::new(Registry::new());
+    let mut windows = Vec::new();
+    for (source, counts) in [(0, [1.0, 5.0, 2.0]), (1, [1.0, 4.0, 2.0])] {
+        let mut recorder = recorder(&registry, source);
+        for (second, count) in counts.into_iter().enumerate() {
+            let id = recorder.series(builtin::CONNECTIONS_OPEN, &TagSet::empty());
+            recorder.set(id, count);
+            windows.push(recorder.take(SECOND * (second as u32 + 1)));
+        }
+    }
+    // First all of one source, then all of the other.
+    let mut totals = Totals::new(Arc::clone(&registry), &[]);
+    windows.iter().for_each(|window| totals.merge(window));
+    assert_eq!(gauge_of(&totals, builtin::CONNECTIONS_OPEN), (4.0, 2.0, 9.0));
+}
+
+#[test]
+fn a_part_that_is_silent_keeps_its_value_and_one_from_long_ago_changes_nothing() {
+    let registry = Arc::new(Registry::new());
+    let mut totals = Totals::new(Arc::clone(&registry), &[]);
+    let mut report = |source, second, count| {
+        let mut recorder = recorder(&registry, source);
+        let id = recorder.series(builtin::VUS_MAX, &TagSet::empty());
+        recorder.set(id, count);
+        totals.merge(&recorder.take(SECOND * second));
+        gauge_of(&totals, builtin::VUS_MAX)
+    };
+    report(0, 1, 3.0);
+    for second in 2..500 {
+        report(1, second, 2.0);
+    }
+    assert_eq!(report(1, 500, 4.0), (7.0, 3.0, 7.0));
+    assert_eq!(report(0, 100, 50.0).0, 54.0, "it is the part's last");
+    assert_eq!(report(0, 99, 60.0).0, 54.0, "it isn't");
+}
+
+#[test]
+fn thousands_of_submetrics_each_get_their_own_samples() {
+    let registry = Arc::new(Registry::new());
+    let texts = (0..2_000).map(|n| format!("http_reqs{{name:{n}}}"));
+    let texts = texts.chain(["http_reqs{name:7,status:200}".to_owned(), "http_reqs{status:200,name:7}".to_owned()]);
+    let selectors: Vec<_> = texts.map(|text| Selector::parse(&text).unwrap()).collect();
+    let mut totals = Totals::new(Arc::clone(&registry), &selectors);
+    let mut recorder = recorder(&registry, 0);
+    for n in 0..2_000_u64 {
+        let tags = [("name", n.to_string()), ("status", if n == 7 { "200" } else { "500" }.to_owned())];
+        let id = recorder.series(builtin::HTTP_REQS, &TagSet::from_pairs(tags));
+        recorder.increment(id, n + 1);
+    }
+    totals.merge(&recorder.take(SECOND));
+    for (n, selector) in selectors.iter().enumerate() {
+        let expected = if n < 2_000 { n as f64 + 1.0 } else { 8.0 };
+        assert_eq!(totals.selected(selector).unwrap().sum(), expected, "{selector}");
+    }
 }

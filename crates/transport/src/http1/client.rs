@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use super::pool::Pool;
 use super::request::{Outgoing, Request};
 use crate::ring::SendBytes;
 use crate::shard::Shard;
-use crate::stream::{Received, Stream, StreamError, Traffic};
+use crate::stream::{Meter, Received, Stream, StreamError, Traffic};
 use crate::time::{Clock, Nanos};
 use crate::tls::{TlsError, TlsInfo};
 
@@ -63,6 +64,10 @@ pub struct Exchange {
     pub bytes_sent: u64,
     /// Bytes read from sockets, TLS included.
     pub bytes_received: u64,
+    /// Whether a new connection was wanted, and whether it was made: TLS included, where that is asked for.
+    pub connected: Option<bool>,
+    /// The server's address, once there was a connection.
+    pub peer: Option<IpAddr>,
     /// What the connection's TLS handshake came to; none in plain.
     pub tls: Option<TlsInfo>,
     /// Whether the connection had carried a request before.
@@ -108,7 +113,7 @@ pub fn exchange<'a>(
     async move {
         let (mut numbers, mut traffic) = (Exchange::default(), Traffic::default());
         let result = converse(&task, pool, &mut numbers, &mut traffic).await;
-        (numbers.bytes_sent, numbers.bytes_received) = (traffic.sent, traffic.received);
+        task.count(&mut numbers, &mut traffic);
         numbers.elapsed_ns = task.shard.turn_time().since(task.wanted);
         Exchanged { result, numbers }
     }
@@ -121,6 +126,18 @@ struct Task<'a> {
     payload: &'a Payload,
     options: ExchangeOptions<'a>,
     wanted: Nanos,
+}
+
+impl Task<'_> {
+    /// Moves bytes to where they are told.
+    fn count(&self, exchange: &mut Exchange, traffic: &mut Traffic) {
+        let more = std::mem::take(traffic);
+        exchange.bytes_sent += more.sent;
+        exchange.bytes_received += more.received;
+        if let Some(meter) = self.options.meter {
+            meter.add(more);
+        }
+    }
 }
 
 async fn converse(
@@ -139,10 +156,15 @@ async fn converse(
             Some(stream) => stream,
             None => {
                 let timings = &mut exchange.timings;
+                exchange.connected = Some(false);
                 // Boxed since it is rare: the future of an exchange is to stay small.
-                Box::pin(open(shard, &request.origin, deadline, task.options.timeout, timings, traffic)).await?
+                let stream =
+                    Box::pin(open(shard, &request.origin, deadline, task.options.timeout, timings, traffic)).await?;
+                exchange.connected = Some(true);
+                stream
             }
         };
+        exchange.peer = stream.connection().peer().map(|peer| peer.ip());
         exchange.tls = stream.tls_info();
         let mut conversation = Conversation {
             shard,
@@ -159,7 +181,13 @@ async fn converse(
             into: None,
         };
         conversation.send(request.outgoing(task.payload), traffic)?;
-        let result = poll_fn(|context| conversation.poll(context, exchange, traffic)).await;
+        let result = poll_fn(|context| {
+            let result = conversation.poll(context, exchange, traffic);
+            // At each poll and not at the end: a response may take hours.
+            task.count(exchange, traffic);
+            result
+        })
+        .await;
         if result.is_err() {
             conversation.time_until_failure(exchange);
         }
@@ -221,6 +249,8 @@ pub struct ExchangeOptions<'a> {
     pub body: ResponseBody<'a>,
     /// What the response may cost.
     pub limits: Limits,
+    /// Where bytes are counted while they are sent and received, besides [`Exchange`], which tells them at the end.
+    pub meter: Option<&'a Meter>,
 }
 
 enum Failure {

@@ -12,6 +12,7 @@ use futures_lite::future::poll_fn;
 
 use super::sockets::{Phase, Received, Sending};
 use crate::shard::Shard;
+use crate::source::SourceTicket;
 use crate::time::{Alarm, Nanos};
 
 /// Bytes to send; the driver holds them until the kernel has taken them.
@@ -85,6 +86,12 @@ pub struct Connection {
 impl Connection {
     pub(crate) fn new(shard: Shard, slot: u32) -> Self {
         Self { shard, slot }
+    }
+
+    /// The address that it was made to; none if the peer has made it.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.shard.driver().sockets.get(self.slot).source.as_ref().map(SourceTicket::destination)
     }
 
     pub(crate) fn slot(&self) -> u32 {

@@ -66,8 +66,12 @@ impl Client {
     fn of_host(shard: &Shard, host: &str, address: SocketAddr, options: &TlsOptions) -> Self {
         let tls = TlsClient::new(options).unwrap();
         let origin = Rc::new(Origin::with_tls(host, address.port(), &tls).unwrap());
-        let options =
-            ExchangeOptions { timeout: Duration::from_secs(10), body: ResponseBody::Keep, limits: Limits::default() };
+        let options = ExchangeOptions {
+            timeout: Duration::from_secs(10),
+            body: ResponseBody::Keep,
+            limits: Limits::default(),
+            meter: None,
+        };
         Self { shard: shard.clone(), pool: RefCell::default(), origin, options, close: false }
     }
 

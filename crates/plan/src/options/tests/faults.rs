@@ -150,6 +150,22 @@ fn of_thresholds_and_ours() -> Vec<(Value, &'static str, &'static str)> {
             "thresholds.http_reqs[0].abortOnfail",
             "did you mean `abortOnFail`?",
         ),
+        (
+            threshold(json!({"threshold": "count>1", "window": "500ms"})),
+            "thresholds.http_reqs[0].window",
+            "must be at least 1s, not 500ms",
+        ),
+        (
+            threshold(json!({"threshold": "count>1", "window": "1.5s"})),
+            "thresholds.http_reqs[0].window",
+            "must be whole seconds",
+        ),
+        (threshold(json!({"threshold": "count>1", "window": "25h"})), "thresholds.http_reqs[0].window", "at most 24h"),
+        (
+            threshold(json!({"threshold": "count>1", "requireSamples": "yes"})),
+            "thresholds.http_reqs[0].requireSamples",
+            "true or false",
+        ),
         (json!({"throng": 1}), "throng", "must be an object, not 1"),
         (own("memorylimit", json!("1MiB")), "throng.memorylimit", "did you mean `memoryLimit`?"),
         (own("threads", json!(1)), "throng.threads", "there are memoryLimit, guestTimeLimit, seed"),

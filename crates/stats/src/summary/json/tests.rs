@@ -40,7 +40,7 @@ fn report() -> Report {
     recorder.record_ns(duration, 1_500_000);
     let elapsed = Duration::from_secs(2);
     totals.merge(&recorder.take(elapsed));
-    let outcomes = thresholds.evaluate(&totals, elapsed, true);
+    let outcomes = thresholds.evaluate(&mut totals, elapsed, true);
     Report::new(
         &totals,
         &outcomes,

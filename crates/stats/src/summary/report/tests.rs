@@ -46,8 +46,8 @@ fn metrics_with_samples_or_thresholds_are_listed_in_order() {
         let list = expression.into_iter().map(|e| Threshold::parse(e).unwrap());
         thresholds.add(Selector::parse(key).unwrap(), list.collect());
     }
-    let totals = totals(&thresholds, &[("s", "")]);
-    let outcomes = thresholds.evaluate(&totals, Duration::from_secs(1), true);
+    let mut totals = totals(&thresholds, &[("s", "")]);
+    let outcomes = thresholds.evaluate(&mut totals, Duration::from_secs(1), true);
     let report = Report::new(&totals, &outcomes, settings());
     assert_eq!(
         names(&report.total.metrics),
@@ -69,8 +69,8 @@ fn a_failed_threshold_fails_the_report() {
     let mut thresholds = Thresholds::new();
     let list = vec![Threshold::parse("count>1").unwrap()];
     thresholds.add(Selector::metric_only("http_reqs"), list);
-    let totals = totals(&thresholds, &[("s", "")]);
-    let outcomes = thresholds.evaluate(&totals, Duration::from_secs(1), true);
+    let mut totals = totals(&thresholds, &[("s", "")]);
+    let outcomes = thresholds.evaluate(&mut totals, Duration::from_secs(1), true);
     assert!(!Report::new(&totals, &outcomes, settings()).passed());
 }
 

@@ -33,7 +33,9 @@ fn threshold_line(page: &Page<'_>, metric: &MetricReport, threshold: &ThresholdR
     let source = paint.wrap(&format!("'{expression}'"), Style::White);
     let method = expression.split(['<', '>', '=', '!']).next();
     let method = method.unwrap_or_default().trim();
-    let value = threshold.value.unwrap_or(0.0);
+    let Some(value) = threshold.value.or(threshold.ok.then_some(0.0)) else {
+        return format!("{mark} {source} no samples");
+    };
     let unit = page.report.settings.time_unit;
     let value = match (metric.values.kind(), method) {
         (Kind::Rate, _) => number::percent(value),

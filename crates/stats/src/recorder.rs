@@ -136,7 +136,7 @@ impl Recorder {
     pub fn record_ns_times(&mut self, series: SeriesId, ns: u64, times: u64) {
         match self.delta(series) {
             Aggregate::Trend(trend) => trend.record_times(millionths_of_ns(ns), times),
-            other => (0..times).for_each(|_| add_to(other, ns as f64 / 1e6)),
+            other => (0..times).for_each(|_| add_to(other, ns as f64 / 1e6, 0)),
         }
     }
 

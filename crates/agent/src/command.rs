@@ -89,6 +89,8 @@ pub(crate) struct ShardReport {
     pub(crate) window: Window,
     pub(crate) scenarios: Vec<ScenarioCounts>,
     pub(crate) vus_initialized: u64,
+    /// Of a window that ends at a full second of the load: VUs that are active then.
+    pub(crate) vus: Option<u64>,
     pub(crate) usage: ShardUsage,
 }
 

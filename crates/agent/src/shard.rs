@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use futures_lite::future::or;
+use futures_lite::future::{or, yield_now};
 use throng_archive::TestFiles;
 use throng_plan::segment::Fraction;
 use throng_plan::{ControlledVus, HostRules, HttpOptions, Plan, Portion, ScenarioPortion};
@@ -197,9 +197,10 @@ impl ShardContext {
     }
 
     /// Samples `vus` as k6 does, once a second while the scenarios run; merging sums it over the shards.
-    fn sample_vus(&self) {
+    fn sample_vus(&self) -> u64 {
         let active: u64 = self.scenarios.borrow().iter().map(|scenario| scenario.counts().vus).sum();
         self.set_gauge(builtin::VUS, active);
+        active
     }
 
     fn set_gauge(&self, metric: MetricId, value: u64) {
@@ -208,15 +209,15 @@ impl ShardContext {
         recorder.set(series, value as f64);
     }
 
-    /// Sends what was recorded until `at`.
-    fn send_window(&self, at: Nanos) {
+    /// Sends what was recorded until `at`, and the VUs sampled then.
+    fn send_window(&self, at: Nanos, vus: Option<u64>) {
         self.set_gauge(builtin::VUS_MAX, self.pool.made());
         self.set_gauge(builtin::CONNECTIONS_OPEN, self.shard.counts().sockets.into());
         self.scenarios.borrow().iter().for_each(|scenario| scenario.record_counts(self));
         let at = Duration::from_nanos(at.since(self.began.get()));
         let window = self.series.recorder.borrow_mut().take(at);
         let scenarios = self.scenarios.borrow().iter().map(|scenario| scenario.counts()).collect();
-        let report = ShardReport { window, scenarios, vus_initialized: self.pool.made(), usage: self.usage() };
+        let report = ShardReport { window, scenarios, vus_initialized: self.pool.made(), vus, usage: self.usage() };
         if let Some(samples) = &self.samples {
             samples.flush();
         }
@@ -257,18 +258,18 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 context.begin(began);
                 let result = setup(context, &inbox).await;
                 context.send(Event::SetupDone(result));
-                context.send_window(Clock::now());
+                context.send_window(Clock::now(), None);
             }
             (Command::Start { began, at, setup_data }, Some((context, plan))) => {
                 context.setup_data.replace(setup_data);
                 context.begin(began);
                 run_scenarios(context, plan, at, &inbox).await;
-                context.send_window(Clock::now());
+                context.send_window(Clock::now(), None);
                 context.send(Event::Done);
             }
             (Command::Teardown, Some((context, _))) => {
                 let result = teardown(context, &inbox).await;
-                context.send_window(Clock::now());
+                context.send_window(Clock::now(), None);
                 context.send(Event::TeardownDone(result));
             }
             (Command::Summarize(data), Some((context, _))) => {
@@ -332,21 +333,20 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
     }
     context.health.begin(context);
     let mut ended = crate::stop::Listener::new(&all_ended);
-    let ends = plan.scenarios().iter().map(|planned| planned.scenario().regular_end());
-    let last_end = at.after(ends.max().unwrap_or_default());
     let windows = async {
+        // As in k6 the first sample of VUs is that of the beginning, when those that are there from then on have begun.
+        context.shard.sleep_until(at).await;
+        yield_now().await;
+        context.send_window(at, Some(context.sample_vus()));
         let mut next = at;
         loop {
             next = next.after(WINDOW);
             context.shard.sleep_until(next).await;
-            // At the end VUs leave one by one, which says nothing of the run.
-            if next < last_end {
-                context.sample_vus();
-            }
+            let vus = Some(context.sample_vus());
             context.health.sample(context);
             if context.reporting.waiting.load(Ordering::Relaxed) < WINDOWS_WAITING_MAX {
                 // The planned instant is the same on all shards, so that what they say of a second belongs together.
-                context.send_window(next);
+                context.send_window(next, vus);
             }
         }
     };

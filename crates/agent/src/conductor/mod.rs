@@ -6,6 +6,8 @@ mod phases;
 mod planned;
 mod state;
 mod steering;
+mod ticking;
+mod vus;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -67,12 +67,16 @@ impl RunOutputs {
         }
     }
 
-    /// Does what is to be done every second, and says what has gone wrong.
-    pub(super) fn second(&mut self, (active, initialized): (u64, u64)) -> Vec<String> {
+    /// Notes how many VUs there were at a full second, active and initialised.
+    pub(super) fn note_vus(&mut self, (active, initialized): (u64, u64)) {
         let samples = [(builtin::VUS, active), (builtin::VUS_MAX, initialized)];
         for (metric, value) in samples {
             self.add(&self.tags.clone(), Sample { metric, value: value as f64 });
         }
+    }
+
+    /// Does what is to be done every second, and says what has gone wrong.
+    pub(super) fn second(&mut self) -> Vec<String> {
         if let Some(outlet) = &mut self.outlet {
             outlet.flush();
         }

@@ -22,6 +22,7 @@ use super::outputs::{self, RunOutputs};
 use super::planned::Planned;
 use super::state::RunState;
 use super::steering::Steering;
+use super::ticking::{TICK, Ticking};
 use super::{RunError, RunResult};
 use crate::command::{Command, Event, Preparation, Stumble};
 use crate::handle::{Attached, RunHandle, RunPhase, RunStatus};
@@ -35,8 +36,6 @@ use crate::scenario::ahead;
 use crate::series::KeptTags;
 use crate::shard::{self, Reporting, Settings};
 
-/// How often the conductor looks at the clock, the handle and the observer.
-const TICK: Duration = Duration::from_millis(100);
 /// From the decision to start until the start: time for the message to reach all shards.
 const START_DELAY: Duration = Duration::from_millis(5);
 
@@ -44,19 +43,6 @@ pub(super) struct ShardLink {
     thread: ShardThread,
     pub(super) sender: Sender<Command>,
     waiting: Arc<AtomicUsize>,
-}
-
-/// When the conductor looks at the clock next.
-struct Ticking {
-    next_tick: Instant,
-    next_second: Instant,
-}
-
-impl Ticking {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self { next_tick: now + TICK, next_second: now + Duration::from_secs(1) }
-    }
 }
 
 /// What shards are given beside the plan.
@@ -420,6 +406,7 @@ impl<'a> Conductor<'a> {
                     self.shards[shard].waiting.fetch_sub(1, Ordering::Relaxed);
                     self.outputs.note_window(&report.window);
                     let messages = state.merge(shard, *report);
+                    state.counted_vus().into_iter().for_each(|vus| self.outputs.note_vus(vus));
                     messages.into_iter().for_each(|message| self.log(LogLevel::Warn, message));
                 }
                 Err(Event::Request(request)) => {
@@ -442,7 +429,7 @@ impl<'a> Conductor<'a> {
         if now >= clock.next_second {
             clock.next_second += Duration::from_secs(1);
             state.sample_ended();
-            for message in self.outputs.second(state.vus()) {
+            for message in self.outputs.second() {
                 self.log(LogLevel::Warn, message);
             }
             if state.judge(false) {

@@ -11,6 +11,7 @@ use throng_stats::{
 };
 use throng_transport::{Clock, Nanos};
 
+use super::vus::VusAt;
 use crate::command::{ScenarioCounts, ShardReport};
 use crate::handle::RunStatus;
 use crate::health::ShardUsage;
@@ -52,6 +53,7 @@ pub(super) struct RunState {
     pub(super) load_began: Option<Instant>,
     pub(super) load_ended: Option<Instant>,
     peak_sockets: u32,
+    vus_at: VusAt,
     /// Iterations of shared counters that nobody took, by scenario.
     dropped_by_all: Vec<u64>,
     outlines: Vec<Outline>,
@@ -91,6 +93,7 @@ impl RunState {
             load_began: None,
             load_ended: None,
             peak_sockets: 0,
+            vus_at: VusAt::default(),
             dropped_by_all: vec![0; count],
             outlines,
             agent_part: plan.options().segment.length(),
@@ -117,6 +120,7 @@ impl RunState {
         let registry = self.totals.registry();
         let overflows = report.window.overflows.iter();
         let messages = overflows.map(|overflow| overflow.message(&registry.get(overflow.metric).name)).collect();
+        self.vus_at.note(shard, &report);
         let state = &mut self.shards[shard];
         let seconds = report.window.at.saturating_sub(state.reported_at).as_secs_f64();
         if seconds > 0.0 {
@@ -130,6 +134,13 @@ impl RunState {
         let sockets = self.shards.iter().map(|shard| shard.usage.1.sockets).sum();
         self.peak_sockets = self.peak_sockets.max(sockets);
         messages
+    }
+
+    /// The seconds of which all shards that still run have said how many VUs they had: active, initialised.
+    pub(super) fn counted_vus(&mut self) -> Vec<(u64, u64)> {
+        let shards = &self.shards;
+        let has_ended = |shard: usize| shards[shard].scenarios.iter().all(|counts| counts.ended);
+        self.vus_at.take_complete(shards.len(), has_ended)
     }
 
     /// A shard whose scenarios have ended says nothing more of its VUs. While others go on, it has none.

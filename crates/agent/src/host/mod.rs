@@ -1,6 +1,7 @@
 //! What a script's calls do: the host of one virtual user.
 
 mod errand;
+mod identity;
 mod names;
 mod random;
 
@@ -22,11 +23,12 @@ use throng_vu::{
 use throng_web::url::HttpUrl;
 
 pub(crate) use errand::{Errand, Errands};
+pub(crate) use identity::Identity;
 pub(crate) use names::Names;
 pub(crate) use random::Random;
 
 use crate::http::{Journey, Prepared, Received, Session};
-use crate::samples::{Samples, Who};
+use crate::samples::Samples;
 use crate::scenario::{Iteration, ScenarioShare, Seat};
 use crate::series::Place;
 use crate::shard::ShardContext;
@@ -51,35 +53,6 @@ pub(crate) struct VuHost {
     pub(crate) iteration: Option<Iteration>,
     random: Random,
     pub(crate) aborted: bool,
-}
-
-/// A VU's numbers and counters.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Identity {
-    pub(crate) id_in_instance: u64,
-    pub(crate) id_in_test: u64,
-    /// Iterations begun, the present one among them; in all, and in the present scenario.
-    pub(crate) iterations_begun: u64,
-    pub(crate) iterations_in_scenario: u64,
-    /// Numbers of the present iteration in the scenario.
-    pub(crate) iteration_in_instance: u64,
-    pub(crate) iteration_in_test: u64,
-}
-
-impl Identity {
-    /// Counts the next iteration, whose numbers in the scenario are these.
-    pub(crate) fn begin_iteration(&mut self, in_instance: u64, in_test: u64) {
-        self.iterations_begun += 1;
-        self.iterations_in_scenario += 1;
-        self.iteration_in_instance = in_instance;
-        self.iteration_in_test = in_test;
-    }
-}
-
-impl Identity {
-    pub(crate) fn who(&self) -> Who {
-        Who { vu: self.id_in_test, iteration: self.iterations_begun.saturating_sub(1) }
-    }
 }
 
 struct OpenGroup {

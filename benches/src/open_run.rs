@@ -87,7 +87,7 @@ impl OpenFigures {
     /// A value of a metric; 0 for one without samples.
     #[must_use]
     pub fn value(&self, metric: &str, value: &str) -> f64 {
-        self.0["metrics"][metric]["values"][value].as_f64().unwrap_or(0.0)
+        self.0["metrics"][metric][value].as_f64().unwrap_or(0.0)
     }
 
     /// Iterations that were started and ended.

@@ -9,9 +9,9 @@
 //! shard's recorder. Shards and the conductor talk by messages, a few a second.
 //!
 //! [`inspect`] goes that path as far as the plan, and runs nothing. An [`Observer`] sees progress and messages; a
-//! [`RunHandle`] tells how the run stands, and pauses, scales or ends it. What it came to is a [`RunResult`]; printing and exit codes are the command line's.
+//! [`RunHandle`] tells how the run stands, and pauses, scales or ends it. What it came to is a [`RunResult`].
 //!
-//! Not here: building scripts, printing, anything of a cluster.
+//! Not here: building scripts, printing, exit codes, writing outputs, other processes' control, anything of a cluster.
 
 mod command;
 mod conductor;

@@ -76,25 +76,18 @@ impl Plan {
     ///
     /// Every scenario that names a function that the script doesn't have, and every threshold that the metrics don't allow.
     pub fn new(options: Options, functions: &[String], registry: &Registry) -> Result<Self, OptionErrors> {
-        let mut errors = Vec::new();
         let mut scenarios = options.scenarios.clone();
         scenarios.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
+        let named = scenarios.iter().map(|one| (one.name.as_str(), one.exec.as_str()));
+        let mut errors = unknown_functions(named, functions, &options.scenarios_origin);
+        errors.extend(unknown_metrics(&options, registry));
+        if !errors.is_empty() {
+            return Err(OptionErrors(errors));
+        }
         let mut planned: Vec<PlannedScenario> = Vec::new();
         for scenario in scenarios {
             let function = functions.iter().position(|name| *name == scenario.exec);
-            if function.is_none() {
-                errors.push(unknown_function(&scenario, functions, &options.scenarios_origin));
-            }
             planned.push(PlannedScenario { function: function.unwrap_or_default() as u32, scenario });
-        }
-        let misfits = options.thresholds.validate(registry).into_iter();
-        errors.extend(misfits.map(|misfit| OptionError {
-            path: member("thresholds", misfit.metric()),
-            origin: options.thresholds_origin.clone(),
-            message: format!("{misfit}{}", nearest_metric(&misfit, registry)),
-        }));
-        if !errors.is_empty() {
-            return Err(OptionErrors(errors));
         }
         let scenarios: Vec<_> = planned.iter().map(|planned| planned.scenario.clone()).collect();
         // Options whose scenarios have no schedule were refused.
@@ -146,16 +139,36 @@ impl PlannedScenario {
     }
 }
 
-fn unknown_function(scenario: &Scenario, functions: &[String], origin: &str) -> OptionError {
+/// What is wrong with scenarios, each given by its name and its function's: those whose function the script doesn't have.
+pub(crate) fn unknown_functions<'a>(
+    scenarios: impl Iterator<Item = (&'a str, &'a str)>,
+    functions: &[String],
+    origin: &str,
+) -> Vec<OptionError> {
     let there_are = match functions {
         [] => "it has none".to_owned(),
         names => format!("it has {}", names.join(", ")),
     };
-    OptionError {
-        path: format!("scenarios.{}.exec", scenario.name),
-        origin: origin.to_owned(),
-        message: format!("the script has no function `{}`; {there_are}", scenario.exec),
-    }
+    let unknown = scenarios.filter(|(_, exec)| functions.iter().all(|name| name != exec));
+    unknown
+        .map(|(scenario, exec)| OptionError {
+            path: format!("{}.exec", member("scenarios", scenario)),
+            origin: origin.to_owned(),
+            message: format!("the script has no function `{exec}`; {there_are}"),
+        })
+        .collect()
+}
+
+/// What is wrong with thresholds that the metrics don't allow.
+pub(crate) fn unknown_metrics(options: &Options, registry: &Registry) -> Vec<OptionError> {
+    let misfits = options.thresholds.validate(registry).into_iter();
+    misfits
+        .map(|misfit| OptionError {
+            path: member("thresholds", misfit.metric()),
+            origin: options.thresholds_origin.clone(),
+            message: format!("{misfit}{}", nearest_metric(&misfit, registry)),
+        })
+        .collect()
 }
 
 /// The metric that may have been meant, as text to append.

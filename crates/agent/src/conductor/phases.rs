@@ -79,7 +79,7 @@ pub(super) struct Conductor<'a> {
 /// Makes the plan, then starts shards for it and leads them through the run.
 pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
     let planned = Planned::new(&config, observer)?;
-    let outputs = RunOutputs::start(&config.csv, &planned.plan, &planned.registry)?;
+    let outputs = RunOutputs::start(&planned.outputs, &planned.plan, &planned.registry)?;
     Conductor::new(config, handle, observer, &planned, outputs)?.run(planned)
 }
 

@@ -1,7 +1,6 @@
 //! What a run is made of: the script, its variables, and the layers of options that come from outside of it.
 
 use throng_agent::RunConfig;
-use throng_output::CsvDefaults;
 
 use crate::args::{Global, OptionArgs, ScriptArgs};
 use crate::build;
@@ -34,7 +33,7 @@ pub(crate) fn run_config(
         cache_dir: build::components_directory(),
         version: env!("CARGO_PKG_VERSION").into(),
         machine_summary: false,
-        csv: CsvDefaults::default(),
+        csv: environment.csv_defaults(),
         no_thresholds,
         tls_key_log: None,
     }

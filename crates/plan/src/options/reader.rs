@@ -88,7 +88,7 @@ impl Reader<'_> {
             }
             let path = member(path, key);
             if not_yet.contains(&key) {
-                self.fault(&path, format!("`{key}` isn't supported yet"));
+                self.fault(&path, format!("`{key}` isn't supported yet; leave it out"));
             } else {
                 let all = known.iter().chain(not_yet).copied();
                 let hint = suggestion(key, all).unwrap_or_else(|| match known.len() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::members::Members;
 use super::partial::MAX_VUS;
 use super::reader::{Place, Reader, member, suggestion};
@@ -22,6 +24,16 @@ pub(super) fn read(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Vec<Scen
         })
         .collect();
     scenarios.into_iter().collect()
+}
+
+/// Every scenario's function, by the scenario's name, also where something else of it is wrong. Faults are noted by
+/// [`read`].
+pub(super) fn functions(place: Place<'_>) -> Vec<(String, String)> {
+    let function = |(name, value): (&String, &Value)| match value.as_object()?.get("exec") {
+        None | Some(Value::Null) => Some((name.clone(), Scenario::DEFAULT.to_owned())),
+        Some(exec) => Some((name.clone(), exec.as_str().filter(|exec| !exec.is_empty())?.to_owned())),
+    };
+    place.value.as_object().into_iter().flatten().filter_map(function).collect()
 }
 
 fn read_scenario(reader: &mut Reader<'_>, name: &str, place: Place<'_>) -> Option<Scenario> {

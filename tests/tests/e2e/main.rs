@@ -14,6 +14,7 @@ mod hostile;
 mod inspect;
 mod interrupt;
 mod k6_cases;
+mod k6_outputs;
 mod latency;
 mod load_models;
 mod loading;
@@ -27,6 +28,7 @@ mod scenarios;
 mod servers;
 mod summary;
 mod thresholds;
+mod wrong_inputs;
 
 use throng_tests::Scripts;
 

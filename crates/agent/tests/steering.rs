@@ -34,9 +34,9 @@ const GUEST: &str = r#"(module
 
 /// A script without hooks.
 fn component() -> Vec<u8> {
-    let is_optional =
-        |item: &&str| ["setup", "teardown", "summarize"].iter().any(|name| item.contains(&format!("export {name}:")));
-    let wit: String = WIT.split_inclusive(";\n").filter(|item| !is_optional(item)).collect();
+    let is_required = |item: &str| ["describe", "run"].iter().any(|name| item.contains(&format!("export {name}:")));
+    let items = WIT.split_inclusive(";\n").filter(|item| !item.contains("export ") || is_required(item));
+    let wit: String = items.collect();
     let mut resolve = Resolve::default();
     let package = resolve.push_str("script.wit", &wit).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();

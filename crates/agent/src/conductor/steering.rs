@@ -135,14 +135,15 @@ impl Conductor<'_> {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use throng_plan::{Layer, resolve};
+    use throng_plan::{Functions, Layer, resolve};
     use throng_stats::Registry;
 
     use super::*;
 
     fn plan(scenarios: Value) -> Plan {
         let options = resolve(&[Layer::new("script", json!({ "scenarios": scenarios }))]).unwrap().options;
-        Plan::new(options, &["default".to_owned()], &Registry::new()).unwrap()
+        let functions = Functions { iterations: &["default".to_owned()], setups: &[] };
+        Plan::new(options, functions, &Registry::new()).unwrap()
     }
 
     fn controlled(vus: u64, max_vus: u64) -> Value {

@@ -160,7 +160,7 @@ fn verdict(result: &RunResult, global: &Global) -> Exit {
         Ending::Stopped => Exit::Stopped,
         Ending::ScriptAbort(_) => Exit::ScriptAborted,
         Ending::SetupFailed(_) | Ending::TeardownFailed(_) => Exit::ScriptFailed,
-        Ending::SetupTimeout(_) => Exit::SetupTimeout,
+        Ending::SetupTimeout { .. } => Exit::SetupTimeout,
         Ending::TeardownTimeout(_) => Exit::TeardownTimeout,
         Ending::ThresholdAbort | Ending::Finished => Exit::Success,
     };

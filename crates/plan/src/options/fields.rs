@@ -75,7 +75,7 @@ pub(super) const TLS_VERSION: [&str; 2] = ["min", "max"];
 pub(super) const TLS_AUTH: [&str; 4] = ["cert", "key", "password", "domains"];
 
 /// Fields of every scenario.
-pub(super) const SCENARIO: [&str; 6] = ["executor", "startTime", "gracefulStop", "exec", "env", "tags"];
+pub(super) const SCENARIO: [&str; 7] = ["executor", "startTime", "gracefulStop", "exec", "setup", "env", "tags"];
 
 /// Fields of every scenario that aren't supported yet.
 pub(super) const SCENARIO_NOT_YET: [&str; 1] = ["options"];

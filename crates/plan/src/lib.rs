@@ -26,6 +26,7 @@ mod cipher_suite;
 mod host_pattern;
 mod host_rules;
 mod load_model;
+mod names;
 mod options;
 mod plan;
 mod portion;
@@ -46,7 +47,7 @@ pub use options::{
     OptionError, OptionErrors, Options, Resolved, Rules, Secret, SummaryMode, ThrongOptions, TlsOptions, merge,
     nearest, resolve,
 };
-pub use plan::{Plan, PlannedScenario, Shard};
+pub use plan::{Functions, Plan, PlannedScenario, Shard};
 pub use portion::{Portion, PortionError, ScenarioPortion, VuNumbers};
 pub use requirements::Requirements;
 pub use scenario::Scenario;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use throng_stats::{Registry, ValidationError};
+use throng_stats::Registry;
 
-use crate::options::{OptionError, OptionErrors, Options, member, suggestion};
+use crate::names::{NamedFunctions, unknown_functions, unknown_metrics};
+use crate::options::{OptionErrors, Options};
 use crate::portion::{Portion, PortionError};
 use crate::requirements::Requirements;
 use crate::scenario::Scenario;
@@ -28,6 +29,16 @@ pub struct Plan {
 pub struct PlannedScenario {
     scenario: Scenario,
     function: u32,
+    setup: Option<u32>,
+}
+
+/// Names of a script's functions, each kind in the script's order.
+#[derive(Debug, Clone, Copy)]
+pub struct Functions<'a> {
+    /// Those that iterations call.
+    pub iterations: &'a [String],
+    /// Those that may be a scenario's setup.
+    pub setups: &'a [String],
 }
 
 /// One of several shards that share an agent's part of a run.
@@ -69,25 +80,27 @@ impl Shard {
 impl Plan {
     /// Checks options against the script and the metrics, and plans.
     ///
-    /// `functions` are the names of the script's functions in the script's order;
     /// `registry` holds the script's metrics too.
     ///
     /// # Errors
     ///
-    /// Every scenario that names a function that the script doesn't have, and every threshold that the metrics don't allow.
-    pub fn new(options: Options, functions: &[String], registry: &Registry) -> Result<Self, OptionErrors> {
+    /// Every scenario that names functions that the script doesn't have, and every threshold that the metrics don't allow.
+    pub fn new(options: Options, functions: Functions<'_>, registry: &Registry) -> Result<Self, OptionErrors> {
         let mut scenarios = options.scenarios.clone();
         scenarios.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
-        let named = scenarios.iter().map(|one| (one.name.as_str(), one.exec.as_str()));
-        let mut errors = unknown_functions(named, functions, &options.scenarios_origin);
+        let named: Vec<_> = scenarios.iter().map(NamedFunctions::of).collect();
+        let mut errors = unknown_functions(&named, functions, &options.scenarios_origin);
         errors.extend(unknown_metrics(&options, registry));
         if !errors.is_empty() {
             return Err(OptionErrors(errors));
         }
         let mut planned: Vec<PlannedScenario> = Vec::new();
         for scenario in scenarios {
-            let function = functions.iter().position(|name| *name == scenario.exec);
-            planned.push(PlannedScenario { function: function.unwrap_or_default() as u32, scenario });
+            let function = functions.iterations.iter().position(|name| *name == scenario.exec).unwrap_or_default();
+            let named = scenario.setup.as_ref();
+            let setup = named.and_then(|setup| functions.setups.iter().position(|name| name == setup));
+            let (function, setup) = (function as u32, setup.map(|place| place as u32));
+            planned.push(PlannedScenario { function, setup, scenario });
         }
         let scenarios: Vec<_> = planned.iter().map(|planned| planned.scenario.clone()).collect();
         // Options whose scenarios have no schedule were refused.
@@ -137,43 +150,9 @@ impl PlannedScenario {
     pub fn function(&self) -> u32 {
         self.function
     }
-}
 
-/// What is wrong with scenarios, each given by its name and its function's: those whose function the script doesn't have.
-pub(crate) fn unknown_functions<'a>(
-    scenarios: impl Iterator<Item = (&'a str, &'a str)>,
-    functions: &[String],
-    origin: &str,
-) -> Vec<OptionError> {
-    let there_are = match functions {
-        [] => "it has none".to_owned(),
-        names => format!("it has {}", names.join(", ")),
-    };
-    let unknown = scenarios.filter(|(_, exec)| functions.iter().all(|name| name != exec));
-    unknown
-        .map(|(scenario, exec)| OptionError {
-            path: format!("{}.exec", member("scenarios", scenario)),
-            origin: origin.to_owned(),
-            message: format!("the script has no function `{exec}`; {there_are}"),
-        })
-        .collect()
-}
-
-/// What is wrong with thresholds that the metrics don't allow.
-pub(crate) fn unknown_metrics(options: &Options, registry: &Registry) -> Vec<OptionError> {
-    let misfits = options.thresholds.validate(registry).into_iter();
-    misfits
-        .map(|misfit| OptionError {
-            path: member("thresholds", misfit.metric()),
-            origin: options.thresholds_origin.clone(),
-            message: format!("{misfit}{}", nearest_metric(&misfit, registry)),
-        })
-        .collect()
-}
-
-/// The metric that may have been meant, as text to append.
-fn nearest_metric(misfit: &ValidationError, registry: &Registry) -> String {
-    let ValidationError::UnknownMetric { metric } = misfit else { return String::new() };
-    let known = registry.iter().map(|(_, definition)| definition.name.as_str());
-    suggestion(metric, known).unwrap_or_default()
+    /// Index of its setup among the functions of the script for that; none without.
+    pub fn setup(&self) -> Option<u32> {
+        self.setup
+    }
 }

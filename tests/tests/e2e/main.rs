@@ -16,6 +16,7 @@ mod interrupt;
 mod k6_cases;
 mod k6_outputs;
 mod latency;
+mod lifecycle;
 mod load_models;
 mod loading;
 mod machine;

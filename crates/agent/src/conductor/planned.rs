@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use throng_archive::{Declaration, FileFormat as DataFormat, TestFiles};
 use throng_output::{CsvDefaults, OutputSpec, SpecError};
-use throng_plan::{Draft, Layer, OptionError, Options, Plan, Resolved, merge};
+use throng_plan::{Draft, Functions, Layer, OptionError, Options, Plan, Resolved, merge};
 use throng_stats::{Contains, Definition, Kind, MetricId, Registry};
 use throng_transport::tls::TlsClient;
 use throng_vu::{Description, Engine, EngineConfig, FileFormat, LogLevel, MetricKind, Script, Ticker};
@@ -52,7 +52,8 @@ impl Planned {
         if config.no_thresholds {
             draft.drop_thresholds();
         }
-        draft.check_names(&description.functions, &registry);
+        let functions = Functions { iterations: &description.functions, setups: &description.scenario_setups };
+        draft.check_names(functions, &registry);
         let outputs = outputs(&mut draft, &config.csv);
         let Resolved { options, warnings, origins } = draft.finish()?;
         for message in warnings {
@@ -69,7 +70,7 @@ impl Planned {
             ticker = engine.ticker().map_err(RunError::Thread)?;
             script = Script::compile(&engine, &config.component)?;
         }
-        let plan = Arc::new(Plan::new(options, &description.functions, &registry)?);
+        let plan = Arc::new(Plan::new(options, functions, &registry)?);
         let tls = tls_client(&plan.options().tls, config.tls_key_log.clone())?;
         // What may take long comes last.
         let files = Arc::new(TestFiles::load(&declarations(&description), &config.files)?);

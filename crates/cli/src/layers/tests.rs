@@ -7,7 +7,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use throng_agent::RunError;
-use throng_plan::{Draft, Layer, OptionError, Options, Resolved, resolve};
+use throng_plan::{Draft, Functions, Layer, OptionError, Options, Resolved, resolve};
 use throng_stats::Registry;
 
 use super::*;
@@ -101,8 +101,9 @@ fn faults(given: &Given, directory: &TempDir) -> Result<Vec<OptionError>, clap::
         args.script.config = Some(path.into());
     }
     let functions = ["default".to_owned(), "buy".to_owned()];
+    let functions = Functions { iterations: &functions, setups: &[] };
     let mut draft = Draft::read(&layers(&args, &environment(&variables), script));
-    draft.check_names(&functions, &Registry::new());
+    draft.check_names(functions, &Registry::new());
     Ok(draft.finish().map_or_else(|errors| errors.0, |_| Vec::new()))
 }
 

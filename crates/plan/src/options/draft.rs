@@ -6,7 +6,8 @@ use throng_stats::{Registry, Thresholds};
 
 use super::partial::{Given, Partial};
 use super::{Layer, OptionError, OptionErrors, Options, fields, origins};
-use crate::plan::{unknown_functions, unknown_metrics};
+use crate::names::{NamedFunctions, unknown_functions, unknown_metrics};
+use crate::plan::Functions;
 
 /// Options that could be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,9 +25,8 @@ pub struct Resolved {
 #[derive(Debug)]
 pub struct Draft {
     options: Options,
-    /// Scenarios and the functions that they call, also of those that are wrong otherwise; none if the layers give no
-    /// scenarios.
-    functions: Option<Given<Vec<(String, String)>>>,
+    /// The functions that scenarios name, also those that are wrong otherwise; none if the layers give no scenarios.
+    functions: Option<Given<Vec<NamedFunctions>>>,
     /// Whether a layer is no options at all, so that nobody knows which scenarios it has.
     is_partial: bool,
     warnings: Vec<String>,
@@ -83,19 +83,16 @@ impl Draft {
         self.options.thresholds = Thresholds::new();
     }
 
-    /// Notes every scenario that names a function that the script doesn't have, and every threshold that the metrics
+    /// Notes every scenario that names functions that the script doesn't have, and every threshold that the metrics
     /// don't allow; see [`Plan::new`](crate::Plan::new).
-    pub fn check_names(&mut self, functions: &[String], registry: &Registry) {
+    pub fn check_names(&mut self, functions: Functions<'_>, registry: &Registry) {
         let unknown = match &self.functions {
             // What was wrong otherwise may be what would have given other scenarios.
-            Some(given) if !self.errors.is_empty() => {
-                let named = given.value.iter().map(|(scenario, exec)| (scenario.as_str(), exec.as_str()));
-                unknown_functions(named, functions, &given.origin)
-            }
+            Some(given) if !self.errors.is_empty() => unknown_functions(&given.value, functions, &given.origin),
             None if self.is_partial => Vec::new(),
             _ => {
-                let named = self.options.scenarios.iter().map(|one| (one.name.as_str(), one.exec.as_str()));
-                unknown_functions(named, functions, &self.options.scenarios_origin)
+                let named: Vec<_> = self.options.scenarios.iter().map(NamedFunctions::of).collect();
+                unknown_functions(&named, functions, &self.options.scenarios_origin)
             }
         };
         self.errors.extend(unknown);
@@ -136,7 +133,7 @@ mod tests {
     fn errors(layers: &[Layer], functions: &[&str]) -> Vec<String> {
         let mut draft = Draft::read(layers);
         let functions: Vec<_> = functions.iter().map(|name| (*name).to_owned()).collect();
-        draft.check_names(&functions, &Registry::new());
+        draft.check_names(Functions { iterations: &functions, setups: &[] }, &Registry::new());
         let errors = draft.finish().map_or_else(|errors| errors.0, |_| Vec::new());
         errors.iter().map(|error| format!("{} (from {})", error.path, error.origin)).collect()
     }
@@ -150,7 +147,7 @@ mod tests {
         let options = json!({
             "vuss": 1,
             "scenarios": {
-                "a": {"executor": "constant-vus", "exec": "nope"},
+                "a": {"executor": "constant-vus", "exec": "nope", "setup": "missing"},
                 "b": {"executor": "constant-vu", "exec": "nor this"},
                 "c": {"executor": "constant-vus", "duration": "5s", "exec": 5},
                 "d e": {"executor": "constant-vus", "duration": "5s"},
@@ -175,6 +172,7 @@ mod tests {
                 "thresholds.checks (from script)",
                 "thresholds.no_metric (from script)",
                 "scenarios.a.exec (from script)",
+                "scenarios.a.setup (from script)",
                 "scenarios.b.exec (from script)",
                 "scenarios[\"d e\"].exec (from script)",
                 "thresholds.chekcs (from script)",
@@ -213,7 +211,8 @@ mod tests {
     fn thresholds_that_are_left_aside_need_no_metrics() {
         let mut draft = Draft::read(&[script(json!({"thresholds": {"chekcs": ["rate>1"]}}))]);
         draft.drop_thresholds();
-        draft.check_names(&["default".to_owned()], &Registry::new());
+        let functions = ["default".to_owned()];
+        draft.check_names(Functions { iterations: &functions, setups: &[] }, &Registry::new());
         assert!(draft.finish().is_ok_and(|resolved| resolved.options.thresholds.is_empty()));
     }
 }

@@ -19,6 +19,7 @@ use super::shortcuts::Shortcuts;
 use super::tls::PartialTls;
 use super::{Layer, Options, ThrongOptions, fields, scenarios, thresholds};
 use crate::load_model::Stage;
+use crate::names::NamedFunctions;
 use crate::scenario::Scenario;
 use crate::size;
 use crate::system_tags::{SystemTag, SystemTags};
@@ -46,8 +47,8 @@ pub(super) struct Partial {
     pub(super) duration: Option<Given<Duration>>,
     pub(super) stages: Option<Given<Vec<Stage>>>,
     pub(super) scenarios: Option<Given<Vec<Scenario>>>,
-    /// The function of each scenario, by the scenario's name.
-    pub(super) functions: Option<Given<Vec<(String, String)>>>,
+    /// The functions that scenarios name.
+    pub(super) functions: Option<Given<Vec<NamedFunctions>>>,
     thresholds: Option<Given<Thresholds>>,
     tags: Option<BTreeMap<String, String>>,
     http: PartialHttp,

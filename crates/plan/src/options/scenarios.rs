@@ -9,6 +9,7 @@ use super::partial::MAX_VUS;
 use super::reader::{Place, Reader, member, suggestion};
 use super::{fields, models};
 use crate::load_model::LoadModel;
+use crate::names::NamedFunctions;
 use crate::scenario::Scenario;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,14 +27,18 @@ pub(super) fn read(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Vec<Scen
     scenarios.into_iter().collect()
 }
 
-/// Every scenario's function, by the scenario's name, also where something else of it is wrong. Faults are noted by
-/// [`read`].
-pub(super) fn functions(place: Place<'_>) -> Vec<(String, String)> {
-    let function = |(name, value): (&String, &Value)| match value.as_object()?.get("exec") {
-        None | Some(Value::Null) => Some((name.clone(), Scenario::DEFAULT.to_owned())),
-        Some(exec) => Some((name.clone(), exec.as_str().filter(|exec| !exec.is_empty())?.to_owned())),
+/// The functions of every scenario, also where something else of it is wrong; faults are noted by [`read`].
+pub(super) fn functions(place: Place<'_>) -> Vec<NamedFunctions> {
+    let named = |(name, value): (&String, &Value)| {
+        let given = |key| value.get(key).filter(|given| !given.is_null());
+        let text = |given: &Value| given.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        NamedFunctions {
+            scenario: name.clone(),
+            exec: given("exec").map_or_else(|| value.is_object().then(|| Scenario::DEFAULT.to_owned()), text),
+            setup: given("setup").and_then(text),
+        }
     };
-    place.value.as_object().into_iter().flatten().filter_map(function).collect()
+    place.value.as_object().into_iter().flatten().map(named).collect()
 }
 
 fn read_scenario(reader: &mut Reader<'_>, name: &str, place: Place<'_>) -> Option<Scenario> {
@@ -59,7 +64,8 @@ fn read_scenario(reader: &mut Reader<'_>, name: &str, place: Place<'_>) -> Optio
         _ => Scenario::DEFAULT_GRACEFUL_STOP,
     };
     let graceful_stop = members.duration_or(reader, "gracefulStop", zero, graceful);
-    let exec = read_exec(reader, &members);
+    let exec = read_function(reader, &members, "exec", "`default`");
+    let setup = read_function(reader, &members, "setup", "none");
     let env = members.read(reader, "env", |r, at| r.strings(at, true));
     let tags = members.read(reader, "tags", |r, at| r.strings(at, false));
     if reader.errors.len() > faults {
@@ -70,7 +76,8 @@ fn read_scenario(reader: &mut Reader<'_>, name: &str, place: Place<'_>) -> Optio
         model: model?,
         start: start?,
         graceful_stop: graceful_stop?,
-        exec,
+        exec: exec.unwrap_or_else(|| Scenario::DEFAULT.to_owned()),
+        setup,
         env: env.unwrap_or_default(),
         tags: tags.unwrap_or_default(),
     })
@@ -123,11 +130,11 @@ pub(super) fn fewer_than_vus(iterations: u64, vus: u64) -> String {
     format!("must be at least the number of VUs, {vus}, not {iterations}: VUs share them")
 }
 
-fn read_exec(reader: &mut Reader<'_>, members: &Members<'_>) -> String {
-    let exec = members.string(reader, "exec");
-    if exec.as_deref() == Some("") {
-        let path = members.path_of("exec");
-        reader.fault(&path, "may not be empty; leave it out for `default`");
+/// The name of a function of the script.
+fn read_function(reader: &mut Reader<'_>, members: &Members<'_>, key: &str, without: &str) -> Option<String> {
+    let name = members.string(reader, key);
+    if name.as_deref() == Some("") {
+        reader.fault(&members.path_of(key), format!("may not be empty; leave it out for {without}"));
     }
-    exec.unwrap_or_else(|| Scenario::DEFAULT.to_owned())
+    name
 }

@@ -1,0 +1,1 @@
+//! The replicated state of a group of coordinators and its runs.

@@ -1,0 +1,1 @@
+//! A group of coordinators: replicated log, services, the leader's work.

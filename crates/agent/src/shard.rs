@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_lite::future::{or, yield_now};
 use throng_archive::TestFiles;
+use throng_control::judge::ShardUsage;
 use throng_plan::segment::Fraction;
 use throng_plan::{ControlledVus, HostRules, HttpOptions, Plan, Portion, ScenarioPortion};
 use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
@@ -23,7 +24,7 @@ pub(crate) use logs::Logs;
 pub(crate) use pool::{VuPool, VuSlot};
 
 use crate::command::{Command, Event, Preparation, ShardReport, Stumble};
-use crate::health::{Health, ShardUsage, thread_cpu};
+use crate::health::{Health, thread_cpu};
 use crate::host::{Environment, Errands, Identity, Names, Random, VuHost};
 use crate::http::{Origins, PreparedRequests};
 use crate::inbox::Inbox;
@@ -44,6 +45,8 @@ pub(crate) struct Settings {
     /// This shard's number, from 0, and how many there are.
     pub(crate) shard: u64,
     pub(crate) shards: u64,
+    /// The source of the first shard's windows; those of the others follow it.
+    pub(crate) first_source: SourceId,
     /// How much of the run is this agent's.
     pub(crate) agent_part: Fraction,
     pub(crate) registry: Arc<Registry>,
@@ -93,7 +96,7 @@ pub(crate) struct ShardContext {
     reporting: Reporting,
 }
 
-/// A shard's way to the conductor.
+/// A shard's way to its worker.
 #[derive(Clone)]
 pub(crate) struct Reporting {
     pub(crate) events: mpsc::Sender<(usize, Event)>,
@@ -113,7 +116,8 @@ impl ShardContext {
         let names = NameOptions { seed: settings.seed.wrapping_add(settings.shard), ..settings.names.clone() };
         shard.set_names(HostNames::new(names, Rc::new(RunRules(Arc::clone(&settings.rules)))));
         let pace = settings.http.requests_per_second;
-        let recorder = Recorder::new(Arc::clone(&settings.registry), SourceId(settings.shard as u32));
+        let recorder =
+            Recorder::new(Arc::clone(&settings.registry), SourceId(settings.first_source.0 + settings.shard as u32));
         Rc::new(Self {
             shard: shard.clone(),
             series: Series::new(recorder, settings.kept_tags.clone()),
@@ -142,7 +146,7 @@ impl ShardContext {
     }
 
     pub(crate) fn send(&self, event: Event) {
-        // The conductor is gone only when the process ends.
+        // The worker is gone only when its shards have ended.
         let _ = self.reporting.events.send((self.settings.shard as usize, event));
     }
 
@@ -239,7 +243,7 @@ fn shares(context: &Rc<ShardContext>, plan: &Plan, taken: &Arc<[AtomicU64]>) -> 
     scenarios.map(share).map(Rc::new).collect()
 }
 
-/// Obeys the conductor until it says to finish.
+/// Obeys the worker until it says to finish.
 pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, reporting: Reporting) {
     let mut presence = Presence { reporting: reporting.clone(), index, finished: false };
     let mut prepared: Option<(Rc<ShardContext>, Arc<Plan>)> = None;
@@ -257,8 +261,8 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
             (Command::Setup { began }, Some((context, _))) => {
                 context.begin(began);
                 let result = setup(context, &inbox).await;
-                context.send(Event::SetupDone(result));
                 context.send_window(Clock::now(), None);
+                context.send(Event::SetupDone(result));
             }
             (Command::Start { began, at, setup_data }, Some((context, plan))) => {
                 context.setup_data.replace(setup_data);
@@ -299,7 +303,7 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
     }
 }
 
-/// Tells the conductor if the shard's main task ends by a panic: nobody else would, and it would wait for ever.
+/// Tells the worker if the shard's main task ends by a panic: nobody else would, and it would wait for ever.
 struct Presence {
     reporting: Reporting,
     index: usize,

@@ -1,1 +1,3 @@
 //! The replicated state of a group of coordinators and its runs.
+
+pub mod judge;

@@ -9,7 +9,7 @@ use throng_output::OutputReport;
 use throng_plan::Plan;
 use throng_stats::{Report, SourceId};
 use throng_transport::{Clock, Nanos};
-use throng_vu::{Description, LogLevel};
+use throng_vu::LogLevel;
 
 use super::config::RunConfig;
 use super::outputs::{self, RunOutputs};
@@ -20,7 +20,8 @@ use super::{Message, RunError, RunResult};
 use crate::handle::{Attached, RunHandle, RunPhase, RunStatus};
 use crate::observer::{LogRecord, Observer};
 use crate::samples::epoch_ns;
-use crate::worker::{Assignment, Step, Worker, WorkerEvent, machine_share};
+use crate::setup_data::SetupData;
+use crate::worker::{Assignment, SetupFailure, Step, Worker, WorkerEvent, machine_share};
 
 /// What the only agent of a run in one process is called.
 const LOCAL: &str = "local";
@@ -32,6 +33,7 @@ pub(super) struct Conductor<'a> {
     /// The handle's way here. Before the receiver, so that nobody asks whom nobody answers.
     _attached: Attached,
     pub(super) steering: Steering,
+    planned: Arc<Planned>,
     pub(super) plan: Arc<Plan>,
     phase: RunPhase,
     observer: &'a mut dyn Observer,
@@ -48,7 +50,7 @@ pub(super) struct Conductor<'a> {
 pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
     let planned = Arc::new(Planned::new(&config, observer)?);
     let outputs = RunOutputs::start(&config.csv, &planned.plan, &planned.registry)?;
-    Conductor::new(config, handle, observer, &planned, outputs)?.run(&planned.description)
+    Conductor::new(config, handle, observer, planned, outputs)?.run()
 }
 
 impl<'a> Conductor<'a> {
@@ -56,7 +58,7 @@ impl<'a> Conductor<'a> {
         config: RunConfig,
         handle: RunHandle,
         observer: &'a mut dyn Observer,
-        planned: &Arc<Planned>,
+        planned: Arc<Planned>,
         outputs: RunOutputs,
     ) -> Result<Self, RunError> {
         let plan = Arc::clone(&planned.plan);
@@ -69,11 +71,12 @@ impl<'a> Conductor<'a> {
         let assignment = Assignment { segment, first_source, shards, outlets };
         let from_worker = sender.clone();
         // Nobody listens any more only when the run has failed.
-        let worker = Worker::start(planned, assignment, move |event| drop(from_worker.send(Message::Worker(event))))?;
+        let worker = Worker::start(&planned, assignment, move |event| drop(from_worker.send(Message::Worker(event))))?;
         Ok(Self {
             _attached: handle.attach(sender),
             steering: Steering::new(&plan, plan.options().paused),
             plan,
+            planned,
             phase: RunPhase::Created,
             config,
             handle,
@@ -87,13 +90,13 @@ impl<'a> Conductor<'a> {
         })
     }
 
-    fn run(mut self, description: &Description) -> Result<RunResult, RunError> {
+    fn run(mut self) -> Result<RunResult, RunError> {
         self.observer.planned(&self.plan);
         self.enter(RunPhase::InitVUs);
         self.prepare()?;
         self.enter(RunPhase::InitDone);
-        let setup_data = self.execute(description)?;
-        self.conclude(description, setup_data)
+        let setup_data = self.execute()?;
+        self.conclude(setup_data)
     }
 
     fn enter(&mut self, phase: RunPhase) {
@@ -140,30 +143,22 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    /// Setup, the load, teardown. Returns what setup did.
-    fn execute(&mut self, description: &Description) -> Result<Option<String>, RunError> {
+    /// Setup, the load, teardown. Returns what the run's setup did.
+    fn execute(&mut self) -> Result<Option<Arc<str>>, RunError> {
         self.hold()?;
-        let mut setup_data = None;
-        if !self.conclusion.is_aborting() && description.has_setup && !self.plan.options().no_setup {
-            self.enter(RunPhase::Setup);
-            self.worker.tell(Step::Setup { began: self.began.1 });
-            let result = self.wait_for(|event| match event {
-                WorkerEvent::SetupDone(result) => Ok(result),
-                event => Err(event),
-            })?;
-            match result {
-                Ok(data) => setup_data = data,
-                Err(failure) => {
-                    self.conclusion.fail_setup(failure);
-                    return Ok(None);
-                }
+        let setup_data = match self.set_up()? {
+            Ok(data) => data,
+            Err(SetupFailure { scenario, failure }) => {
+                self.conclusion.fail_setup(scenario.as_deref(), failure);
+                return Ok(None);
             }
-        }
+        };
+        let of_run = setup_data.run.clone();
         if !self.conclusion.is_aborting() {
-            self.load(setup_data.as_deref())?;
+            self.load(setup_data)?;
         }
         self.conclusion.end_load();
-        if self.steering.has_begun && description.has_teardown && !self.plan.options().no_teardown {
+        if self.steering.has_begun && self.planned.has_teardown() {
             self.enter(RunPhase::Teardown);
             self.worker.tell(Step::Teardown);
             let result = self.wait_for(|event| match event {
@@ -174,15 +169,41 @@ impl<'a> Conductor<'a> {
                 self.conclusion.fail_teardown(failure);
             }
         }
-        Ok(setup_data)
+        Ok(of_run)
     }
 
-    fn load(&mut self, setup_data: Option<&str>) -> Result<(), RunError> {
+    /// The setups, then the init of VUs.
+    fn set_up(&mut self) -> Result<Result<SetupData, SetupFailure>, RunError> {
+        let (began, mut data) = (self.began.1, SetupData::default());
+        if self.planned.has_setup() && !self.conclusion.is_aborting() {
+            self.enter(RunPhase::Setup);
+            self.worker.tell(Step::Setup { began });
+            let result = self.wait_for(|event| match event {
+                WorkerEvent::SetupDone(result) => Ok(result),
+                event => Err(event),
+            })?;
+            match result {
+                Ok(returned) => data = returned,
+                Err(failure) => return Ok(Err(failure)),
+            }
+        }
+        if self.planned.description.has_vu_init && !self.conclusion.is_aborting() {
+            self.enter(RunPhase::Setup);
+            self.worker.tell(Step::InitVus { began, setup_data: data.clone() });
+            self.wait_for(|event| match event {
+                WorkerEvent::VusInitialised => Ok(()),
+                event => Err(event),
+            })?;
+        }
+        Ok(Ok(data))
+    }
+
+    fn load(&mut self, setup_data: SetupData) -> Result<(), RunError> {
         let delay = self.worker.lead_time();
         let at = Clock::now().after(delay);
         self.judge.begin_load(self.elapsed() + delay);
         self.enter(RunPhase::Running);
-        self.worker.tell(Step::Start { began: self.began.1, at, setup_data: setup_data.map(Arc::from) });
+        self.worker.tell(Step::Start { began: self.began.1, at, setup_data });
         let unstarted = self.wait_for(|event| match event {
             WorkerEvent::Done { unstarted, .. } => Ok(unstarted),
             event => Err(event),
@@ -305,6 +326,7 @@ impl<'a> Conductor<'a> {
             WorkerEvent::Lost => return Err(RunError::ShardLost),
             WorkerEvent::Ready(_)
             | WorkerEvent::SetupDone(_)
+            | WorkerEvent::VusInitialised
             | WorkerEvent::Done { .. }
             | WorkerEvent::TeardownDone { .. }
             | WorkerEvent::Summarized(_)
@@ -313,7 +335,7 @@ impl<'a> Conductor<'a> {
         Ok(())
     }
 
-    fn conclude(mut self, description: &Description, setup_data: Option<String>) -> Result<RunResult, RunError> {
+    fn conclude(mut self, setup_data: Option<Arc<str>>) -> Result<RunResult, RunError> {
         let elapsed = self.elapsed();
         self.judge.judge(elapsed, true);
         let ending = self.conclusion.ending();
@@ -332,7 +354,7 @@ impl<'a> Conductor<'a> {
         );
         let outcomes = self.judge.outcomes().to_vec();
         let reports = self.outputs.write_reports(&report, &self.config.test, ending.trouble());
-        let summarized = self.summarize(description, &report)?;
+        let summarized = self.summarize(&report)?;
         outputs.extend(reports);
         self.finish()?;
         let marked_failed = self.conclusion.marked_failed().map(str::to_owned);
@@ -359,12 +381,8 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    fn summarize(
-        &mut self,
-        description: &Description,
-        report: &Report,
-    ) -> Result<Option<Vec<(String, String)>>, RunError> {
-        if !description.has_summarize {
+    fn summarize(&mut self, report: &Report) -> Result<Option<Vec<(String, String)>>, RunError> {
+        if !self.planned.description.has_summarize {
             return Ok(None);
         }
         let data = if self.config.machine_summary {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use throng_archive::{Declaration, FileFormat as DataFormat, TestFiles};
-use throng_plan::{Layer, Options, Plan, SummaryMode, merge, resolve};
+use throng_plan::{Functions, Layer, Options, Plan, SummaryMode, merge, resolve};
 use throng_stats::{Contains, Definition, Kind, MetricId, Registry, Thresholds};
 use throng_transport::tls::TlsClient;
 use throng_vu::{Description, Engine, EngineConfig, FileFormat, LogLevel, MetricKind, Script, Ticker};
@@ -79,7 +79,8 @@ impl Planned {
             ticker = engine.ticker().map_err(RunError::Thread)?;
             script = Script::compile(&engine, &config.component)?;
         }
-        let plan = Arc::new(Plan::new(options, &description.functions, &registry)?);
+        let functions = Functions { iterations: &description.functions, setups: &description.scenario_setups };
+        let plan = Arc::new(Plan::new(options, functions, &registry)?);
         let tls = tls_client(&plan.options().tls, config.tls_key_log.clone())?;
         // What may take long comes last.
         let files = Arc::new(TestFiles::load(&declarations(&description), &config.files)?);
@@ -116,6 +117,19 @@ impl Planned {
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// Whether there is a setup to be run, be it a scenario's.
+    #[must_use]
+    pub fn has_setup(&self) -> bool {
+        let of_scenario = self.plan.scenarios().iter().any(|planned| planned.setup().is_some());
+        !self.plan.options().no_setup && (self.description.has_setup || of_scenario)
+    }
+
+    /// Whether there is a teardown to be run.
+    #[must_use]
+    pub fn has_teardown(&self) -> bool {
+        !self.plan.options().no_teardown && self.description.has_teardown
     }
 
     /// Whether the summary is to have groups and scenarios apart.

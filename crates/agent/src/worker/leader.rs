@@ -17,6 +17,7 @@ use throng_transport::Clock;
 use throng_vu::LogLevel;
 
 use super::machine::ShardLink;
+use super::setup::Setups;
 use super::windows::Windows;
 use super::{Step, WINDOWS_WAITING_MAX, WorkerEvent};
 use crate::command::{Command, Event, Preparation, Stumble};
@@ -46,9 +47,9 @@ pub(super) struct Part {
 
 /// Leads the shards.
 pub(super) struct Leader {
-    planned: Arc<Planned>,
+    pub(super) planned: Arc<Planned>,
     part: Part,
-    shards: Vec<ShardLink>,
+    pub(super) shards: Vec<ShardLink>,
     events: mpsc::Receiver<(usize, Event)>,
     report: Report,
     windows: Windows,
@@ -59,11 +60,16 @@ pub(super) struct Leader {
     /// Open models that have told that they have no VU left.
     used_up: BTreeSet<usize>,
     /// Answers of shards that are to come.
-    owed: usize,
+    pub(super) owed: usize,
+    pub(super) setups: Setups,
+    /// Shards that make their VUs ready for iterations.
+    pub(super) initialising: usize,
     /// Shards whose load goes on.
     loaded: usize,
     /// Whether the VUs could not all be made, which is told once.
     has_failed: bool,
+    /// Whether it was told to stop.
+    pub(super) is_stopped: bool,
     is_finishing: bool,
     has_finished: bool,
 }
@@ -93,8 +99,11 @@ impl Leader {
             taken: planned.plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect(),
             used_up: BTreeSet::new(),
             owed: 0,
+            setups: Setups::default(),
+            initialising: 0,
             loaded: 0,
             has_failed: false,
+            is_stopped: false,
             is_finishing: false,
             has_finished: false,
             planned,
@@ -120,7 +129,7 @@ impl Leader {
         }
     }
 
-    fn say(&mut self, event: WorkerEvent) {
+    pub(super) fn say(&mut self, event: WorkerEvent) {
         (self.report)(event);
     }
 
@@ -131,7 +140,7 @@ impl Leader {
     }
 
     /// Says what is left, whoever waits.
-    fn say_last_window(&mut self) {
+    pub(super) fn say_last_window(&mut self) {
         if self.windows.has_any() {
             self.say_window();
         }
@@ -148,8 +157,11 @@ impl Leader {
             Event::Ready(result) => self.note_ready(shard, result),
             Event::SetupDone(result) => {
                 self.owed = self.owed.saturating_sub(1);
-                self.say_last_window();
-                self.say(WorkerEvent::SetupDone(result.map_err(failure)));
+                self.note_set_up(result.map_err(failure));
+            }
+            Event::VusInitialised => {
+                self.owed = self.owed.saturating_sub(1);
+                self.note_initialised();
             }
             Event::Window(report) => {
                 self.shards[shard].merged();
@@ -184,18 +196,22 @@ impl Leader {
     fn step(&mut self, step: Step) {
         match step {
             Step::Prepare => self.prepare(),
-            Step::Setup { began } => self.send_first(Command::Setup { began }),
+            Step::Setup { began } => self.set_up(began),
+            Step::InitVus { began, setup_data } => self.init_vus(began, &setup_data),
             Step::Start { began, at, setup_data } => {
                 self.loaded = self.shards.len();
                 self.owed += self.shards.len();
                 self.send_all(|| Command::Start { began, at, setup_data: setup_data.clone() });
             }
-            Step::Stop => self.send_all(|| Command::Stop),
+            Step::Stop => {
+                self.is_stopped = true;
+                self.send_all(|| Command::Stop);
+            }
             Step::Control { scenario, vus } => self.send_all(|| Command::Control { scenario, vus }),
             Step::Teardown => self.send_first(Command::Teardown),
             Step::Summarize(data) => self.send_first(Command::Summarize(data)),
             Step::Finish => {
-                self.is_finishing = true;
+                (self.is_stopped, self.is_finishing) = (true, true);
                 if self.owed > 0 {
                     self.send_all(|| Command::Stop);
                 }
@@ -203,12 +219,12 @@ impl Leader {
         }
     }
 
-    fn send_all(&self, command: impl Fn() -> Command) {
+    pub(super) fn send_all(&self, command: impl Fn() -> Command) {
         self.shards.iter().for_each(|shard| shard.send(command()));
     }
 
     /// What is done once is done on the first shard.
-    fn send_first(&mut self, command: Command) {
+    pub(super) fn send_first(&mut self, command: Command) {
         if let Some(shard) = self.shards.first() {
             self.owed += 1;
             shard.send(command);
@@ -338,6 +354,7 @@ impl Leader {
             teardown_timeout: options.teardown_timeout,
             summary_timeout: options.handle_summary_timeout,
             seed: options.throng.seed.unwrap_or_else(|| Clock::now().0),
+            has_vu_init: planned.description.has_vu_init,
         }
     }
 

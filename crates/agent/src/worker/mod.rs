@@ -5,6 +5,7 @@
 
 mod leader;
 mod machine;
+mod setup;
 mod windows;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,7 @@ use crate::command::Event;
 use crate::conductor::Planned;
 use crate::observer::LogRecord;
 use crate::scenario::ahead;
+use crate::setup_data::SetupData;
 use leader::{Leader, Part};
 use machine::ShardLink;
 
@@ -59,10 +61,18 @@ impl Assignment {
 pub enum Step {
     /// Make the VUs; [`WorkerEvent::Ready`] follows.
     Prepare,
-    /// Run the script's setup; [`WorkerEvent::SetupDone`] follows.
+    /// Run the script's setup, and those of scenarios; [`WorkerEvent::SetupDone`] follows.
     Setup {
         /// When the run began, by this machine's clock.
         began: Nanos,
+    },
+    /// Make the VUs ready for their first iteration, for scripts that have an init of VUs; [`WorkerEvent::VusInitialised`]
+    /// follows.
+    InitVus {
+        /// When the run began.
+        began: Nanos,
+        /// What setups returned.
+        setup_data: SetupData,
     },
     /// Follow the schedule; windows follow, then [`WorkerEvent::Done`].
     Start {
@@ -70,8 +80,8 @@ pub enum Step {
         began: Nanos,
         /// When the load begins, or began.
         at: Nanos,
-        /// What setup returned, as JSON.
-        setup_data: Option<Arc<str>>,
+        /// What setups returned.
+        setup_data: SetupData,
     },
     /// Cut what is under way. The event that it leads to comes all the sooner.
     Stop,
@@ -95,8 +105,10 @@ pub enum Step {
 pub enum WorkerEvent {
     /// The VUs are made, and this is what that took; or not.
     Ready(Result<Standing, String>),
-    /// What setup returned as JSON, or why it failed. What it recorded has been said before.
-    SetupDone(Result<Option<String>, CallFailure>),
+    /// What setups returned, or why one failed. What they recorded has been said before.
+    SetupDone(Result<SetupData, SetupFailure>),
+    /// Every VU has been made ready, or has failed at it.
+    VusInitialised,
     /// What changed in a second. Whoever has taken it says so by [`Worker::window_taken`].
     Window(Box<AgentWindow>),
     /// The load is over.
@@ -125,6 +137,15 @@ pub enum WorkerEvent {
     Lost,
     /// All shards have ended.
     Finished(Result<(), ShardError>),
+}
+
+/// How a setup failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetupFailure {
+    /// The scenario whose own it is; none for the run's.
+    pub scenario: Option<String>,
+    /// Why.
+    pub failure: CallFailure,
 }
 
 /// Why a worker can't begin.

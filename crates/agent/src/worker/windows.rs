@@ -187,15 +187,16 @@ mod tests {
 
     use serde_json::json;
     use throng_plan::segment::SegmentTuple;
-    use throng_plan::{Layer, Shard, resolve};
+    use throng_plan::{Functions, Layer, Shard, resolve};
     use throng_stats::Registry;
 
     use super::*;
 
     fn plan() -> Plan {
         let scenarios = json!({ "a": { "executor": "shared-iterations", "vus": 2, "iterations": 10 } });
+        let functions = Functions { iterations: &["default".to_owned()], setups: &[] };
         let options = resolve(&[Layer::new("script", json!({ "scenarios": scenarios }))]).unwrap().options;
-        Plan::new(options, &["default".to_owned()], &Registry::new()).unwrap()
+        Plan::new(options, functions, &Registry::new()).unwrap()
     }
 
     fn windows() -> Windows {

@@ -17,8 +17,13 @@ pub enum Ending {
     ScriptAbort(String),
     /// setup failed.
     SetupFailed(String),
-    /// setup took too long.
-    SetupTimeout(Duration),
+    /// setup took too long: the run's, or a scenario's own.
+    SetupTimeout {
+        /// The scenario's name; none for the run's.
+        scenario: Option<String>,
+        /// How long it may take.
+        limit: Duration,
+    },
     /// teardown failed.
     TeardownFailed(String),
     /// teardown took too long.
@@ -36,8 +41,9 @@ impl Ending {
             Self::ScriptAbort(message) => format!("the script aborted the run: {message}"),
             Self::SetupFailed(message) => format!("setup failed: {message}"),
             Self::TeardownFailed(message) => format!("teardown failed: {message}"),
-            Self::SetupTimeout(limit) => {
-                format!("setup took longer than {limit:?}; the option setupTimeout sets that limit")
+            Self::SetupTimeout { scenario, limit } => {
+                let of = scenario.as_ref().map(|name| format!(" of scenario `{name}`")).unwrap_or_default();
+                format!("setup{of} took longer than {limit:?}; the option setupTimeout sets that limit")
             }
             Self::TeardownTimeout(limit) => {
                 format!("teardown took longer than {limit:?}; the option teardownTimeout sets that limit")
@@ -92,12 +98,15 @@ impl Conclusion {
         self.marked_failed.as_deref()
     }
 
-    /// Setup failed: there is no load.
-    pub fn fail_setup(&mut self, failure: CallFailure) {
+    /// Setup failed, the run's or that of a scenario: there is no load.
+    pub fn fail_setup(&mut self, scenario: Option<&str>, failure: CallFailure) {
         let aborted = self.aborting.take();
         self.settled = Some(aborted.unwrap_or(match failure {
-            CallFailure::Timeout(limit) => Ending::SetupTimeout(limit),
-            CallFailure::Fault(fault) => Ending::SetupFailed(fault),
+            CallFailure::Timeout(limit) => Ending::SetupTimeout { scenario: scenario.map(str::to_owned), limit },
+            CallFailure::Fault(fault) => Ending::SetupFailed(match scenario {
+                Some(name) => format!("scenario `{name}`: {fault}"),
+                None => fault,
+            }),
             CallFailure::Aborted => Ending::Interrupted,
         }));
     }
@@ -137,7 +146,7 @@ mod tests {
         assert_eq!(conclusion.ending(), Ending::Finished);
         assert!(conclusion.abort(Ending::Stopped));
         assert!(!conclusion.abort(Ending::Interrupted));
-        conclusion.fail_setup(CallFailure::Fault("late".to_owned()));
+        conclusion.fail_setup(None, CallFailure::Fault("late".to_owned()));
         assert_eq!(conclusion.ending(), Ending::Stopped);
         conclusion.end_load();
         conclusion.fail_teardown(CallFailure::Aborted);
@@ -146,15 +155,18 @@ mod tests {
 
     #[test]
     fn a_setup_that_fails_is_the_ending_unless_it_was_cut() {
-        let ending = |failure| {
+        let ending = |scenario, failure| {
             let mut conclusion = Conclusion::default();
-            conclusion.fail_setup(failure);
+            conclusion.fail_setup(scenario, failure);
             conclusion.ending()
         };
         let limit = Duration::from_secs(3);
-        assert_eq!(ending(CallFailure::Timeout(limit)), Ending::SetupTimeout(limit));
-        assert_eq!(ending(CallFailure::Fault("no".to_owned())), Ending::SetupFailed("no".to_owned()));
-        assert_eq!(ending(CallFailure::Aborted), Ending::Interrupted);
+        let timeout = Ending::SetupTimeout { scenario: Some("a".to_owned()), limit };
+        assert_eq!(ending(Some("a"), CallFailure::Timeout(limit)), timeout);
+        let fault = || CallFailure::Fault("no".to_owned());
+        assert_eq!(ending(None, fault()), Ending::SetupFailed("no".to_owned()));
+        assert_eq!(ending(Some("a"), fault()), Ending::SetupFailed("scenario `a`: no".to_owned()));
+        assert_eq!(ending(None, CallFailure::Aborted), Ending::Interrupted);
     }
 
     #[test]

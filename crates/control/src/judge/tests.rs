@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use throng_plan::segment::SegmentTuple;
-use throng_plan::{Layer, Plan, resolve};
+use throng_plan::{Functions, Layer, Plan, resolve};
 use throng_stats::{Recorder, Registry, SourceId, TagSet, builtin};
 
 use super::*;
@@ -13,8 +13,9 @@ fn second(n: u64) -> Duration {
 }
 
 fn plan(options: Value) -> Arc<Plan> {
+    let functions = Functions { iterations: &["default".to_owned()], setups: &[] };
     let options = resolve(&[Layer::new("script", options)]).unwrap().options;
-    Arc::new(Plan::new(options, &["default".to_owned()], &Registry::new()).unwrap())
+    Arc::new(Plan::new(options, functions, &Registry::new()).unwrap())
 }
 
 /// A judge of a run by agents of equal parts with a shard each.

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
+use throng_control::judge::ScenarioProgress;
 use throng_plan::TooManyVus;
 use throng_stats::Outcome;
 
-use crate::command::Event;
-use crate::observer::ScenarioProgress;
+use crate::conductor::Message;
 
 /// Looks at a run and steers it. Clones belong to the same run.
 ///
@@ -25,7 +25,7 @@ struct Shared {
     stopped: AtomicBool,
     status: Mutex<RunStatus>,
     /// The way to the conductor, while there is one.
-    conductor: Mutex<Option<mpsc::Sender<(usize, Event)>>>,
+    conductor: Mutex<Option<mpsc::Sender<Message>>>,
 }
 
 /// Where a run stands: k6's execution status, by its names and numbers.
@@ -153,12 +153,14 @@ pub enum PauseError {
 }
 
 /// What is asked of the conductor, with the way back.
+#[derive(Debug)]
 pub(crate) enum Request {
     Scale {
         scenario: Option<String>,
-        vus: u64,
+        vus: Option<u64>,
         max_vus: Option<u64>,
-        reply: mpsc::Sender<Result<(), ScaleError>>,
+        /// Takes the scenario's name and its VUs.
+        reply: mpsc::Sender<Result<(String, u64), ScaleError>>,
     },
     Pause {
         paused: bool,
@@ -176,11 +178,17 @@ impl RunHandle {
     }
 
     /// Sets how many VUs an externally-controlled scenario has over all agents and shards; `max_vus` raises its limit
-    /// first. Without a name it is the only such scenario. VUs that are too many are cut.
+    /// first. Without a name it is the only such scenario, without a number those that it was told last. VUs that are
+    /// too many are cut. Returns the scenario's name and its VUs.
     ///
     /// # Errors
     /// When there is no such scenario, or it may not have so many; nothing changes then.
-    pub fn scale(&self, scenario: Option<&str>, vus: u64, max_vus: Option<u64>) -> Result<(), ScaleError> {
+    pub fn scale(
+        &self,
+        scenario: Option<&str>,
+        vus: Option<u64>,
+        max_vus: Option<u64>,
+    ) -> Result<(String, u64), ScaleError> {
         let scenario = scenario.map(str::to_owned);
         self.ask(|reply| Request::Scale { scenario, vus, max_vus, reply }).unwrap_or(Err(ScaleError::NotRunning))
     }
@@ -233,7 +241,7 @@ impl RunHandle {
     }
 
     /// Requests go to this conductor from now on; until [`Attached`] is dropped.
-    pub(crate) fn attach(&self, conductor: mpsc::Sender<(usize, Event)>) -> Attached {
+    pub(crate) fn attach(&self, conductor: mpsc::Sender<Message>) -> Attached {
         *lock(&self.0.conductor) = Some(conductor);
         Attached(self.clone())
     }
@@ -241,7 +249,7 @@ impl RunHandle {
     fn send(&self, request: Request) {
         if let Some(conductor) = &*lock(&self.0.conductor) {
             // It is gone only when the run is over.
-            let _ = conductor.send((0, Event::Request(request)));
+            let _ = conductor.send(Message::Request(request));
         }
     }
 
@@ -274,7 +282,7 @@ mod tests {
     #[test]
     fn without_a_conductor_requests_are_refused_and_flags_are_kept() {
         let handle = RunHandle::default();
-        assert_eq!(handle.scale(None, 1, None), Err(ScaleError::NotRunning));
+        assert_eq!(handle.scale(None, Some(1), None), Err(ScaleError::NotRunning));
         assert_eq!((handle.pause(), handle.resume()), (Err(PauseError::NotRunning), Err(PauseError::NotRunning)));
         assert_eq!(handle.status().phase, RunPhase::Created);
         handle.stop();
@@ -288,10 +296,10 @@ mod tests {
         let attached = handle.attach(sender);
         let asking = std::thread::spawn({
             let handle = handle.clone();
-            move || handle.scale(Some("a"), 3, None)
+            move || handle.scale(Some("a"), Some(3), None)
         });
         let request = events.recv().unwrap();
-        assert!(matches!(request, (_, Event::Request(Request::Scale { vus: 3, .. }))));
+        assert!(matches!(request, Message::Request(Request::Scale { vus: Some(3), .. })));
         drop((request, attached, events));
         assert_eq!(asking.join().unwrap(), Err(ScaleError::NotRunning));
         assert_eq!(handle.pause(), Err(PauseError::NotRunning));

@@ -15,6 +15,7 @@
 //! This crate has no clock, no files, no threads and no randomness. Times are in commands. It judges no thresholds and
 //! reads no options.
 
+pub mod judge;
 pub mod limits;
 
 mod agent;

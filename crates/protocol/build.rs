@@ -17,7 +17,7 @@ fn generate() -> Result<(), Box<dyn Error>> {
     use sha2::{Digest, Sha256};
 
     /// Names of files below `proto/throng`, which are those of packages too.
-    const SERVICES: [&str; 3] = ["cluster", "control", "raft"];
+    const SERVICES: [&str; 4] = ["agent", "cluster", "control", "raft"];
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (sources, generated) = (root.join("../../proto"), root.join("src/generated"));
@@ -29,6 +29,7 @@ fn generate() -> Result<(), Box<dyn Error>> {
             // Channels are made by those who know where to.
             .build_transport(false)
             // Parts of files and of the log are handed on without a copy.
+            .bytes(".throng.agent.v1")
             .bytes(".throng.cluster.v1")
             .bytes(".throng.raft.v1")
             .out_dir(&generated)

@@ -36,7 +36,7 @@ fn ready(shop: &Shop) -> Result<(), String> {
         check!(res, "the shop is open" => |r| r.status() == 200);
     }
     sleep(Duration::from_millis(env_or("INIT_MS", "0").parse().expect("INIT_MS is a number")));
-    match env_or("INIT", "").as_str() {
+    match env_or("INIT", "") {
         // Ahead of the load, and before the first iteration.
         "err twice" if ATTEMPTS.get() <= 2 => return Err("the shop is closed".to_owned()),
         // The instance is another one each time: ahead, and before the first two iterations.

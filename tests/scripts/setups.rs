@@ -37,7 +37,7 @@ fn orders(shop: &Shop) -> Result<Orders, String> {
         let res = group("stock", || http::get(target));
         check!(res, "the stock is known" => |r| r.status() == 200);
     }
-    match env_or("ORDERS", "").as_str() {
+    match env_or("ORDERS", "") {
         "err" => return Err("no orders today".to_owned()),
         "panic" => panic!("nothing in stock"),
         "sleep" => sleep(60),

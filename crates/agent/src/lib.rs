@@ -11,7 +11,9 @@
 //! [`inspect`] goes that path as far as the plan, and runs nothing. An [`Observer`] sees progress and messages; a
 //! [`RunHandle`] tells how the run stands, and pauses, scales or ends it. What it came to is a [`RunResult`].
 //!
-//! Not here: building scripts, printing, exit codes, writing outputs, other processes' control, anything of a cluster.
+//! A worker's [`link`] to a group of coordinators is here too, as far as it is no IO.
+//!
+//! Not here: building scripts, printing, exit codes, writing outputs, other processes' control, sockets of a cluster.
 
 mod command;
 mod conductor;
@@ -21,6 +23,7 @@ mod health;
 mod host;
 mod http;
 mod inbox;
+pub mod link;
 mod network;
 mod observer;
 mod pace;

@@ -4,7 +4,7 @@ use throng_control::judge::Progress;
 use throng_vu::LogLevel;
 
 /// A message for the person who runs the test.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRecord {
     /// How important it is.
     pub level: LogLevel,

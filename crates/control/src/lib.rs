@@ -12,8 +12,9 @@
 //! What is to happen next is a function of the state alone: a new leader needs nothing else, and a lost message is cured by
 //! saying it again.
 //!
-//! This crate has no clock, no files, no threads and no randomness. Times are in commands. It judges no thresholds and
-//! reads no options.
+//! A [`judge`] makes totals, verdicts and the report of the agents' windows; the state neither reads nor knows them.
+//!
+//! This crate has no clock, no files, no threads and no randomness. Times are in commands, or arguments.
 
 pub mod judge;
 pub mod limits;

@@ -30,6 +30,10 @@ pub struct Order {
     pub segment: String,
     /// All segments, as the option `executionSegmentSequence` has them.
     pub sequence: String,
+    /// The number of the part among all that the run has had, from 0: by it the sources of its windows are told apart.
+    pub number: u32,
+    /// When the run began, which is before setup; none before that.
+    pub began: Option<Timestamp>,
     /// What is to be done.
     pub task: Task,
     /// The last window that is in a checkpoint: the agent needs to keep those that come later.
@@ -93,10 +97,12 @@ fn order(run: &Run, id: AssignmentId, assignment: &Assignment) -> Order {
     Order {
         run: run.id().clone(),
         task: task(run, &id, assignment),
-        assignment: id,
         archive: run.archive(),
         segment,
         sequence,
+        number: run.number_of(&id).unwrap_or_default(),
+        began: run.began(),
+        assignment: id,
         included: assignment.included,
         paused: run.is_paused(),
         vus,

@@ -74,6 +74,9 @@ impl Run {
             // What an agent is at is cut like everything else.
             self.setup.skip(now);
         }
+        if state == RunState::Setup {
+            self.began.get_or_insert(now);
+        }
         self.state = state;
         self.since = now;
         self.step_since = now;

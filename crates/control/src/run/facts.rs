@@ -78,6 +78,7 @@ impl Run {
             )));
         }
         self.start = Some(at);
+        self.began.get_or_insert(at);
         for assignment in self.assignments.values_mut() {
             if assignment.is_held() && assignment.progress == Progress::Ready {
                 assignment.progress = Progress::Running;

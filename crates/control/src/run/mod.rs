@@ -42,6 +42,7 @@ pub struct Run {
     pub(crate) weights: Vec<u32>,
     pub(crate) epoch: Epoch,
     pub(crate) assignments: BTreeMap<AssignmentId, Assignment>,
+    pub(crate) began: Option<Timestamp>,
     pub(crate) start: Option<Timestamp>,
     pub(crate) paused: bool,
     pub(crate) vus: Option<u64>,
@@ -73,6 +74,7 @@ impl Run {
             weights: Vec::new(),
             epoch: Epoch::FIRST,
             assignments: BTreeMap::new(),
+            began: None,
             start: None,
             paused: wants.paused,
             vus: None,
@@ -136,6 +138,18 @@ impl Run {
     /// The parts, each with who has or had it, in the order in which they were made.
     pub fn assignments(&self) -> &BTreeMap<AssignmentId, Assignment> {
         &self.assignments
+    }
+
+    /// The number of a part among all that the run has had, in the order in which they were made, from 0.
+    pub fn number_of(&self, assignment: &AssignmentId) -> Option<u32> {
+        // None is ever taken out, and later ones have later epochs.
+        let number = self.assignments.keys().position(|one| one == assignment)?;
+        u32::try_from(number).ok()
+    }
+
+    /// When it began: with setup, or without one with the load; none before that.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.began
     }
 
     /// When the load starts or started, in the group's time.

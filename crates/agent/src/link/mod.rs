@@ -11,6 +11,6 @@ mod part;
 mod parts;
 
 pub use deed::{Deed, Fact, PartEvent, PartId};
-pub use keeper::{KEPT_BYTES_MAX, KeeperError, Keeper, KeptWindow, WINDOWS_SAID_MAX, WINDOWS_WAITING_MAX};
+pub use keeper::{KEPT_BYTES_MAX, Keeper, KeeperError, KeptWindow, WINDOWS_SAID_MAX, WINDOWS_WAITING_MAX};
 pub use offset::ClockOffset;
 pub use parts::{PARTS_MAX, Parts};

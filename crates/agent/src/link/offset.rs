@@ -80,9 +80,15 @@ mod tests {
         assert_eq!(offset.instant(EPOCH_US), None);
         // 8 ms there and 2 ms back, the leader taking 1 ms: wrong by 3 ms.
         offset.note(ms(100), ms(111), EPOCH_US + 108_000, EPOCH_US + 109_000);
-        assert_eq!((offset.instant(EPOCH_US + 200_000), offset.error()), (Some(ms(197)), Some(Duration::from_millis(5))));
+        assert_eq!(
+            (offset.instant(EPOCH_US + 200_000), offset.error()),
+            (Some(ms(197)), Some(Duration::from_millis(5)))
+        );
         offset.note(ms(300), ms(302), EPOCH_US + 301_000, EPOCH_US + 301_000);
-        assert_eq!((offset.instant(EPOCH_US + 200_000), offset.error()), (Some(ms(200)), Some(Duration::from_millis(1))));
+        assert_eq!(
+            (offset.instant(EPOCH_US + 200_000), offset.error()),
+            (Some(ms(200)), Some(Duration::from_millis(1)))
+        );
         for n in 0..ANSWERS_MAX as u64 {
             offset.note(ms(1000 + n), ms(1006 + n), EPOCH_US + 1_003_000, EPOCH_US + 1_003_000);
         }

@@ -65,32 +65,31 @@ impl Parts {
 
     /// What is to be done after that. What happens to a part that the agent has let go of is passed over.
     pub fn note(&mut self, id: &PartId, event: PartEvent) -> Vec<Deed> {
-        let is_joined = self.is_joined;
-        let Some(part) = self.parts.get_mut(id) else { return Vec::new() };
-        let known = part.facts();
-        let at_once = part.note(event).filter(|_| is_joined);
-        let mut deeds: Vec<Deed> = at_once.map(|fact| Deed::Say(id.clone(), fact)).into_iter().collect();
-        deeds.extend(deeds_of(part, is_joined));
-        if is_joined {
-            let new = part.facts().into_iter().filter(|fact| !known.contains(fact));
-            deeds.extend(new.map(|fact| Deed::Say(id.clone(), fact)));
-        }
-        deeds
+        self.change(id, |part| part.note(event))
     }
 
     /// What setups returned has come.
     pub fn note_setup_data(&mut self, id: &PartId, data: SetupData) -> Vec<Deed> {
-        self.change(id, |part| part.note_setup_data(data))
+        self.change(id, |part| {
+            part.note_setup_data(data);
+            None
+        })
     }
 
     /// What the script's own summary is to be made of has come.
     pub fn note_summary_data(&mut self, id: &PartId, json: Arc<str>) -> Vec<Deed> {
-        self.change(id, |part| part.note_summary_data(json))
+        self.change(id, |part| {
+            part.note_summary_data(json);
+            None
+        })
     }
 
     /// Windows of a part through that one are in a checkpoint.
     pub fn note_committed(&mut self, id: &PartId, through: u64) -> Vec<Deed> {
-        self.change(id, |part| part.note_committed(through))
+        self.change(id, |part| {
+            part.note_committed(through);
+            None
+        })
     }
 
     /// The stream is gone. What was said on it may not have arrived: it is said again with the next one's first orders.
@@ -110,11 +109,20 @@ impl Parts {
         self.parts.keys()
     }
 
-    fn change(&mut self, id: &PartId, change: impl FnOnce(&mut PartState)) -> Vec<Deed> {
+    /// What is to be done after a change, and what is to be said because of it. A fact that is the result is said at once
+    /// and not again.
+    fn change(&mut self, id: &PartId, change: impl FnOnce(&mut PartState) -> Option<Fact>) -> Vec<Deed> {
         let is_joined = self.is_joined;
         let Some(part) = self.parts.get_mut(id) else { return Vec::new() };
-        change(part);
-        deeds_of(part, is_joined)
+        let known = part.facts();
+        let at_once = change(part).filter(|_| is_joined);
+        let mut deeds: Vec<Deed> = at_once.map(|fact| Deed::Say(id.clone(), fact)).into_iter().collect();
+        deeds.extend(deeds_of(part, is_joined));
+        if is_joined {
+            let new = part.facts().into_iter().filter(|fact| !known.contains(fact));
+            deeds.extend(new.map(|fact| Deed::Say(id.clone(), fact)));
+        }
+        deeds
     }
 }
 
@@ -127,5 +135,5 @@ fn deeds_of(part: &mut PartState, is_joined: bool) -> Vec<Deed> {
 }
 
 fn facts_of(part: &PartState) -> Vec<Deed> {
-    part.facts().into_iter().map(|fact: Fact| Deed::Say(part.id.clone(), fact)).collect()
+    part.facts().into_iter().map(|fact| Deed::Say(part.id.clone(), fact)).collect()
 }

@@ -35,9 +35,11 @@ mod shard;
 mod stop;
 mod worker;
 
-pub use conductor::{Inspection, Planned, RunConfig, RunError, RunResult, inspect, run};
+pub use conductor::{Inspection, Planned, RunConfig, RunError, RunResult, Test, inspect, run};
 pub use handle::{PauseError, RunHandle, RunPhase, RunStatus, ScaleError};
 pub use observer::{LogRecord, Observer};
 pub use setup_data::SetupData;
 pub use throng_control::judge::{Ending, Progress, Rate, ScenarioProgress};
-pub use worker::{Assignment, SHARDS_MAX, SetupFailure, Step, Worker, WorkerError, WorkerEvent, machine_share};
+pub use worker::{
+    Assignment, SHARDS_MAX, SetupFailure, Step, Worker, WorkerError, WorkerEvent, machine_share, machine_share_on,
+};

@@ -1,5 +1,6 @@
 //! What can be typed. Names are k6's where k6 has the thing.
 
+mod agent;
 mod archive;
 mod control;
 mod doctor;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use agent::AgentArgs;
 pub(crate) use archive::ArchiveArgs;
 pub(crate) use control::{
     OfferArgs, PauseArgs, ResumeArgs, RunChoice, ScaleArgs, StatusArgs, StopArgs, WatchArgs, WatchLevel,
@@ -63,6 +65,7 @@ pub(crate) enum Command {
     /// Make a new script
     New(NewArgs),
     Doctor(DoctorArgs),
+    Agent(Box<AgentArgs>),
     /// Serve HTTP for trying and testing
     Target(TargetArgs),
 }

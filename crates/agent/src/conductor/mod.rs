@@ -20,7 +20,7 @@ use throng_transport::ShardError;
 use throng_transport::tls::TlsConfigError;
 use throng_vu::{Description, EngineError, Fault, LoadError};
 
-pub use config::RunConfig;
+pub use config::{RunConfig, Test};
 pub use planned::Planned;
 
 use crate::handle::{Request, RunHandle};

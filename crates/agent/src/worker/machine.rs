@@ -20,7 +20,14 @@ pub const SHARDS_MAX: usize = 1024;
 /// divide source ports and sockets among them, so that none takes another's.
 #[must_use]
 pub fn machine_share(index: u16, workers: u16) -> Vec<ShardConfig> {
-    let (cores, workers) = (cores(), workers.max(1));
+    machine_share_on(SHARDS_MAX, index, workers)
+}
+
+/// The same with so many shards at most, each of which has the more source ports the fewer they are.
+#[must_use]
+pub fn machine_share_on(shards_max: usize, index: u16, workers: u16) -> Vec<ShardConfig> {
+    let (mut cores, workers) = (cores(), workers.max(1));
+    cores.truncate(shards_max.max(1));
     let sockets_max = (sockets_per_shard() / u32::from(workers)).max(1);
     let (count, first_port) = (cores.len().min(SHARDS_MAX) as u16, first_port());
     let prefix = if workers == 1 { String::new() } else { format!("{index}-") };

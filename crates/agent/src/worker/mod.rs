@@ -20,7 +20,7 @@ use throng_plan::{ControlledVus, Plan, PortionError, Shard as ShardPlace};
 use throng_stats::SourceId;
 use throng_transport::{Nanos, ShardConfig, ShardError};
 
-pub use machine::{SHARDS_MAX, machine_share};
+pub use machine::{SHARDS_MAX, machine_share, machine_share_on};
 
 use crate::command::Event;
 use crate::conductor::Planned;

@@ -1,5 +1,6 @@
 //! One module a command.
 
+pub(crate) mod agent;
 pub(crate) mod archive;
 pub(crate) mod build;
 pub(crate) mod control;

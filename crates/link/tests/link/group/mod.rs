@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use throng_agent::link::{PartEvent, PartId};
 use throng_agent::{SetupData, WorkerEvent};
 use throng_control::Order;
@@ -15,12 +17,17 @@ use throng_link::{Notes, PartNews, Word, Workers};
 use throng_protocol::agent::join_request::Message as Said;
 use throng_protocol::agent::join_response::Message as Say;
 use throng_protocol::agent::{self as proto, Agents, AgentsServer, JoinRequest, JoinResponse};
+use throng_protocol::cluster::{self, Cluster, ClusterServer};
 use throng_stats::{Recorder, Registry, SourceId, TagSet, Window, builtin};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
+
+mod archive;
+
+use archive::Services;
 
 /// Iterations that the window of that number has.
 pub(crate) fn iterations(number: u64) -> u64 {
@@ -43,6 +50,13 @@ pub(crate) struct State {
     pub(crate) broken: u64,
     /// The node that leads.
     pub(crate) leader: usize,
+    /// Iterations that the last window says to be complete.
+    pub(crate) completed: u64,
+    /// How often parts of the archive were asked for.
+    pub(crate) fetched: u64,
+    /// What the archive is; empty where none is asked for.
+    pub(crate) archive: Bytes,
+    start_us: i64,
     last_window: Option<u64>,
     random: u64,
 }
@@ -98,6 +112,10 @@ impl Group {
             said: BTreeMap::new(),
             broken: 0,
             leader: count - 1,
+            completed: 0,
+            fetched: 0,
+            archive: Bytes::new(),
+            start_us: 0,
             last_window: None,
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
         };
@@ -114,8 +132,10 @@ impl Group {
                     listener.set_nonblocking(true).unwrap();
                     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                     let (addresses, state) = (Arc::clone(&addresses), Arc::clone(&of_nodes));
-                    let service = AgentsServer::new(Node { number, addresses, state, script });
-                    serving.spawn(Server::builder().serve_with_incoming(service, TcpIncoming::from(listener)));
+                    let node = Node { number, addresses, state, script };
+                    let services =
+                        Services { agents: AgentsServer::new(node.clone()), cluster: ClusterServer::new(node) };
+                    serving.spawn(Server::builder().serve_with_incoming(services, TcpIncoming::from(listener)));
                 }
                 while serving.join_next().await.is_some() {}
             });
@@ -217,11 +237,12 @@ impl Node {
 
     async fn order(&self, sender: &mpsc::Sender<Result<JoinResponse, Status>>) -> Result<(), Status> {
         use proto::order::Task;
-        let (step, committed) = {
+        let (step, committed, start_unix_us, archive) = {
             let mut state = self.state.lock().unwrap();
             // What it says of checkpoints may be old.
             let behind = if self.script.break_one_of > 0 { next_random(&mut state) % 3 } else { 0 };
-            (state.step, state.through.saturating_sub(behind))
+            let archive = Sha256::digest(&state.archive).to_vec();
+            (state.step, state.through.saturating_sub(behind), state.start_us, archive)
         };
         if step == 2 {
             let result = Some(proto::SetupResult { run: Some("{}".to_owned()), ..Default::default() });
@@ -230,12 +251,12 @@ impl Node {
         let task = match step {
             0 => Task::Prepare(proto::Prepare {}),
             1 => Task::Setup(proto::Setup {}),
-            2 => Task::Run(proto::Run { start_unix_us: 1_000_000, has_setup_data: true, ..Default::default() }),
+            2 => Task::Run(proto::Run { start_unix_us, has_setup_data: true, ..Default::default() }),
             _ => Task::Teardown(proto::Teardown {}),
         };
         let order = proto::Order {
             part: Self::part(),
-            archive: vec![1; 32].into(),
+            archive: archive.into(),
             segment: "0:1".to_owned(),
             sequence: "0,1".to_owned(),
             committed,
@@ -275,6 +296,9 @@ impl Node {
             let is_done = state.step == 2 && state.last_window == Some(state.through);
             let has_moved = is_done || step == Some(state.step);
             state.step += usize::from(has_moved);
+            if has_moved && state.step == 2 {
+                state.start_us = unix_us() + 50_000;
+            }
             has_moved
         };
         if has_moved { self.order(sender).await } else { Ok(()) }
@@ -295,6 +319,8 @@ impl Node {
                 let decoded = Window::decode(&window.window, &Registry::new()).unwrap();
                 state.iterations += decoded.series.iter().map(count).sum::<u64>();
                 state.through = window.last;
+                let standing = window.standing.iter().flat_map(|standing| &standing.scenarios);
+                state.completed = standing.map(|scenario| scenario.completed).sum();
             }
             state.through
         };
@@ -305,6 +331,7 @@ impl Node {
 
 fn count(series: &throng_stats::WindowSeries) -> u64 {
     match series.delta {
+        _ if series.metric != builtin::ITERATIONS => 0,
         throng_stats::Aggregate::Counter { sum_millionths, .. } => (sum_millionths / 1_000_000) as u64,
         _ => 0,
     }

@@ -1,6 +1,7 @@
 //! What can be typed. Names are k6's where k6 has the thing.
 
 mod archive;
+mod cluster;
 mod control;
 mod doctor;
 mod inspect;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use archive::ArchiveArgs;
+pub(crate) use cluster::{ClusterArgs, ClusterChoice, ClusterCommand, CoordinatorArgs};
 pub(crate) use control::{
     OfferArgs, PauseArgs, ResumeArgs, RunChoice, ScaleArgs, StatusArgs, StopArgs, WatchArgs, WatchLevel,
 };
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     /// Make a new script
     New(NewArgs),
     Doctor(DoctorArgs),
+    Coordinator(Box<CoordinatorArgs>),
+    Cluster(ClusterArgs),
     /// Serve HTTP for trying and testing
     Target(TargetArgs),
 }

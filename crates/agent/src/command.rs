@@ -14,17 +14,25 @@ use crate::handle::Request;
 use crate::health::ShardUsage;
 use crate::host::VuHost;
 use crate::observer::LogRecord;
+use crate::setup_data::SetupData;
 use crate::shard::Settings;
 
 /// From the conductor to one shard.
 pub(crate) enum Command {
     /// Make the VUs.
     Prepare(Box<Preparation>),
-    /// Run the script's setup here.
+    /// Run the script's setup here: that of the run, or of a scenario.
     /// The run began at that instant.
-    Setup { began: Nanos },
+    Setup {
+        began: Nanos,
+        scenario: Option<usize>,
+        /// What the run's setup returned, once it has.
+        run_data: Option<Arc<str>>,
+    },
+    /// Make the VUs ready for their first iteration.
+    InitVus { began: Nanos, run_data: Option<Arc<str>> },
     /// Follow the schedule from an instant on.
-    Start { began: Nanos, at: Nanos, setup_data: Option<Arc<str>> },
+    Start { began: Nanos, at: Nanos, setup_data: SetupData },
     /// Cut all iterations now.
     Stop,
     /// The VUs of an externally-controlled scenario are these from now on.
@@ -55,6 +63,8 @@ pub(crate) enum Event {
     /// The shard's VUs are made, and what that took; or not.
     Ready(Result<(u64, ShardUsage), String>),
     SetupDone(Result<Option<String>, Stumble>),
+    /// Every planned VU has been made ready, or has failed at it.
+    VusInitialised,
     Window(Box<ShardReport>),
     /// Every scenario has ended here, and the last window is sent.
     Done,

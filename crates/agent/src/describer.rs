@@ -242,6 +242,10 @@ impl Host for Describer {
         None
     }
 
+    fn run_setup_data(&self) -> Option<String> {
+        None
+    }
+
     fn now_ns(&self) -> u64 {
         Clock::now().0
     }

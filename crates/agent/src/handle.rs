@@ -156,9 +156,10 @@ pub enum PauseError {
 pub(crate) enum Request {
     Scale {
         scenario: Option<String>,
-        vus: u64,
+        vus: Option<u64>,
         max_vus: Option<u64>,
-        reply: mpsc::Sender<Result<(), ScaleError>>,
+        /// Takes the scenario's name and its VUs.
+        reply: mpsc::Sender<Result<(String, u64), ScaleError>>,
     },
     Pause {
         paused: bool,
@@ -176,11 +177,17 @@ impl RunHandle {
     }
 
     /// Sets how many VUs an externally-controlled scenario has over all agents and shards; `max_vus` raises its limit
-    /// first. Without a name it is the only such scenario. VUs that are too many are cut.
+    /// first. Without a name it is the only such scenario, without a number those that it was told last. VUs that are
+    /// too many are cut. Returns the scenario's name and its VUs.
     ///
     /// # Errors
     /// When there is no such scenario, or it may not have so many; nothing changes then.
-    pub fn scale(&self, scenario: Option<&str>, vus: u64, max_vus: Option<u64>) -> Result<(), ScaleError> {
+    pub fn scale(
+        &self,
+        scenario: Option<&str>,
+        vus: Option<u64>,
+        max_vus: Option<u64>,
+    ) -> Result<(String, u64), ScaleError> {
         let scenario = scenario.map(str::to_owned);
         self.ask(|reply| Request::Scale { scenario, vus, max_vus, reply }).unwrap_or(Err(ScaleError::NotRunning))
     }
@@ -274,7 +281,7 @@ mod tests {
     #[test]
     fn without_a_conductor_requests_are_refused_and_flags_are_kept() {
         let handle = RunHandle::default();
-        assert_eq!(handle.scale(None, 1, None), Err(ScaleError::NotRunning));
+        assert_eq!(handle.scale(None, Some(1), None), Err(ScaleError::NotRunning));
         assert_eq!((handle.pause(), handle.resume()), (Err(PauseError::NotRunning), Err(PauseError::NotRunning)));
         assert_eq!(handle.status().phase, RunPhase::Created);
         handle.stop();
@@ -288,10 +295,10 @@ mod tests {
         let attached = handle.attach(sender);
         let asking = std::thread::spawn({
             let handle = handle.clone();
-            move || handle.scale(Some("a"), 3, None)
+            move || handle.scale(Some("a"), Some(3), None)
         });
         let request = events.recv().unwrap();
-        assert!(matches!(request, (_, Event::Request(Request::Scale { vus: 3, .. }))));
+        assert!(matches!(request, (_, Event::Request(Request::Scale { vus: Some(3), .. }))));
         drop((request, attached, events));
         assert_eq!(asking.join().unwrap(), Err(ScaleError::NotRunning));
         assert_eq!(handle.pause(), Err(PauseError::NotRunning));

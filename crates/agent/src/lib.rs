@@ -27,6 +27,7 @@ mod pace;
 mod samples;
 mod scenario;
 mod series;
+mod setup_data;
 mod shard;
 mod stop;
 

@@ -85,8 +85,13 @@ pub enum Ending {
     ScriptAbort(String),
     /// setup failed.
     SetupFailed(String),
-    /// setup took too long.
-    SetupTimeout(Duration),
+    /// setup took too long: the run's, or a scenario's own.
+    SetupTimeout {
+        /// The scenario's name; none for the run's.
+        scenario: Option<String>,
+        /// How long it may take.
+        limit: Duration,
+    },
     /// teardown failed.
     TeardownFailed(String),
     /// teardown took too long.
@@ -104,8 +109,9 @@ impl Ending {
             Self::ScriptAbort(message) => format!("the script aborted the run: {message}"),
             Self::SetupFailed(message) => format!("setup failed: {message}"),
             Self::TeardownFailed(message) => format!("teardown failed: {message}"),
-            Self::SetupTimeout(limit) => {
-                format!("setup took longer than {limit:?}; the option setupTimeout sets that limit")
+            Self::SetupTimeout { scenario, limit } => {
+                let of = scenario.as_ref().map(|name| format!(" of scenario `{name}`")).unwrap_or_default();
+                format!("setup{of} took longer than {limit:?}; the option setupTimeout sets that limit")
             }
             Self::TeardownTimeout(limit) => {
                 format!("teardown took longer than {limit:?}; the option teardownTimeout sets that limit")

@@ -31,3 +31,21 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shards_of_all_segments_together_keep_to_the_limit() {
+        let limit = NonZeroU32::new(90).unwrap();
+        for (segments, shards) in [(1, 1), (1, 4), (3, 1), (3, 2), (7, 64)] {
+            let part = Fraction::new(1, segments).unwrap();
+            let of_shard = 1.0 / Pace::new(limit, part, shards).apart.as_secs_f64();
+            let of_all = of_shard * shards as f64 * segments as f64;
+            assert!((of_all - 90.0).abs() < 0.001, "{segments} segments of {shards} shards: {of_all}/s");
+        }
+        let half = Pace::new(limit, Fraction::new(1, 2).unwrap(), 1);
+        assert_eq!(half.apart, Duration::from_secs_f64(1.0 / 45.0));
+    }
+}

@@ -2,6 +2,7 @@
 
 mod logs;
 mod pool;
+mod stages;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -17,14 +18,14 @@ use throng_plan::{ControlledVus, HostRules, HttpOptions, Plan, Portion, Scenario
 use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
 use throng_transport::tls::TlsClient;
 use throng_transport::{Clock, NameOptions, Names as HostNames, Nanos, Shard};
-use throng_vu::{Fault, InstanceInfo, Script, Vu};
+use throng_vu::{InstanceInfo, Script};
 
 pub(crate) use logs::Logs;
 pub(crate) use pool::{VuPool, VuSlot};
 
-use crate::command::{Command, Event, Preparation, ShardReport, Stumble};
+use crate::command::{Command, Event, Preparation, ShardReport};
 use crate::health::{Health, ShardUsage, thread_cpu};
-use crate::host::{Environment, Errands, Identity, Names, Random, VuHost};
+use crate::host::{Environment, Names, Random, VuHost};
 use crate::http::{Origins, PreparedRequests};
 use crate::inbox::Inbox;
 use crate::network::RunRules;
@@ -32,6 +33,7 @@ use crate::pace::Pace;
 use crate::samples::Samples;
 use crate::scenario::ScenarioShare;
 use crate::series::{KeptTags, Series};
+use crate::setup_data::SetupData;
 
 /// How often a shard sends what it has recorded.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -65,6 +67,8 @@ pub(crate) struct Settings {
     /// Of the script's own summary.
     pub(crate) summary_timeout: Duration,
     pub(crate) seed: u64,
+    /// Whether the script makes instances ready for iterations.
+    pub(crate) has_vu_init: bool,
 }
 
 /// What the VUs of a shard share.
@@ -81,7 +85,7 @@ pub(crate) struct ShardContext {
     pub(crate) pace: Option<Pace>,
     /// For what a client makes up.
     nonces: RefCell<Random>,
-    pub(crate) setup_data: RefCell<Option<Arc<str>>>,
+    pub(crate) setup_data: RefCell<SetupData>,
     pub(crate) logs: Logs,
     pub(crate) pool: VuPool,
     portion: Portion,
@@ -254,11 +258,19 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 context.send(Event::Ready(made.map_err(|fault| fault.to_string())));
                 prepared = Some((context, plan));
             }
-            (Command::Setup { began }, Some((context, _))) => {
+            (Command::Setup { began, scenario, run_data }, Some((context, _))) => {
                 context.begin(began);
-                let result = setup(context, &inbox).await;
+                context.setup_data.borrow_mut().run = run_data;
+                let result = stages::setup(context, &inbox, scenario).await;
                 context.send(Event::SetupDone(result));
                 context.send_window(Clock::now(), None);
+            }
+            (Command::InitVus { began, run_data }, Some((context, _))) => {
+                context.begin(began);
+                context.setup_data.borrow_mut().run = run_data;
+                stages::init_vus(context, &inbox).await;
+                context.send_window(Clock::now(), None);
+                context.send(Event::VusInitialised);
             }
             (Command::Start { began, at, setup_data }, Some((context, plan))) => {
                 context.setup_data.replace(setup_data);
@@ -268,12 +280,12 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 context.send(Event::Done);
             }
             (Command::Teardown, Some((context, _))) => {
-                let result = teardown(context, &inbox).await;
+                let result = stages::teardown(context, &inbox).await;
                 context.send_window(Clock::now(), None);
                 context.send(Event::TeardownDone(result));
             }
             (Command::Summarize(data), Some((context, _))) => {
-                let result = summarize(context, data).await;
+                let result = stages::summarize(context, data).await;
                 context.send(Event::Summarized(result));
             }
             (Command::Finish, prepared) => {
@@ -290,6 +302,7 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 Command::Stop
                 | Command::Control { .. }
                 | Command::Setup { .. }
+                | Command::InitVus { .. }
                 | Command::Start { .. }
                 | Command::Teardown
                 | Command::Summarize(_),
@@ -360,60 +373,4 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
         }
     };
     ended.unless_stopped(or(windows, obey)).await;
-}
-
-/// Runs setup in a VU of its own, numbered 0.
-async fn setup(context: &Rc<ShardContext>, inbox: &Inbox<Command>) -> Result<Option<String>, Stumble> {
-    let limit = context.settings.setup_timeout;
-    stage(context, inbox, limit, "::setup", async |vu| vu.setup().await).await
-}
-
-async fn teardown(context: &Rc<ShardContext>, inbox: &Inbox<Command>) -> Result<(), Stumble> {
-    let limit = context.settings.teardown_timeout;
-    stage(context, inbox, limit, "::teardown", async |vu| vu.teardown().await).await
-}
-
-async fn stage<T>(
-    context: &Rc<ShardContext>,
-    inbox: &Inbox<Command>,
-    limit: Duration,
-    group: &str,
-    call: impl AsyncFnOnce(&mut Vu<VuHost>) -> Result<T, Fault>,
-) -> Result<T, Stumble> {
-    let mut host = VuHost::new(context, Identity::default());
-    host.enter_stage(group);
-    let mut vu = Vu::new(&context.script, host).await.map_err(Stumble::Fault)?;
-    let result = {
-        let errand = vu.host().errand();
-        let work = Errands::of(errand, async { call(&mut vu).await.map_err(Stumble::Fault) });
-        let expire = async {
-            context.shard.sleep(limit).await;
-            Err(Stumble::Timeout(limit))
-        };
-        let stop = async {
-            loop {
-                match inbox.share().receive().await {
-                    Command::Stop => return Err(Stumble::Aborted),
-                    Command::Control { scenario, vus } => context.control(scenario, vus),
-                    _ => {}
-                }
-            }
-        };
-        or(work, or(expire, stop)).await
-    };
-    vu.host_mut().record_bytes();
-    result
-}
-
-async fn summarize(context: &Rc<ShardContext>, data: String) -> Result<Option<Vec<(String, String)>>, Stumble> {
-    let host = VuHost::new(context, Identity::default());
-    let mut vu = Vu::new(&context.script, host).await.map_err(Stumble::Fault)?;
-    let errand = vu.host().errand();
-    let limit = context.settings.summary_timeout;
-    let work = async { Errands::of(errand, vu.summarize(data)).await.map_err(Stumble::Fault) };
-    let expire = async {
-        context.shard.sleep(limit).await;
-        Err(Stumble::Timeout(limit))
-    };
-    or(work, expire).await
 }

@@ -34,9 +34,9 @@ const GUEST: &str = r#"(module
 
 /// A script without hooks.
 fn component() -> Vec<u8> {
-    let is_optional =
-        |item: &&str| ["setup", "teardown", "summarize"].iter().any(|name| item.contains(&format!("export {name}:")));
-    let wit: String = WIT.split_inclusive(";\n").filter(|item| !is_optional(item)).collect();
+    let is_required = |item: &str| ["describe", "run"].iter().any(|name| item.contains(&format!("export {name}:")));
+    let items = WIT.split_inclusive(";\n").filter(|item| !item.contains("export ") || is_required(item));
+    let wit: String = items.collect();
     let mut resolve = Resolve::default();
     let package = resolve.push_str("script.wit", &wit).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
@@ -110,11 +110,11 @@ fn only(scenario: Value) -> Value {
 fn externally_controlled_vus_are_scaled_paused_and_resumed() {
     let run = Run::start(only(json!({ "executor": "externally-controlled", "vus": 1, "maxVUs": 4, "duration": "0s" })));
     run.until("one VU", |status| status.phase == RunPhase::Running && status.vus == 1);
-    run.handle.scale(None, 4, None).unwrap();
+    run.handle.scale(None, Some(4), None).unwrap();
     run.until("four VUs", |status| status.vus == 4);
-    let refused = run.handle.scale(Some("only"), 5, None).unwrap_err();
+    let refused = run.handle.scale(Some("only"), Some(5), None).unwrap_err();
     assert!(matches!(refused, ScaleError::TooMany(_)), "{refused}");
-    run.handle.scale(Some("only"), 7, Some(8)).unwrap();
+    run.handle.scale(Some("only"), Some(7), Some(8)).unwrap();
     let status = run.until("seven VUs, three of them new", |status| status.vus == 7);
     assert!((7..=8).contains(&status.vus_max), "{status:?}");
 
@@ -125,7 +125,7 @@ fn externally_controlled_vus_are_scaled_paused_and_resumed() {
     run.handle.resume().unwrap();
     let resumed = run.until("seven VUs again", |status| !status.paused && status.vus == 7);
     assert_eq!(resumed.scenarios[0].vus_max, 8);
-    run.handle.scale(None, 2, None).unwrap();
+    run.handle.scale(None, Some(2), None).unwrap();
     run.until("two VUs", |status| status.vus == 2);
     run.handle.stop();
     let (result, status) = run.end();
@@ -136,8 +136,8 @@ fn externally_controlled_vus_are_scaled_paused_and_resumed() {
 fn other_scenarios_take_no_commands() {
     let run = Run::start(only(json!({ "executor": "constant-vus", "vus": 1, "duration": "1m" })));
     run.until("the load", |status| status.phase == RunPhase::Running && status.completed > 0);
-    assert_eq!(run.handle.scale(None, 2, None), Err(ScaleError::NoneControlled));
-    let refused = run.handle.scale(Some("only"), 2, None);
+    assert_eq!(run.handle.scale(None, Some(2), None), Err(ScaleError::NoneControlled));
+    let refused = run.handle.scale(Some("only"), Some(2), None);
     assert!(matches!(refused, Err(ScaleError::NotControlled { executor: "constant-vus", .. })), "{refused:?}");
     assert_eq!(run.handle.pause(), Err(PauseError::NoneControlled));
     run.handle.stop();

@@ -47,7 +47,7 @@ pub use options::{
     ClientCertificate, DnsOptions, DnsPolicy, DnsSelect, HostMapping, HttpDebug, HttpOptions, Layer, OptionError,
     OptionErrors, Options, Resolved, Rules, Secret, SummaryMode, ThrongOptions, TlsOptions, merge, nearest, resolve,
 };
-pub use plan::{Plan, PlannedScenario, Shard};
+pub use plan::{Functions, Plan, PlannedScenario, Shard};
 pub use portion::{Portion, PortionError, ScenarioPortion, VuNumbers};
 pub use requirements::Requirements;
 pub use scenario::Scenario;

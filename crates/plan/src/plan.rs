@@ -28,6 +28,16 @@ pub struct Plan {
 pub struct PlannedScenario {
     scenario: Scenario,
     function: u32,
+    setup: Option<u32>,
+}
+
+/// Names of a script's functions, each kind in the script's order.
+#[derive(Debug, Clone, Copy)]
+pub struct Functions<'a> {
+    /// Those that iterations call.
+    pub iterations: &'a [String],
+    /// Those that may be a scenario's setup.
+    pub setups: &'a [String],
 }
 
 /// One of several shards that share an agent's part of a run.
@@ -69,23 +79,30 @@ impl Shard {
 impl Plan {
     /// Checks options against the script and the metrics, and plans.
     ///
-    /// `functions` are the names of the script's functions in the script's order;
     /// `registry` holds the script's metrics too.
     ///
     /// # Errors
     ///
-    /// Every scenario that names a function that the script doesn't have, and every threshold that the metrics don't allow.
-    pub fn new(options: Options, functions: &[String], registry: &Registry) -> Result<Self, OptionErrors> {
+    /// Every scenario that names functions that the script doesn't have, and every threshold that the metrics don't allow.
+    pub fn new(options: Options, functions: Functions<'_>, registry: &Registry) -> Result<Self, OptionErrors> {
         let mut errors = Vec::new();
         let mut scenarios = options.scenarios.clone();
         scenarios.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
         let mut planned: Vec<PlannedScenario> = Vec::new();
         for scenario in scenarios {
-            let function = functions.iter().position(|name| *name == scenario.exec);
+            let function = functions.iterations.iter().position(|name| *name == scenario.exec);
+            let mut unknown = |fault: (&str, String)| errors.push(unknown(&scenario, &options.scenarios_origin, fault));
             if function.is_none() {
-                errors.push(unknown_function(&scenario, functions, &options.scenarios_origin));
+                unknown(("exec", unknown_function(&scenario.exec, functions)));
             }
-            planned.push(PlannedScenario { function: function.unwrap_or_default() as u32, scenario });
+            let setup = scenario.setup.as_ref().and_then(|setup| {
+                let place = functions.setups.iter().position(|name| name == setup);
+                if place.is_none() {
+                    unknown(("setup", unknown_setup(setup, functions)));
+                }
+                place.map(|place| place as u32)
+            });
+            planned.push(PlannedScenario { function: function.unwrap_or_default() as u32, setup, scenario });
         }
         let misfits = options.thresholds.validate(registry).into_iter();
         errors.extend(misfits.map(|misfit| OptionError {
@@ -144,18 +161,30 @@ impl PlannedScenario {
     pub fn function(&self) -> u32 {
         self.function
     }
+
+    /// Index of its setup among the functions of the script for that; none without.
+    pub fn setup(&self) -> Option<u32> {
+        self.setup
+    }
 }
 
-fn unknown_function(scenario: &Scenario, functions: &[String], origin: &str) -> OptionError {
-    let there_are = match functions {
-        [] => "it has none".to_owned(),
-        names => format!("it has {}", names.join(", ")),
-    };
-    OptionError {
-        path: format!("scenarios.{}.exec", scenario.name),
-        origin: origin.to_owned(),
-        message: format!("the script has no function `{}`; {there_are}", scenario.exec),
-    }
+fn unknown(scenario: &Scenario, origin: &str, (key, message): (&str, String)) -> OptionError {
+    OptionError { path: format!("scenarios.{}.{key}", scenario.name), origin: origin.to_owned(), message }
+}
+
+fn unknown_function(name: &str, functions: Functions<'_>) -> String {
+    let other =
+        if functions.setups.iter().any(|setup| setup == name) { " for iterations, only for `setup`" } else { "" };
+    format!("the script has no function `{name}`{other}; {}", there_are(functions.iterations))
+}
+
+fn unknown_setup(name: &str, functions: Functions<'_>) -> String {
+    let other = if functions.iterations.iter().any(|one| one == name) { ", only for `exec`" } else { "" };
+    format!("the script has no function `{name}` for setting up a scenario{other}; {}", there_are(functions.setups))
+}
+
+fn there_are(names: &[String]) -> String {
+    if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) }
 }
 
 /// The metric that may have been meant, as text to append.

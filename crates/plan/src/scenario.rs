@@ -18,6 +18,8 @@ pub struct Scenario {
     pub graceful_stop: Duration,
     /// Name of the function that its iterations call.
     pub exec: String,
+    /// Name of the function that runs once before the load, for this scenario alone; none without.
+    pub setup: Option<String>,
     /// Environment variables over those of the run.
     pub env: BTreeMap<String, String>,
     /// Tags of all its samples.
@@ -39,6 +41,7 @@ impl Scenario {
             start: Duration::ZERO,
             graceful_stop: Self::DEFAULT_GRACEFUL_STOP,
             exec: Self::DEFAULT.to_owned(),
+            setup: None,
             env: BTreeMap::new(),
             tags: BTreeMap::new(),
         }

@@ -3,7 +3,7 @@ use std::{num::NonZeroU32, time::Duration};
 use crate::ticker::TICK;
 
 /// How many ticks a guest may run before other VUs of its thread get a turn.
-pub(crate) const SLICE_TICKS: u64 = 10;
+pub(crate) const SLICE_TICKS: u64 = 2;
 /// The same as time.
 pub(crate) const SLICE: Duration = TICK.saturating_mul(SLICE_TICKS as u32);
 

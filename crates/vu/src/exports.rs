@@ -3,14 +3,22 @@ use wasmtime::component::{
     types::{ComponentFunc, ComponentItem},
 };
 
-use crate::{load::LoadError, types::Description};
+use crate::{load::LoadError, types::Described};
 
 /// `run(function)`.
 pub(crate) type Run = ((u32,), ());
 /// `describe()`.
-pub(crate) type Describe = ((), (Description,));
+pub(crate) type Describe = ((), (Described,));
 /// `setup()`.
 pub(crate) type Setup = ((), (Result<Option<String>, String>,));
+/// `scenario-setups()`.
+pub(crate) type ScenarioSetups = ((), (Vec<String>,));
+/// `setup-scenario(function)`.
+pub(crate) type SetupScenario = ((u32,), (Result<Option<String>, String>,));
+/// `has-vu-init()`.
+pub(crate) type HasVuInit = ((), (bool,));
+/// `init-vu()`.
+pub(crate) type InitVu = ((), (Result<(), String>,));
 /// `teardown()`.
 pub(crate) type Teardown = ((), (Result<(), String>,));
 /// `summarize(data)`.
@@ -22,6 +30,10 @@ pub(crate) struct Exports {
     pub(crate) describe: ComponentExportIndex,
     pub(crate) run: ComponentExportIndex,
     pub(crate) setup: Option<ComponentExportIndex>,
+    pub(crate) scenario_setups: Option<ComponentExportIndex>,
+    pub(crate) setup_scenario: Option<ComponentExportIndex>,
+    pub(crate) has_vu_init: Option<ComponentExportIndex>,
+    pub(crate) init_vu: Option<ComponentExportIndex>,
     pub(crate) teardown: Option<ComponentExportIndex>,
     pub(crate) summarize: Option<ComponentExportIndex>,
 }
@@ -37,6 +49,10 @@ impl Exports {
             describe: find::<T, Describe>(pre, "describe")?.ok_or_else(|| missing("describe"))?,
             run: find::<T, Run>(pre, "run")?.ok_or_else(|| missing("run"))?,
             setup: find::<T, Setup>(pre, "setup")?,
+            scenario_setups: find::<T, ScenarioSetups>(pre, "scenario-setups")?,
+            setup_scenario: find::<T, SetupScenario>(pre, "setup-scenario")?,
+            has_vu_init: find::<T, HasVuInit>(pre, "has-vu-init")?,
+            init_vu: find::<T, InitVu>(pre, "init-vu")?,
             teardown: find::<T, Teardown>(pre, "teardown")?,
             summarize: find::<T, Summarize>(pre, "summarize")?,
         })

@@ -26,8 +26,8 @@ pub struct Fault {
 /// The sorts of [`Fault`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultKind {
-    /// Setup, teardown or the summary's function returned an error. The VU can be
-    /// called again, which it can't after any other.
+    /// Setup, teardown, the VU's init or the summary's function returned an error.
+    /// The VU can be called again, which it can't after any other.
     Script,
     /// The script panicked; the message is the panic's.
     Panic,

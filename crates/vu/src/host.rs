@@ -244,7 +244,7 @@ pub trait Host: 'static {
     /// The virtual user that this is.
     fn vu_info(&self) -> VuInfo;
 
-    /// The scenario; `None` in setup and teardown.
+    /// The scenario; `None` in setup, teardown and the VU's init.
     fn scenario_info(&self) -> Option<ScenarioInfo>;
 
     /// This agent's part of the run.
@@ -263,8 +263,11 @@ pub trait Host: 'static {
     /// The value of an environment variable given to the script.
     fn env(&self, name: &str) -> Option<String>;
 
-    /// What setup returned, JSON.
+    /// What setup returned, JSON: the scenario's own if that did, else the run's.
     fn setup_data(&self) -> Option<String>;
+
+    /// What the run's setup returned, JSON.
+    fn run_setup_data(&self) -> Option<String>;
 
     /// Nanoseconds on a clock that never goes back.
     fn now_ns(&self) -> u64;

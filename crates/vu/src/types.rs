@@ -295,9 +295,24 @@ pub struct FileDeclaration {
     pub format: FileFormat,
 }
 
-/// What a script consists of: the export `describe`.
+/// What the export `describe` says: `description`. It can't grow without another version of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift)]
 #[component(record)]
+pub(crate) struct Described {
+    options: String,
+    functions: Vec<String>,
+    metrics: Vec<MetricDefinition>,
+    files: Vec<FileDeclaration>,
+    #[component(name = "has-setup")]
+    has_setup: bool,
+    #[component(name = "has-teardown")]
+    has_teardown: bool,
+    #[component(name = "has-summarize")]
+    has_summarize: bool,
+}
+
+/// What a script consists of: the export `describe`, and those of later scripts that say more.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// Options in k6's shape, a JSON object; empty for none.
     pub options: String,
@@ -311,12 +326,31 @@ pub struct Description {
     /// its like get an index into it.
     pub files: Vec<FileDeclaration>,
     /// Whether `setup` does anything.
-    #[component(name = "has-setup")]
     pub has_setup: bool,
     /// Whether `teardown` does anything.
-    #[component(name = "has-teardown")]
     pub has_teardown: bool,
     /// Whether `summarize` does anything.
-    #[component(name = "has-summarize")]
     pub has_summarize: bool,
+    /// Names of the functions that may be a scenario's setup;
+    /// [`Vu::setup_scenario`](crate::Vu::setup_scenario) takes an index into it.
+    pub scenario_setups: Vec<String>,
+    /// Whether `init-vu` does anything.
+    pub has_vu_init: bool,
+}
+
+impl Description {
+    pub(crate) fn new(described: Described, scenario_setups: Vec<String>, has_vu_init: bool) -> Self {
+        let Described { options, functions, metrics, files, has_setup, has_teardown, has_summarize } = described;
+        Self {
+            options,
+            functions,
+            metrics,
+            files,
+            has_setup,
+            has_teardown,
+            has_summarize,
+            scenario_setups,
+            has_vu_init,
+        }
+    }
 }

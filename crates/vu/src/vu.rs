@@ -8,7 +8,9 @@ use wasmtime::{
 use crate::{
     budget::SLICE_TICKS,
     engine::Limits,
-    exports::{Describe, Exports, Run, Setup, Signature, Summarize, Teardown},
+    exports::{
+        Describe, Exports, HasVuInit, InitVu, Run, ScenarioSetups, Setup, SetupScenario, Signature, Summarize, Teardown,
+    },
     fault::{Fault, FaultKind, Stop},
     host::Host,
     script::Script,
@@ -86,8 +88,22 @@ impl<H: Host> Vu<H> {
     /// When the guest faults.
     pub async fn describe(&mut self) -> Result<Description, Fault> {
         let function = self.find::<Describe>(self.exports.describe)?;
-        let (description,) = self.call(function, ()).await?;
-        Ok(description)
+        let (described,) = self.call(function, ()).await?;
+        let scenario_setups = match self.exports.scenario_setups.filter(|_| self.exports.setup_scenario.is_some()) {
+            Some(index) => {
+                let function = self.find::<ScenarioSetups>(index)?;
+                self.call(function, ()).await?.0
+            }
+            None => Vec::new(),
+        };
+        let has_vu_init = match self.exports.has_vu_init.filter(|_| self.exports.init_vu.is_some()) {
+            Some(index) => {
+                let function = self.find::<HasVuInit>(index)?;
+                self.call(function, ()).await?.0
+            }
+            None => false,
+        };
+        Ok(Description::new(described, scenario_setups, has_vu_init))
     }
 
     /// Runs iterations of the function at this index of
@@ -116,6 +132,34 @@ impl<H: Host> Vu<H> {
             return Ok(None);
         };
         let function = self.find::<Setup>(index)?;
+        let (result,) = self.call(function, ()).await?;
+        result.map_err(Fault::script)
+    }
+
+    /// Runs the function at this index of [`Description::scenario_setups`] and returns its data, JSON.
+    ///
+    /// # Errors
+    ///
+    /// As for [`setup`](Vu::setup).
+    pub async fn setup_scenario(&mut self, function: u32) -> Result<Option<String>, Fault> {
+        let Some(index) = self.exports.setup_scenario else {
+            return Ok(None);
+        };
+        let export = self.find::<SetupScenario>(index)?;
+        let (result,) = self.call(export, (function,)).await?;
+        result.map_err(Fault::script)
+    }
+
+    /// Makes the instance ready for its first iteration, if the script has something to do for that.
+    ///
+    /// # Errors
+    ///
+    /// As for [`setup`](Vu::setup).
+    pub async fn init(&mut self) -> Result<(), Fault> {
+        let Some(index) = self.exports.init_vu else {
+            return Ok(());
+        };
+        let function = self.find::<InitVu>(index)?;
         let (result,) = self.call(function, ()).await?;
         result.map_err(Fault::script)
     }

@@ -18,8 +18,36 @@ pub(crate) fn scenario_name(attribute: TokenStream, signature: &Signature) -> Re
         }
     });
     parser.parse2(attribute)?;
+    name_or_own(name, signature)
+}
+
+/// The name in `#[setup(scenario, name = "…")]`, else the function's; none for the `#[setup]` of the run.
+pub(crate) fn setup_name(attribute: TokenStream, signature: &Signature) -> Result<Option<LitStr>> {
+    let (mut is_of_scenario, mut name) = (false, None);
+    let parser = syn::meta::parser(|meta| {
+        if meta.path.is_ident("scenario") {
+            is_of_scenario = true;
+            Ok(())
+        } else if meta.path.is_ident("name") {
+            name = Some(meta.value()?.parse::<LitStr>()?);
+            Ok(())
+        } else {
+            Err(meta.error("unknown argument: `#[setup]` knows `scenario` and, with it, `name = \"…\"`"))
+        }
+    });
+    parser.parse2(attribute)?;
+    match (is_of_scenario, name) {
+        (true, name) => name_or_own(name, signature).map(Some),
+        (false, None) => Ok(None),
+        (false, Some(name)) => {
+            Err(Error::new(name.span(), "the setup of the run has no name; that of scenarios is `#[setup(scenario)]`"))
+        }
+    }
+}
+
+fn name_or_own(name: Option<LitStr>, signature: &Signature) -> Result<LitStr> {
     match name {
-        Some(name) if name.value().is_empty() => Err(Error::new(name.span(), "a scenario function needs a name")),
+        Some(name) if name.value().is_empty() => Err(Error::new(name.span(), "the options need a name to call it by")),
         Some(name) => Ok(name),
         None => {
             let text = signature.name.to_string();
@@ -61,26 +89,51 @@ pub(crate) fn options(signature: &Signature) -> TokenStream {
 }
 
 pub(crate) fn setup(signature: &Signature) -> TokenStream {
-    let function = &signature.name;
-    let body = if signature.returns_result {
-        quote!(match #function() {
+    register(
+        signature,
+        "setup_at_most_one",
+        quote!(() -> ::core::result::Result<::core::option::Option<::std::string::String>, ::std::string::String>),
+        setup_body(signature),
+        quote!(SetupHook { call: __throng_entry }),
+    )
+}
+
+pub(crate) fn scenario_setup(name: &LitStr, signature: &Signature) -> TokenStream {
+    let symbol = format!("scenario_setup_{}_each_name_once", identifier(&name.value()));
+    register(
+        signature,
+        &symbol,
+        quote!(() -> ::core::result::Result<::core::option::Option<::std::string::String>, ::std::string::String>),
+        setup_body(signature),
+        quote!(ScenarioSetup { name: #name, call: __throng_entry }),
+    )
+}
+
+fn setup_body(signature: &Signature) -> TokenStream {
+    let call = call_with_setup_data(signature);
+    if signature.returns_result {
+        quote!(match #call {
             ::core::result::Result::Ok(data) => ::throng::registry::to_json(&data),
             ::core::result::Result::Err(error) => ::throng::registry::failed(error),
         })
     } else if signature.returns_unit {
         quote!({
-            #function();
+            #call;
             ::core::result::Result::Ok(::core::option::Option::None)
         })
     } else {
-        quote!(::throng::registry::to_json(&#function()))
-    };
+        quote!(::throng::registry::to_json(&#call))
+    }
+}
+
+pub(crate) fn vu_init(signature: &Signature) -> TokenStream {
+    let call = call_with_setup_data(signature);
     register(
         signature,
-        "setup_at_most_one",
-        quote!(() -> ::core::result::Result<::core::option::Option<::std::string::String>, ::std::string::String>),
-        body,
-        quote!(SetupHook { call: __throng_entry }),
+        "vu_init_at_most_one",
+        quote!(() -> ::core::result::Result<(), ::std::string::String>),
+        quote!(::throng::registry::outcome(#call)),
+        quote!(VuInitHook { call: __throng_entry }),
     )
 }
 

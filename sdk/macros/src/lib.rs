@@ -1,4 +1,4 @@
-//! The attributes `#[scenario]`, `#[options]`, `#[setup]`, `#[teardown]` and `#[summary]` of the throng SDK.
+//! The attributes `#[scenario]`, `#[options]`, `#[setup]`, `#[vu_init]`, `#[teardown]` and `#[summary]` of the SDK.
 //!
 //! Each leaves the function as it is and adds beside it an entry in the registry that the crate `throng` reads when
 //! the host asks what the script consists of. Nothing has to list the functions a second time. The entry functions
@@ -39,11 +39,32 @@ pub fn options(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// What it returns (`T: Serialize`, or `Result<T, E>` with `E: Display`) is handed to scenarios and teardown. An error
 /// ends the run.
+///
+/// `#[setup(scenario)]`, or `#[setup(scenario, name = "…")]`, is for scenarios whose options name it as their `setup`:
+/// it runs once for each of them, after the run's setup, whose data it may take by reference (`&Data`). What it returns
+/// is handed to the iterations of that scenario in place of the run's data, which
+/// `execution::run_setup_data` still gives.
 #[proc_macro_attribute]
 pub fn setup(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    expand(item, Takes::Nothing, |signature| {
-        entry::no_arguments(attribute.into(), "setup")?;
-        Ok(entry::setup(signature))
+    let is_of_run = attribute.is_empty();
+    expand(item, if is_of_run { Takes::Nothing } else { Takes::OptionalReference }, |signature| {
+        Ok(match entry::setup_name(attribute.into(), signature)? {
+            Some(name) => entry::scenario_setup(&name, signature),
+            None => entry::setup(signature),
+        })
+    })
+}
+
+/// Makes a function run once in each VU before its first iteration, and again after a panic or trap has made the VU's
+/// instance anew. Parameters and result are as with `#[scenario]`; what it takes is the data of the run's setup.
+///
+/// VUs that are planned are made ready before the load begins. If it fails, so does the VU's next iteration, and then it
+/// is tried again.
+#[proc_macro_attribute]
+pub fn vu_init(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(item, Takes::OptionalReference, |signature| {
+        entry::no_arguments(attribute.into(), "vu_init")?;
+        Ok(entry::vu_init(signature))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::bindings::throng::script::execution::next_iteration;
 use crate::bindings::{Description, Guest};
-use crate::{checks, data, metrics, panic_hook, registry};
+use crate::{checks, data, metrics, panic_hook, registry, setup_data};
 
 /// Implements the world `script`; its exports are in [`crate::bindings`].
 pub(crate) struct Script;
@@ -26,6 +26,7 @@ impl Guest for Script {
         let Some(scenario) = registry::scenarios().nth(function as usize) else {
             panic!("the script has no function of number {function}")
         };
+        setup_data::note_run();
         let mut outcome = Ok(());
         while checks::hand_over(|checks| next_iteration(outcome.as_ref().copied().map_err(String::as_str), checks)) {
             outcome = (scenario.call)();
@@ -38,6 +39,32 @@ impl Guest for Script {
         let data = registry::setup_hook().map_or(Ok(None), |hook| (hook.call)());
         checks::flush();
         data
+    }
+
+    fn scenario_setups() -> Vec<String> {
+        registry::scenario_setups().map(|setup| setup.name.to_owned()).collect()
+    }
+
+    fn setup_scenario(function: u32) -> Result<Option<String>, String> {
+        panic_hook::install();
+        let Some(setup) = registry::scenario_setups().nth(function as usize) else {
+            panic!("the script has no setup of number {function}")
+        };
+        let data = (setup.call)();
+        checks::flush();
+        data
+    }
+
+    fn has_vu_init() -> bool {
+        registry::vu_init_hook().is_some()
+    }
+
+    fn init_vu() -> Result<(), String> {
+        panic_hook::install();
+        let outcome = registry::vu_init_hook().map_or(Ok(()), |hook| (hook.call)());
+        checks::flush();
+        crate::http::release_done();
+        outcome
     }
 
     fn teardown() -> Result<(), String> {

@@ -1,7 +1,8 @@
 //! Where the running code stands in the run, and ways to end it.
 
 use crate::bindings::throng::script::execution as host;
-use crate::checks;
+use crate::{checks, setup_data};
+use serde::de::DeserializeOwned;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A virtual user. Numbers begin at 1; setup and teardown run as 0.
@@ -61,7 +62,16 @@ pub fn vu() -> Vu {
     }
 }
 
-/// The scenario in progress; none in setup and teardown.
+/// What the run's `#[setup]` returned, also where a scenario has a setup of its own and its functions are handed that
+/// one's data. It is parsed once in a VU.
+///
+/// Fails when it returned nothing that a `T` can be read from.
+pub fn run_setup_data<T: DeserializeOwned + 'static>() -> Result<&'static T, String> {
+    setup_data::run_setup_data()
+}
+
+/// The scenario in progress; none in setup, teardown and the VU's init. In a setup of its own it hasn't begun, and its
+/// start is 1970.
 pub fn scenario() -> Option<CurrentScenario> {
     let scenario = host::scenario()?;
     Some(CurrentScenario {

@@ -53,7 +53,7 @@ pub use group::group;
 pub use options::{Options, Scenario};
 pub use summary::Summary;
 pub use tags::Tags;
-pub use throng_macros::{options, scenario, setup, summary, teardown};
+pub use throng_macros::{options, scenario, setup, summary, teardown, vu_init};
 pub use time::sleep;
 
 /// The JSON library that options, setup data and bodies go through.

@@ -30,6 +30,20 @@ pub struct SetupHook {
     pub call: fn() -> Result<Option<String>, String>,
 }
 
+/// A function that scenarios may have as their own setup.
+pub struct ScenarioSetup {
+    /// The name that `setup` gives.
+    pub name: &'static str,
+    /// Returns the data for the scenario's VUs as JSON.
+    pub call: fn() -> Result<Option<String>, String>,
+}
+
+/// The function that makes a VU's instance ready for its iterations.
+pub struct VuInitHook {
+    /// Runs it.
+    pub call: fn() -> Result<(), String>,
+}
+
 /// The function that runs last.
 pub struct TeardownHook {
     /// Runs it.
@@ -48,6 +62,8 @@ pub struct SummaryHook {
 inventory::collect!(Scenario);
 inventory::collect!(OptionsHook);
 inventory::collect!(SetupHook);
+inventory::collect!(ScenarioSetup);
+inventory::collect!(VuInitHook);
 inventory::collect!(TeardownHook);
 inventory::collect!(SummaryHook);
 
@@ -64,6 +80,15 @@ pub(crate) fn setup_hook() -> Option<&'static SetupHook> {
     inventory::iter::<SetupHook>.into_iter().next()
 }
 
+/// The setups of scenarios, in the order in which the host numbers them.
+pub(crate) fn scenario_setups() -> impl Iterator<Item = &'static ScenarioSetup> {
+    inventory::iter::<ScenarioSetup>.into_iter()
+}
+
+pub(crate) fn vu_init_hook() -> Option<&'static VuInitHook> {
+    inventory::iter::<VuInitHook>.into_iter().next()
+}
+
 pub(crate) fn teardown_hook() -> Option<&'static TeardownHook> {
     inventory::iter::<TeardownHook>.into_iter().next()
 }
@@ -74,7 +99,7 @@ pub(crate) fn summary_hook() -> Option<&'static SummaryHook> {
 
 /// What a scenario function may return.
 #[diagnostic::on_unimplemented(
-    message = "a scenario or teardown function returns nothing or `Result<(), E>` with `E: Display`, not `{Self}`"
+    message = "a scenario, teardown or init function returns nothing or `Result<(), E>` with `E: Display`, not `{Self}`"
 )]
 pub trait Outcome {
     /// The error as text.
@@ -93,7 +118,7 @@ impl<E: Display> Outcome for Result<(), E> {
     }
 }
 
-/// Turns what a scenario or teardown function returned into what the host wants.
+/// Turns what a scenario, teardown or init function returned into what the host wants.
 pub fn outcome(returned: impl Outcome) -> Result<(), String> {
     returned.into_result()
 }

@@ -16,6 +16,7 @@ mod inspect;
 mod interrupt;
 mod k6_cases;
 mod latency;
+mod lifecycle;
 mod load_models;
 mod loading;
 mod machine;

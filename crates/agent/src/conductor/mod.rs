@@ -4,6 +4,7 @@ mod config;
 mod outputs;
 mod phases;
 mod planned;
+mod setup;
 mod state;
 mod steering;
 mod ticking;

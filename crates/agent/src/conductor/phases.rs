@@ -34,6 +34,7 @@ use crate::observer::{Ending, LogRecord, Observer};
 use crate::samples::epoch_ns;
 use crate::scenario::ahead;
 use crate::series::KeptTags;
+use crate::setup_data::SetupData;
 use crate::shard::{self, Reporting, Settings};
 
 /// From the decision to start until the start: time for the message to reach all shards.
@@ -51,6 +52,7 @@ struct Prepared<'a> {
     metrics: &'a Arc<[MetricId]>,
     files: &'a Arc<TestFiles>,
     taken: &'a Arc<[AtomicU64]>,
+    has_vu_init: bool,
     /// By shard.
     portions: Vec<Portion>,
 }
@@ -73,7 +75,7 @@ pub(super) struct Conductor<'a> {
     sockets_per_shard: u32,
     outputs: RunOutputs,
     marked_failed: Option<String>,
-    aborting: Option<Ending>,
+    pub(super) aborting: Option<Ending>,
 }
 
 /// Makes the plan, then starts shards for it and leads them through the run.
@@ -154,7 +156,9 @@ impl<'a> Conductor<'a> {
         let taken: Arc<[AtomicU64]> = plan.scenarios().iter().map(|_| AtomicU64::new(0)).collect();
         let portions = self.portions()?;
         let mut state = RunState::new(&registry, &plan, &portions, has_detail(plan.options()));
-        let prepared = Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken, portions };
+        let has_vu_init = description.has_vu_init;
+        let prepared =
+            Prepared { registry: &registry, metrics: &metrics, files: &files, taken: &taken, has_vu_init, portions };
         self.enter(RunPhase::InitVUs, &state);
         self.prepare(&plan, &prepared, &mut state)?;
         self.enter(RunPhase::InitDone, &state);
@@ -169,7 +173,7 @@ impl<'a> Conductor<'a> {
         (0..count).map(portion).collect()
     }
 
-    fn enter(&mut self, phase: RunPhase, state: &RunState) {
+    pub(super) fn enter(&mut self, phase: RunPhase, state: &RunState) {
         self.phase = phase;
         self.publish(state);
     }
@@ -239,6 +243,7 @@ impl<'a> Conductor<'a> {
             teardown_timeout: options.teardown_timeout,
             summary_timeout: options.handle_summary_timeout,
             seed: options.throng.seed.unwrap_or_else(|| Clock::now().0),
+            has_vu_init: prepared.has_vu_init,
         };
         for ((index, shard), portion) in self.shards.iter().enumerate().zip(&prepared.portions) {
             let settings = Settings { shard: index as u64, ..settings.clone() };
@@ -274,30 +279,15 @@ impl<'a> Conductor<'a> {
         plan: &Arc<Plan>,
         taken: &Arc<[AtomicU64]>,
         state: &mut RunState,
-    ) -> Result<(Ending, Option<String>), RunError> {
+    ) -> Result<(Ending, Option<Arc<str>>), RunError> {
         self.hold(state)?;
-        let mut setup_data = None;
-        if self.aborting.is_none() && description.has_setup && !plan.options().no_setup {
-            self.enter(RunPhase::Setup, state);
-            self.shards[0].sender.send(Command::Setup { began: state.began() });
-            match self.wait_for(state, |event| match event {
-                Event::SetupDone(result) => Ok(result),
-                event => Err(event),
-            })? {
-                Ok(data) => setup_data = data,
-                Err(stumble) => {
-                    let aborted = self.aborting.take();
-                    let ending = aborted.unwrap_or(match stumble {
-                        Stumble::Timeout(limit) => Ending::SetupTimeout(limit),
-                        Stumble::Fault(fault) => Ending::SetupFailed(fault.to_string()),
-                        Stumble::Aborted => Ending::Interrupted,
-                    });
-                    return Ok((ending, None));
-                }
-            }
-        }
+        let setup_data = match self.set_up(description, plan, state)? {
+            Ok(data) => data,
+            Err(ending) => return Ok((ending, None)),
+        };
+        let of_run = setup_data.run.clone();
         if self.aborting.is_none() {
-            self.load(plan, taken, state, setup_data.as_deref())?;
+            self.load(plan, taken, state, setup_data)?;
         }
         let mut ending = self.aborting.take().unwrap_or(Ending::Finished);
         if self.steering.has_begun && description.has_teardown && !plan.options().no_teardown {
@@ -315,7 +305,7 @@ impl<'a> Conductor<'a> {
                 };
             }
         }
-        Ok((ending, setup_data))
+        Ok((ending, of_run))
     }
 
     fn load(
@@ -323,11 +313,10 @@ impl<'a> Conductor<'a> {
         plan: &Arc<Plan>,
         taken: &Arc<[AtomicU64]>,
         state: &mut RunState,
-        setup_data: Option<&str>,
+        setup_data: SetupData,
     ) -> Result<(), RunError> {
         let delay = START_DELAY.max(entering(plan, self.shards.len()));
         let at = Clock::now().after(delay);
-        let setup_data: Option<Arc<str>> = setup_data.map(Arc::from);
         state.load_began = Some(Instant::now() + delay);
         self.enter(RunPhase::Running, state);
         for shard in &self.shards {
@@ -378,7 +367,7 @@ impl<'a> Conductor<'a> {
     }
 
     /// Serves events and the clock until `wanted` takes one.
-    fn wait_for<T>(
+    pub(super) fn wait_for<T>(
         &mut self,
         state: &mut RunState,
         mut wanted: impl FnMut(Event) -> Result<T, Event>,
@@ -475,6 +464,7 @@ impl<'a> Conductor<'a> {
             Event::Window(_)
             | Event::Ready(_)
             | Event::SetupDone(_)
+            | Event::VusInitialised
             | Event::Done
             | Event::TeardownDone(_)
             | Event::Summarized(_) => {
@@ -489,7 +479,7 @@ impl<'a> Conductor<'a> {
         description: &Description,
         plan: &Plan,
         ending: Ending,
-        setup_data: Option<String>,
+        setup_data: Option<Arc<str>>,
         mut state: RunState,
     ) -> Result<RunResult, RunError> {
         state.judge(true);

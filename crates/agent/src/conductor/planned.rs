@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use throng_archive::{Declaration, FileFormat as DataFormat, TestFiles};
-use throng_plan::{Layer, Options, Plan, merge, resolve};
+use throng_plan::{Functions, Layer, Options, Plan, merge, resolve};
 use throng_stats::{Contains, Definition, Kind, MetricId, Registry, Thresholds};
 use throng_transport::tls::TlsClient;
 use throng_vu::{Description, Engine, EngineConfig, FileFormat, LogLevel, MetricKind, Script, Ticker};
@@ -62,7 +62,8 @@ impl Planned {
             ticker = engine.ticker().map_err(RunError::Thread)?;
             script = Script::compile(&engine, &config.component)?;
         }
-        let plan = Arc::new(Plan::new(options, &description.functions, &registry)?);
+        let functions = Functions { iterations: &description.functions, setups: &description.scenario_setups };
+        let plan = Arc::new(Plan::new(options, functions, &registry)?);
         let tls = tls_client(&plan.options().tls, config.tls_key_log.clone())?;
         // What may take long comes last.
         let files = Arc::new(TestFiles::load(&declarations(&description), &config.files)?);

@@ -40,7 +40,7 @@ impl Steering {
         &mut self,
         plan: &Plan,
         scenario: Option<&str>,
-        vus: u64,
+        vus: Option<u64>,
         max_vus: Option<u64>,
     ) -> Result<(usize, ControlledVus), ScaleError> {
         let (index, planned_max) = find(plan, scenario)?;
@@ -55,7 +55,8 @@ impl Steering {
             }
             new.set_max_vus(max_vus);
         }
-        new.scale(vus)?;
+        // Without a number it keeps those that it was told last.
+        new.scale(vus.unwrap_or(state.vus()))?;
         *state = new;
         Ok((index, new))
     }
@@ -113,7 +114,11 @@ impl Conductor<'_> {
         match request {
             Request::Scale { scenario, vus, max_vus, reply } => {
                 let scaled = self.steering.scale(&self.plan, scenario.as_deref(), vus, max_vus);
-                let _ = reply.send(scaled.map(|changed| self.tell_shards(&[changed])));
+                let _ = reply.send(scaled.map(|changed| {
+                    self.tell_shards(&[changed]);
+                    let (index, vus) = changed;
+                    (self.plan.scenarios()[index].scenario().name.clone(), vus.vus())
+                }));
             }
             Request::Pause { paused, reply } => {
                 let done = self.steering.pause(paused);
@@ -135,14 +140,15 @@ impl Conductor<'_> {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use throng_plan::{Layer, resolve};
+    use throng_plan::{Functions, Layer, resolve};
     use throng_stats::Registry;
 
     use super::*;
 
     fn plan(scenarios: Value) -> Plan {
         let options = resolve(&[Layer::new("script", json!({ "scenarios": scenarios }))]).unwrap().options;
-        Plan::new(options, &["default".to_owned()], &Registry::new()).unwrap()
+        let functions = Functions { iterations: &["default".to_owned()], setups: &[] };
+        Plan::new(options, functions, &Registry::new()).unwrap()
     }
 
     fn controlled(vus: u64, max_vus: u64) -> Value {
@@ -155,6 +161,7 @@ mod tests {
         let mut steering = Steering::new(&plan, false);
         let mut scale =
             |name, vus, max| steering.scale(&plan, name, vus, max).map(|(index, state)| (index, state.vus()));
+        let mut scale = |name, vus: u64, max| scale(name, Some(vus), max);
         assert_eq!(scale(None, 4, None), Ok((0, 4)));
         assert_eq!(scale(Some("a"), 10, None), Ok((0, 10)));
         assert_eq!(
@@ -170,13 +177,28 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_alone_keeps_the_vus_that_were_told_last() {
+        let plan = plan(json!({ "a": controlled(3, 10) }));
+        let mut steering = Steering::new(&plan, false);
+        let mut scale =
+            |vus, max| steering.scale(&plan, None, vus, max).map(|(_, state)| (state.vus(), state.max_vus()));
+        assert_eq!(scale(None, Some(12)), Ok((3, 12)));
+        assert_eq!(scale(Some(7), None), Ok((7, 12)));
+        assert_eq!(scale(None, Some(20)), Ok((7, 20)));
+        steering.has_begun = true;
+        steering.pause(true).unwrap();
+        let paused = steering.scale(&plan, None, None, Some(30)).unwrap().1;
+        assert_eq!((paused.vus(), paused.max_vus(), paused.is_paused()), (7, 30, true));
+    }
+
+    #[test]
     fn a_name_is_needed_where_several_may_be_meant() {
         let both = plan(json!({ "a": controlled(1, 2), "b": controlled(1, 2) }));
-        let refused = Steering::new(&both, false).scale(&both, None, 2, None).unwrap_err();
+        let refused = Steering::new(&both, false).scale(&both, None, Some(2), None).unwrap_err();
         assert_eq!(refused, ScaleError::Ambiguous(vec!["a".into(), "b".into()]));
         let neither = plan(json!({ "a": { "executor": "constant-vus", "duration": "1m" } }));
         let mut steering = Steering::new(&neither, false);
-        assert_eq!(steering.scale(&neither, None, 2, None).unwrap_err(), ScaleError::NoneControlled);
+        assert_eq!(steering.scale(&neither, None, Some(2), None).unwrap_err(), ScaleError::NoneControlled);
         steering.has_begun = true;
         assert_eq!(steering.pause(true).unwrap_err(), PauseError::NoneControlled);
     }

@@ -4,6 +4,7 @@ mod errand;
 mod identity;
 mod names;
 mod random;
+mod stage;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -46,6 +47,8 @@ pub(crate) struct VuHost {
     pub(super) place: Rc<Place>,
     pub(super) vu_tags: TagSet,
     groups: Vec<OpenGroup>,
+    /// The group of setup and the like, which those that the script opens are below.
+    stage: Option<&'static str>,
     tag_sets: Vec<TagSet>,
     pub(super) session: Rc<Session>,
     pub(super) errand: Rc<Errand>,
@@ -73,6 +76,7 @@ impl VuHost {
             seat: None,
             vu_tags: TagSet::empty(),
             groups: Vec::new(),
+            stage: None,
             tag_sets: vec![TagSet::empty()],
             session: Rc::default(),
             errand: Rc::default(),
@@ -87,12 +91,6 @@ impl VuHost {
         self.scenario = Some(Rc::clone(scenario));
         self.session.count_by(scenario.meter());
         self.settle();
-    }
-
-    /// Puts the VU into the group of setup or teardown, as k6 names it.
-    pub(crate) fn enter_stage(&mut self, group: &str) {
-        let tags = self.shard.settings.tags.with("group", group);
-        self.place = self.shard.series.place(&tags);
     }
 
     /// What runs this VU's exchanges; see [`Errands`].
@@ -120,8 +118,8 @@ impl VuHost {
     fn settle(&mut self) {
         let base = self.scenario.as_ref().map_or(&self.shard.settings.tags, |scenario| &scenario.tags);
         let mut tags = base.merged(&self.vu_tags);
-        if let Some(group) = self.groups.last() {
-            tags = tags.with("group", &group.path);
+        if let Some(group) = self.group() {
+            tags = tags.with("group", group);
         }
         self.place = self.shard.series.place(&tags);
     }
@@ -422,7 +420,7 @@ impl Host for VuHost {
         if self.groups.len() >= GROUPS_OPEN_MAX {
             return Err(format!("{GROUPS_OPEN_MAX} groups are open: leave one before entering {name:?}"));
         }
-        let outer = self.groups.last().map_or("", |group| group.path.as_str());
+        let outer = self.group().unwrap_or_default();
         let path = format!("{outer}::{name}");
         self.groups.push(OpenGroup { path, began: Clock::now(), outer: Rc::clone(&self.place) });
         self.settle();
@@ -532,7 +530,11 @@ impl Host for VuHost {
     }
 
     fn setup_data(&self) -> Option<String> {
-        self.shard.setup_data.borrow().as_deref().map(str::to_owned)
+        self.data_of(self.scenario.as_ref().map(|scenario| scenario.index))
+    }
+
+    fn run_setup_data(&self) -> Option<String> {
+        self.data_of(None)
     }
 
     fn now_ns(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! The tasks of a scenario, counted, so that somebody can wait until all have ended.
+//! Tasks of a shard that belong together, those of a scenario for example: counted, so that somebody can wait until all have ended.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use crate::stop::Stop;
 
 /// Everybody who is still at work. Who begins something joins first, so that the crew isn't gone in between.
 #[derive(Clone, Default)]
-pub(super) struct Crew(Rc<State>);
+pub(crate) struct Crew(Rc<State>);
 
 #[derive(Default)]
 struct State {
@@ -16,19 +16,19 @@ struct State {
 }
 
 impl Crew {
-    pub(super) fn join(&self) -> Member {
+    pub(crate) fn join(&self) -> Member {
         self.0.members.set(self.0.members.get() + 1);
         Member(self.clone())
     }
 
     /// Raised when the last member has left.
-    pub(super) fn gone(&self) -> &Rc<Stop> {
+    pub(crate) fn gone(&self) -> &Rc<Stop> {
         &self.0.gone
     }
 }
 
 /// A member leaves when it is dropped, by whatever way: a task that panics too.
-pub(super) struct Member(Crew);
+pub(crate) struct Member(Crew);
 
 impl Drop for Member {
     fn drop(&mut self) {

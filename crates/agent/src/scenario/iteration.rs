@@ -75,6 +75,20 @@ pub(crate) async fn next_iteration(host: &mut VuHost, outcome: Result<(), String
     true
 }
 
+/// Fails an iteration that has begun and can't be run, and lets others have their turn.
+pub(super) async fn fail_iteration(host: &mut VuHost, why: String) {
+    let (Some(scenario), Some(iteration)) = (host.scenario.clone(), host.iteration.take()) else { return };
+    let now = Clock::now();
+    scenario.end_iteration(host, iteration, now, Err(why));
+    let least = host.shard.settings.min_iteration_duration;
+    let took = Duration::from_nanos(now.since(iteration.began));
+    if took < least {
+        host.shard.shard.sleep(least - took).await;
+    } else {
+        yield_now().await;
+    }
+}
+
 impl ScenarioShare {
     /// Takes the next iteration, if the load model has one for this VU now.
     fn take(&self, now: Nanos, done_by_vu: u64) -> Option<Start> {

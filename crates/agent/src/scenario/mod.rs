@@ -32,9 +32,10 @@ use crate::shard::ShardContext;
 use crate::stop::{Listener, Stop};
 use arrivals::OpenModel;
 use controlled::Controls;
-use crew::{Crew, Member};
+use crew::Member;
 
 pub(crate) use arrivals::ahead;
+pub(crate) use crew::Crew;
 pub(crate) use iteration::{Iteration, next_iteration};
 pub(crate) use seat::Seat;
 
@@ -51,7 +52,9 @@ pub(crate) struct ScenarioShare {
     start: Duration,
     graceful_stop: Duration,
     function: u32,
-    index: usize,
+    /// Of its own setup, if it has one.
+    pub(crate) setup: Option<u32>,
+    pub(crate) index: usize,
     portion: ScenarioPortion,
     /// Whether iterations are numbered for all shards together, in `taken`.
     is_shared: bool,
@@ -95,6 +98,7 @@ impl ScenarioShare {
             start: scenario.start,
             graceful_stop: scenario.graceful_stop,
             function: planned.function(),
+            setup: planned.setup(),
             index,
             is_shared: matches!(scenario.model, LoadModel::SharedIterations { .. }),
             planned_iterations: portion.planned_iterations().unwrap_or_default(),
@@ -156,6 +160,9 @@ impl ScenarioShare {
 
     /// Share of the scenario that is over, 0 to 1.
     pub(crate) fn progress(&self) -> f64 {
+        if self.started.get() == Nanos::default() {
+            return 0.0;
+        }
         let taken = if self.is_shared { self.taken[self.index].load(Ordering::Relaxed) } else { self.begun.get() };
         match self.portion.planned_iterations() {
             Some(planned) => (taken as f64 / planned.max(1) as f64).min(1.0),

@@ -1,12 +1,15 @@
 //! A VU's task: it takes a VU, runs the scenario's iterations in it, and gives it back.
 
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use futures_lite::future::yield_now;
 use throng_transport::Clock;
 use throng_vu::{Host, LogLevel};
 
 use super::ScenarioShare;
 use super::crew::Crew;
+use super::iteration::{fail_iteration, next_iteration};
 use super::seat::Seat;
 use crate::host::Errands;
 use crate::shard::{ShardContext, VuSlot};
@@ -74,6 +77,13 @@ impl ScenarioShare {
                 shard.logs.report(LogLevel::Error, &format!("a VU could not be made: {fault}"), &self.name);
                 return End::Broken;
             }
+            if !slot.is_initialised() {
+                // In a box, so that what happens once takes no room in the task of every VU.
+                match Box::pin(self.initialise(shard, slot, &mut listener)).await {
+                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Break(end) => return end,
+                }
+            }
             let Some(vu) = slot.vu.as_mut() else { return End::Broken };
             let errand = vu.host().errand();
             let result = listener.unless_stopped(Errands::of(errand, vu.run(self.function))).await;
@@ -89,6 +99,8 @@ impl ScenarioShare {
                     self.end_iteration(vu.host_mut(), iteration, Clock::now(), Err(fault.to_string()));
                     // After a trap the instance can't be called again.
                     slot.drop_vu();
+                    // An iteration that waited for nothing must not keep the shard to itself.
+                    yield_now().await;
                 }
                 (Some(Err(fault)), None) => {
                     vu.host_mut().log(LogLevel::Error, &format!("the VU ends, outside of an iteration: {fault}"));
@@ -104,6 +116,40 @@ impl ScenarioShare {
                     slot.drop_vu();
                     return End::Cut;
                 }
+            }
+        }
+    }
+
+    /// Has the script make the VU's instance ready for iterations: before it asks for one, so that in open models no tick
+    /// waits for it. If it fails, so does the VU's next iteration, and it is to be tried again.
+    async fn initialise(
+        &self,
+        shard: &Rc<ShardContext>,
+        slot: &mut VuSlot,
+        listener: &mut Listener,
+    ) -> ControlFlow<End> {
+        let Some(result) = listener.unless_stopped(slot.initialise(shard)).await else {
+            slot.drop_vu();
+            return ControlFlow::Break(End::Cut);
+        };
+        let Err(why) = result else { return ControlFlow::Continue(()) };
+        let Some(vu) = slot.vu.as_mut() else { return ControlFlow::Break(End::Broken) };
+        let host = vu.host_mut();
+        let begun = if host.aborted { None } else { listener.unless_stopped(next_iteration(host, Ok(()))).await };
+        match begun {
+            Some(true) => {
+                let why = format!("the VU's init failed: {why}");
+                listener.unless_stopped(fail_iteration(vu.host_mut(), why)).await;
+                slot.drop_broken();
+                ControlFlow::Continue(())
+            }
+            Some(false) => {
+                slot.drop_broken();
+                ControlFlow::Break(End::NoMore)
+            }
+            None => {
+                slot.drop_vu();
+                ControlFlow::Break(End::Cut)
             }
         }
     }

@@ -12,7 +12,7 @@ use throng_plan::VuNumbers;
 use throng_vu::{Fault, LogLevel, Vu};
 
 use super::ShardContext;
-use crate::host::{Identity, VuHost};
+use crate::host::{Errands, Identity, VuHost};
 use crate::scenario::{ScenarioShare, Seat};
 
 /// How long a planned VU that isn't there is waited for; then another one is made. k6 tries five times in 2 s and gives
@@ -26,12 +26,14 @@ pub(crate) struct VuSlot {
     /// Whether it is counted among those made.
     is_counted: bool,
     is_in_scenario: bool,
+    /// Whether the instance is ready for iterations, by the script's own account.
+    is_initialised: bool,
 }
 
 impl VuSlot {
     fn new(numbers: VuNumbers) -> Self {
         let identity = Identity { id_in_instance: numbers.in_agent, id_in_test: numbers.in_run, ..Identity::default() };
-        Self { vu: None, identity, is_counted: false, is_in_scenario: false }
+        Self { vu: None, identity, is_counted: false, is_in_scenario: false, is_initialised: false }
     }
 
     /// Makes the instance if there is none.
@@ -40,6 +42,7 @@ impl VuSlot {
             Some(vu) => vu,
             None => {
                 self.is_in_scenario = false;
+                self.is_initialised = !shard.settings.has_vu_init;
                 Box::new(Vu::new(&shard.script, VuHost::new(shard, self.identity)).await?)
             }
         };
@@ -66,6 +69,52 @@ impl VuSlot {
             }
         }
         Ok(())
+    }
+
+    /// Whether the script has made the instance ready for iterations, or has nothing to do for that.
+    pub(crate) fn is_initialised(&self) -> bool {
+        self.is_initialised
+    }
+
+    /// Has the script make the instance ready, outside of any scenario and with a time limit. If it fails, or is
+    /// dropped, the instance may be of no use any more.
+    pub(crate) async fn initialise(&mut self, shard: &Rc<ShardContext>) -> Result<(), String> {
+        let Some(vu) = self.vu.as_mut() else { return Err("there is no instance".to_owned()) };
+        let limit = shard.settings.setup_timeout;
+        let scenario = vu.host_mut().scenario.take();
+        vu.host_mut().enter_stage("::vu_init");
+        let result = {
+            let errand = vu.host().errand();
+            let work = Errands::of(errand, async { vu.init().await.map_err(|fault| fault.to_string()) });
+            let expire = async {
+                shard.shard.sleep(limit).await;
+                Err(format!("it took longer than {limit:?}, which setupTimeout sets"))
+            };
+            or(work, expire).await
+        };
+        let host = vu.host_mut();
+        // Within a scenario that counts the bytes of its VUs itself.
+        if scenario.is_some() {
+            host.sample_bytes();
+        } else {
+            host.record_bytes();
+        }
+        host.scenario = scenario;
+        host.leave_stage();
+        self.is_initialised = result.is_ok();
+        result
+    }
+
+    /// Ends an instance that can't be called any more, after a fault that isn't the script's own error.
+    pub(crate) fn drop_broken(&mut self) {
+        if self.vu.as_ref().is_some_and(|vu| !vu.is_usable()) {
+            self.drop_vu();
+        }
+    }
+
+    /// The VU's number within this agent.
+    pub(super) fn number(&self) -> u64 {
+        self.identity.id_in_instance
     }
 
     /// Ends the instance; its counters go on in the next.
@@ -121,6 +170,16 @@ impl VuPool {
         }
         self.planned.set(planned);
         Ok(self.made())
+    }
+
+    /// Takes all idle VUs.
+    pub(super) fn take_all(&self) -> VecDeque<VuSlot> {
+        self.idle.take()
+    }
+
+    /// Puts idle VUs into the order of their numbers.
+    pub(super) fn sort(&self) {
+        self.idle.borrow_mut().make_contiguous().sort_by_key(VuSlot::number);
     }
 
     /// So many VUs more than planned may be made.

@@ -33,7 +33,7 @@ const LOAD: [OptionRow; 16] = [
     OptionRow::new("paused", K6("PAUSED"), Switch)
         .flag(Flag::short('p', "paused", "BOOL", "Get everything ready, then wait to be told to start")),
     OptionRow::new("linger", K6("LINGER"), Switch)
-        .flag(Flag::short('l', "linger", "BOOL", "Stay after the run's end until Ctrl-C")),
+        .flag(Flag::short('l', "linger", "BOOL", "Wait for Ctrl-C before the summary")),
     OptionRow::new("rps", K6("RPS"), Number)
         .flag(Flag::long("rps", "N", "Most requests a second of the whole run; 0 is no limit")),
     OptionRow::new("minIterationDuration", K6("MIN_ITERATION_DURATION"), Text)

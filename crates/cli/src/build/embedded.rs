@@ -19,6 +19,7 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "sdk/examples/orders.json"
     "sdk/examples/page_assets.rs"
     "sdk/examples/quickstart.rs"
+    "sdk/examples/scenario_setup.rs"
     "sdk/examples/setup_teardown.rs"
     "sdk/examples/upload.rs"
     "sdk/examples/users.csv"

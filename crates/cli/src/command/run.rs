@@ -60,17 +60,22 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     settings.no_color = !printing::colours(global, settings.stdout_is_terminal);
     let export = Setting::SUMMARY_EXPORT.file(args.summary_export.as_ref(), &environment).map(|(path, _)| path);
     let shape = if machine_summary { json::machine } else { json::summary_export };
+    // As in k6 the summary comes when the waiting is over. Those who watch the run are told before: they can't press
+    // Ctrl-C.
+    if printer.lingers() && result.ending != Ending::Interrupted {
+        offer.end(exit_code(&result), &result);
+        linger(&handle, global);
+    }
     let is_complete =
         summarize(&result, (export, shape), printer.summary_mode(), global) & outputs_are_complete(&result, global);
     // What was found out about the target goes before what could not be written down.
-    let exit = match verdict(&result, global) {
+    tell_troubles(&result, global);
+    let exit = match exit_code(&result) {
         Exit::Success if !is_complete => Exit::OutputFailed,
         exit => exit,
     };
+    // The first end that they are told stays.
     offer.end(exit, &result);
-    if printer.lingers() && result.ending != Ending::Interrupted {
-        linger(&handle, global);
-    }
     Ok(exit)
 }
 
@@ -142,46 +147,42 @@ fn outputs_are_complete(result: &RunResult, global: &Global) -> bool {
     result.outputs.iter().all(|output| output.failure.is_none())
 }
 
-/// Waits for the first signal after the run's end.
+/// Waits for the first signal after the run's end, and before its summary.
 fn linger(handle: &RunHandle, global: &Global) {
-    printing::note("the run is over; throng stays until Ctrl-C (--linger)", global);
+    printing::note("the run is over; its summary follows when you press Ctrl-C (--linger)", global);
     let interrupted = handle.flag();
     while !interrupted.load(Ordering::Relaxed) {
         thread::sleep(LINGER_LOOK);
     }
 }
 
-/// Says why the run isn't a success, and which code that has. How the run ended goes before the script's mark, and that
-/// before thresholds, as in k6.
-fn verdict(result: &RunResult, global: &Global) -> Exit {
-    let failed = throng_stats::failed_metrics(&result.outcomes);
-    let exit = match &result.ending {
-        Ending::Interrupted => Exit::Interrupted,
-        Ending::Stopped => Exit::Stopped,
-        Ending::ScriptAbort(_) => Exit::ScriptAborted,
-        Ending::SetupFailed(_) | Ending::TeardownFailed(_) => Exit::ScriptFailed,
-        Ending::SetupTimeout(_) => Exit::SetupTimeout,
-        Ending::TeardownTimeout(_) => Exit::TeardownTimeout,
-        Ending::ThresholdAbort | Ending::Finished => Exit::Success,
-    };
+/// Says why the run isn't a success.
+fn tell_troubles(result: &RunResult, global: &Global) {
     if let Some(message) = result.ending.trouble() {
         printing::error(&message, global);
     }
-    let is_cut = result.ending == Ending::ThresholdAbort;
+    let failed = throng_stats::failed_metrics(&result.outcomes);
     if !failed.is_empty() {
-        let how = if is_cut { ", which ended the run" } else { "" };
+        let how = if result.ending == Ending::ThresholdAbort { ", which ended the run" } else { "" };
         printing::error(&format!("thresholds on {} have failed{how}", failed.join(", ")), global);
     }
     if let Some(message) = &result.marked_failed {
         printing::error(&format!("the script marked the run as failed: {message}"), global);
     }
-    if exit != Exit::Success {
-        exit
-    } else if result.marked_failed.is_some() && !is_cut {
-        Exit::MarkedFailed
-    } else if is_cut || !failed.is_empty() {
-        Exit::ThresholdsFailed
-    } else {
-        Exit::Success
+}
+
+/// The code of a run. How it ended goes before the script's mark, and that before thresholds, as in k6.
+fn exit_code(result: &RunResult) -> Exit {
+    match &result.ending {
+        Ending::Interrupted => Exit::Interrupted,
+        Ending::Stopped => Exit::Stopped,
+        Ending::ScriptAbort(_) => Exit::ScriptAborted,
+        Ending::SetupFailed(_) | Ending::TeardownFailed(_) => Exit::ScriptFailed,
+        Ending::SetupTimeout { .. } => Exit::SetupTimeout,
+        Ending::TeardownTimeout(_) => Exit::TeardownTimeout,
+        Ending::ThresholdAbort => Exit::ThresholdsFailed,
+        Ending::Finished if result.marked_failed.is_some() => Exit::MarkedFailed,
+        Ending::Finished if !throng_stats::failed_metrics(&result.outcomes).is_empty() => Exit::ThresholdsFailed,
+        Ending::Finished => Exit::Success,
     }
 }

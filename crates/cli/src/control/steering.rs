@@ -9,9 +9,6 @@ use throng_protocol::control::{RunState, RunStatus, Scaled, Scaling, ScenarioSta
 use throng_protocol::{ControlError, ErrorKind};
 use throng_remote::{RunControl, RunId};
 
-/// k6's name of the load model whose VUs commands change.
-const CONTROLLED: &str = "externally-controlled";
-
 /// A run as the control service sees it.
 pub(super) struct Steered {
     handle: RunHandle,
@@ -32,17 +29,6 @@ impl Steered {
             ..RunStatus::default()
         };
         Self { handle, stopped: AtomicBool::new(false), facts }
-    }
-
-    /// The scenario that is meant, with the VUs that it has.
-    fn controlled(&self, name: Option<&str>) -> Option<(String, u64)> {
-        let status = self.handle.status();
-        let is_meant = |scenario: &&ScenarioProgress| match name {
-            Some(name) => scenario.name == name,
-            None => scenario.executor == CONTROLLED,
-        };
-        let scenario = status.scenarios.iter().find(is_meant)?;
-        Some((scenario.name.clone(), scenario.vus))
     }
 }
 
@@ -67,17 +53,8 @@ impl RunControl for Steered {
 
     fn scale(&self, scaling: Scaling) -> Result<Scaled, ControlError> {
         let Scaling { scenario, vus, max_vus } = scaling;
-        let meant = self.controlled(scenario.as_deref());
-        let vus = match vus {
-            Some(vus) => vus,
-            // Paused, it has none; which it is to have then only the caller knows.
-            None if self.handle.status().paused => {
-                return Err(ControlError::new(ErrorKind::Refused, "the run is paused: give --vus too"));
-            }
-            None => meant.as_ref().map_or(0, |(_, vus)| *vus),
-        };
-        self.handle.scale(scenario.as_deref(), vus, max_vus).map_err(|error| scale_error(&error))?;
-        let scenario = meant.map(|(name, _)| name).unwrap_or_default();
+        let scaled = self.handle.scale(scenario.as_deref(), vus, max_vus);
+        let (scenario, vus) = scaled.map_err(|error| scale_error(&error))?;
         Ok(Scaled { scenario, vus, max_vus })
     }
 
@@ -181,8 +158,8 @@ mod tests {
             ended: false,
             executor,
         };
-        assert_eq!(scenario(progress(CONTROLLED, Duration::MAX)).duration_ms, None);
-        assert_eq!(scenario(progress(CONTROLLED, Duration::from_secs(9))).duration_ms, Some(9_000));
+        assert_eq!(scenario(progress("externally-controlled", Duration::MAX)).duration_ms, None);
+        assert_eq!(scenario(progress("externally-controlled", Duration::from_secs(9))).duration_ms, Some(9_000));
         assert_eq!(scenario(progress("constant-vus", Duration::ZERO)).duration_ms, Some(0));
     }
 }

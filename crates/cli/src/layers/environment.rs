@@ -13,6 +13,11 @@ use crate::args::{Form, Prefix, rows};
 
 /// How the names of our own variables begin.
 const PREFIX: &str = "THRONG_";
+/// And those of k6's.
+const K6_PREFIX: &str = "K6_";
+
+/// Variables of k6's options that aren't supported yet, which `throng_plan` refuses by the option's name.
+const NOT_YET: [(&str, &str); 2] = [("LOCAL_IPS", "localIPs"), ("WEB_DASHBOARD", "webDashboard")];
 
 /// The environment as it was when the program started.
 #[derive(Debug, Default)]
@@ -42,6 +47,12 @@ impl Environment {
                 let named = row.variable.named(prefix);
                 if let Some((name, text)) = named.and_then(|name| Some((name.clone(), self.get(&name)?))) {
                     gathered.add(row, &name, read(row.form, text));
+                }
+            }
+            for (name, key) in NOT_YET {
+                let name = format!("{}{name}", if prefix == Prefix::K6 { K6_PREFIX } else { PREFIX });
+                if self.get(&name).is_some_and(|text| text != "false" && text != "0") {
+                    gathered.add_unsupported(key, &name);
                 }
             }
             gathered.into_layer()

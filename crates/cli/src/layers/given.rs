@@ -37,6 +37,12 @@ impl Gathered {
         }
     }
 
+    /// Adds an option that there is no row for, so that it is told about.
+    pub(super) fn add_unsupported(&mut self, key: &str, origin: &str) {
+        self.layer.sources.insert(key.to_owned(), origin.to_owned());
+        self.options.insert(key.to_owned(), Value::Null);
+    }
+
     pub(super) fn fault(&mut self, path: &str, origin: &str, message: String) {
         self.layer.faults.push(OptionError { path: path.to_owned(), origin: origin.to_owned(), message });
     }

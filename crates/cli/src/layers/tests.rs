@@ -7,7 +7,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use throng_agent::RunError;
-use throng_plan::{Layer, OptionError, Options, Plan, Resolved, resolve};
+use throng_plan::{Functions, Layer, OptionError, Options, Plan, Resolved, resolve};
 use throng_stats::Registry;
 
 use super::*;
@@ -101,8 +101,9 @@ fn faults(given: &Given, directory: &TempDir) -> Result<Vec<OptionError>, clap::
         args.script.config = Some(path.into());
     }
     let functions = ["default".to_owned(), "buy".to_owned()];
+    let functions = Functions { iterations: &functions, setups: &[] };
     let planned = resolve(&layers(&args, &environment(&variables), script))
-        .and_then(|resolved| Plan::new(resolved.options, &functions, &Registry::new()));
+        .and_then(|resolved| Plan::new(resolved.options, functions, &Registry::new()));
     Ok(planned.map_or_else(|errors| errors.0, |_| Vec::new()))
 }
 

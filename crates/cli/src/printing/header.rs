@@ -86,6 +86,9 @@ pub(super) fn describe(planned: &PlannedScenario) -> String {
     if scenario.exec != "default" {
         notes.push(format!("exec: {}", scenario.exec));
     }
+    if let Some(setup) = &scenario.setup {
+        notes.push(format!("setup: {setup}"));
+    }
     if !scenario.start.is_zero() {
         notes.push(format!("startTime: {}", short(scenario.start)));
     }

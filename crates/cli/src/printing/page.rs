@@ -27,6 +27,7 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         ("imports", joined(imports)),
         ("exports", joined(exports)),
         ("functions", joined(&description.functions)),
+        ("setups", joined(&description.scenario_setups)),
         ("hooks", joined(&hooks(description))),
         ("metrics", joined(&description.metrics.iter().map(metric).collect::<Vec<_>>())),
     ] {
@@ -56,6 +57,7 @@ fn joined(names: &[String]) -> String {
 fn hooks(description: &Description) -> Vec<String> {
     let hooks = [
         ("setup", description.has_setup),
+        ("vu_init", description.has_vu_init),
         ("teardown", description.has_teardown),
         ("summarize", description.has_summarize),
     ];

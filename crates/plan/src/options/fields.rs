@@ -48,8 +48,12 @@ pub(super) const TOP: [&str; 41] = [
 /// The key of throng's own options.
 pub(super) const OWN: &str = "throng";
 
-/// Options of k6 that aren't supported yet.
-pub(super) const TOP_NOT_YET: [&str; 3] = ["consoleOutput", "localIPs", "webDashboard"];
+/// Options of k6 that aren't supported yet, and what to do instead.
+pub(super) const TOP_NOT_YET: [(&str, &str); 3] = [
+    ("consoleOutput", "name the file by --console-output or THRONG_CONSOLE_OUTPUT"),
+    ("localIPs", "leave it out: connections come from the address that the kernel's routes choose"),
+    ("webDashboard", "leave it out: `throng watch` shows a running test, --out writes its samples"),
+];
 
 /// Options of k6 that are of no effect here, and why if that is worth telling. What they hold isn't looked at.
 pub(super) const TOP_WITHOUT_EFFECT: [(&str, Option<&str>); 4] = [
@@ -75,10 +79,11 @@ pub(super) const TLS_VERSION: [&str; 2] = ["min", "max"];
 pub(super) const TLS_AUTH: [&str; 4] = ["cert", "key", "password", "domains"];
 
 /// Fields of every scenario.
-pub(super) const SCENARIO: [&str; 6] = ["executor", "startTime", "gracefulStop", "exec", "env", "tags"];
+pub(super) const SCENARIO: [&str; 7] = ["executor", "startTime", "gracefulStop", "exec", "setup", "env", "tags"];
 
-/// Fields of every scenario that aren't supported yet.
-pub(super) const SCENARIO_NOT_YET: [&str; 1] = ["options"];
+/// Fields of every scenario that aren't supported yet, and what to do instead.
+pub(super) const SCENARIO_NOT_YET: [(&str, &str); 1] =
+    [("options", "leave it out: it is for browsers, and there are none")];
 
 /// Executors, with the fields that each has besides the common ones.
 pub(super) const EXECUTORS: [(&str, &[&str]); 7] = [

@@ -72,6 +72,9 @@ fn scenario_json(scenario: &Scenario) -> Value {
         "env": scenario.env,
         "tags": scenario.tags,
     });
+    if let Some(setup) = &scenario.setup {
+        value["setup"] = json!(setup);
+    }
     match &scenario.model {
         LoadModel::ConstantVus { vus, duration } => {
             value["vus"] = json!(vus);
@@ -183,7 +186,8 @@ mod tests {
             "scenarios": {
                 "a": {"executor": "constant-vus", "vus": 3, "duration": "1m30s", "startTime": "5s", "env": {"A": "b"}},
                 "b": {"executor": "per-vu-iterations", "vus": 2, "iterations": 7, "maxDuration": "2s", "tags": {"x": "y"}},
-                "c": {"executor": "shared-iterations", "iterations": 7, "exec": "f", "gracefulStop": "0s"},
+                "c": {"executor": "shared-iterations", "iterations": 7, "exec": "f", "setup": "s",
+                    "gracefulStop": "0s"},
                 "d": {"executor": "ramping-vus", "startVUs": 0, "stages": [{"duration": "0s", "target": 5}],
                     "gracefulRampDown": "0s"},
                 "e": {"executor": "constant-arrival-rate", "rate": 5, "timeUnit": "1m", "duration": "1h",

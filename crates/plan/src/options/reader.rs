@@ -80,17 +80,17 @@ impl Reader<'_> {
         (path, what): (&str, &str),
         object: &Map<String, Value>,
         known: &[&str],
-        not_yet: &[&str],
+        not_yet: &[(&str, &str)],
     ) {
         for key in object.keys().map(String::as_str) {
             if known.contains(&key) {
                 continue;
             }
             let path = member(path, key);
-            if not_yet.contains(&key) {
-                self.fault(&path, format!("`{key}` isn't supported yet"));
+            if let Some((_, remedy)) = not_yet.iter().find(|(name, _)| *name == key) {
+                self.fault(&path, format!("`{key}` isn't supported yet; {remedy}"));
             } else {
-                let all = known.iter().chain(not_yet).copied();
+                let all = known.iter().copied().chain(not_yet.iter().map(|(name, _)| *name));
                 let hint = suggestion(key, all).unwrap_or_else(|| match known.len() {
                     ..=12 => format!("; there are {}", known.join(", ")),
                     _ => String::new(),

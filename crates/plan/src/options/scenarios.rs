@@ -47,7 +47,8 @@ fn read_scenario(reader: &mut Reader<'_>, name: &str, place: Place<'_>) -> Optio
         _ => Scenario::DEFAULT_GRACEFUL_STOP,
     };
     let graceful_stop = members.duration_or(reader, "gracefulStop", zero, graceful);
-    let exec = read_exec(reader, &members);
+    let exec = read_function(reader, &members, "exec", "`default`");
+    let setup = read_function(reader, &members, "setup", "none");
     let env = members.read(reader, "env", |r, at| r.strings(at, true));
     let tags = members.read(reader, "tags", |r, at| r.strings(at, false));
     if reader.errors.len() > faults {
@@ -58,7 +59,8 @@ fn read_scenario(reader: &mut Reader<'_>, name: &str, place: Place<'_>) -> Optio
         model: model?,
         start: start?,
         graceful_stop: graceful_stop?,
-        exec,
+        exec: exec.unwrap_or_else(|| Scenario::DEFAULT.to_owned()),
+        setup,
         env: env.unwrap_or_default(),
         tags: tags.unwrap_or_default(),
     })
@@ -111,11 +113,11 @@ pub(super) fn fewer_than_vus(iterations: u64, vus: u64) -> String {
     format!("must be at least the number of VUs, {vus}, not {iterations}: VUs share them")
 }
 
-fn read_exec(reader: &mut Reader<'_>, members: &Members<'_>) -> String {
-    let exec = members.string(reader, "exec");
-    if exec.as_deref() == Some("") {
-        let path = members.path_of("exec");
-        reader.fault(&path, "may not be empty; leave it out for `default`");
+/// The name of a function of the script.
+fn read_function(reader: &mut Reader<'_>, members: &Members<'_>, key: &str, without: &str) -> Option<String> {
+    let name = members.string(reader, key);
+    if name.as_deref() == Some("") {
+        reader.fault(&members.path_of(key), format!("may not be empty; leave it out for {without}"));
     }
-    exec.unwrap_or_else(|| Scenario::DEFAULT.to_owned())
+    name
 }

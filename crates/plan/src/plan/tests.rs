@@ -11,7 +11,9 @@ fn options(value: Value) -> Options {
 
 fn plan_of(value: Value) -> Plan {
     let functions = ["default", "other"].map(str::to_owned);
-    Plan::new(options(value), &functions, &Registry::new()).unwrap()
+    let setups = ["first", "orders"].map(str::to_owned);
+    let functions = Functions { iterations: &functions, setups: &setups };
+    Plan::new(options(value), functions, &Registry::new()).unwrap()
 }
 
 fn constant(vus: u64, start: u64, seconds: u64, graceful: u64) -> Value {
@@ -54,19 +56,29 @@ fn a_graceful_period_keeps_vus_taken() {
 #[test]
 fn every_fault_is_reported_with_its_remedy() {
     let options = options(json!({
-        "scenarios": {"a": {"executor": "shared-iterations", "exec": "nope"}, "b": constant(1, 0, 1, 0)},
+        "scenarios": {
+            "a": {"executor": "shared-iterations", "exec": "nope", "setup": "none"},
+            "b": constant(1, 0, 1, 0),
+            "c": {"executor": "shared-iterations", "exec": "orders", "setup": "one"},
+        },
         "thresholds": {"my_trend": ["avg<1"], "http_req_duratoin{a:b}": ["avg<1"], "http_reqs": ["p(95)<1", "count>1"], "own": ["count<1"]},
     }));
     let mut registry = Registry::new();
     let own = Definition::new("own", Kind::Trend, Contains::Default);
     registry.register(own).unwrap();
-    let error = Plan::new(options, &["one".to_owned()], &registry).unwrap_err();
+    let (one, orders) = (["one".to_owned()], ["orders".to_owned()]);
+    let functions = Functions { iterations: &one, setups: &orders };
+    let error = Plan::new(options, functions, &registry).unwrap_err();
     let messages: Vec<_> = error.0.iter().map(ToString::to_string).collect();
     assert_eq!(
         messages,
         [
             "scenarios.a.exec (from script): the script has no function `nope`; it has one",
+            "scenarios.a.setup (from script): the script has no function `none` for setting up a scenario; it has orders",
             "scenarios.b.exec (from script): the script has no function `default`; it has one",
+            "scenarios.c.exec (from script): the script has no function `orders` for iterations, only for `setup`; it has one",
+            "scenarios.c.setup (from script): the script has no function `one` for setting up a scenario, only for `exec`; it has \
+             orders",
             "thresholds.my_trend (from script): there is no metric `my_trend`; declare it in the script or correct the name",
             "thresholds.http_req_duratoin (from script): there is no metric `http_req_duratoin`; declare it in the script or correct the \
              name; did you mean `http_req_duration`?",
@@ -80,7 +92,10 @@ fn every_fault_is_reported_with_its_remedy() {
 fn functions_are_found_by_name() {
     let scenario = json!({"executor": "per-vu-iterations", "exec": "other"});
     let plan = plan_of(json!({"scenarios": {"a": scenario}}));
-    assert_eq!(plan.scenarios()[0].function(), 1);
+    assert_eq!((plan.scenarios()[0].function(), plan.scenarios()[0].setup()), (1, None));
+    let scenario = json!({"executor": "per-vu-iterations", "setup": "orders"});
+    let plan = plan_of(json!({"scenarios": {"a": scenario}}));
+    assert_eq!((plan.scenarios()[0].function(), plan.scenarios()[0].setup()), (0, Some(1)));
 }
 
 /// The most VUs planned at any time, found by looking at every begin.

@@ -75,7 +75,8 @@ fn link_execution<H: Host>(linker: &mut Linker<Data<H>>) -> wasmtime::Result<()>
     execution.func_wrap("scenario", |store: Store<'_, H>, (): ()| Ok((store.data().0.host.scenario_info(),)))?;
     execution.func_wrap("instance", |store: Store<'_, H>, (): ()| Ok((store.data().0.host.instance_info(),)))?;
     execution.func_wrap("env", |store: Store<'_, H>, (name,): (String,)| Ok((store.data().0.host.env(&name),)))?;
-    execution.func_wrap("setup-data", |store: Store<'_, H>, (): ()| Ok((store.data().0.host.setup_data(),)))
+    execution.func_wrap("setup-data", |store: Store<'_, H>, (): ()| Ok((store.data().0.host.setup_data(),)))?;
+    execution.func_wrap("run-setup-data", |store: Store<'_, H>, (): ()| Ok((store.data().0.host.run_setup_data(),)))
 }
 
 /// The part of `execution` that changes something.

@@ -289,6 +289,13 @@ fn the_other_exports_give_and_take_data() {
     assert!(description.has_setup && !description.has_teardown && !description.has_summarize);
     let data = block_on(vu.setup()).unwrap();
     assert_eq!(data.as_deref(), Some("{\"vus\":3}"));
+    assert_eq!((&description.scenario_setups[..], description.has_vu_init), (&["default".to_owned()][..], true));
+    let own = block_on(vu.setup_scenario(0)).unwrap();
+    assert_eq!(own.as_deref(), Some("{\"vus\":3}"));
+    let fault = block_on(vu.setup_scenario(1)).unwrap_err();
+    assert_eq!((fault.kind, fault.to_string()), (FaultKind::Script, "no luck".to_owned()));
+    assert_eq!(block_on(vu.init()).unwrap_err().kind, FaultKind::Script);
+    assert_eq!(block_on(vu.init()), Ok(()), "the instance is the same, and asked again");
     let fault = block_on(vu.teardown()).unwrap_err();
     assert_eq!((fault.kind, fault.to_string()), (FaultKind::Script, "no luck".to_owned()));
     assert!(vu.is_usable(), "an error of the script's own ends nothing");
@@ -298,12 +305,16 @@ fn the_other_exports_give_and_take_data() {
 }
 
 #[test]
-fn setup_teardown_and_summarize_may_be_missing() {
+fn all_exports_but_describe_and_run_may_be_missing() {
     let engine = Engine::new(EngineConfig::default()).unwrap();
     let script = Script::compile(&engine, &bare_guest()).unwrap();
     let mut vu = block_on(Vu::new(&script, FakeHost::new(Wait::No))).unwrap();
     block_on(vu.run(0)).unwrap();
+    let description = block_on(vu.describe()).unwrap();
+    assert!(description.scenario_setups.is_empty() && !description.has_vu_init);
     assert_eq!(block_on(vu.setup()), Ok(None));
+    assert_eq!(block_on(vu.setup_scenario(0)), Ok(None));
+    assert_eq!(block_on(vu.init()), Ok(()));
     assert_eq!(block_on(vu.teardown()), Ok(()));
     assert_eq!(block_on(vu.summarize(String::new())), Ok(None));
 }

@@ -411,6 +411,10 @@ impl Host for FakeHost {
         Some("{}".to_owned())
     }
 
+    fn run_setup_data(&self) -> Option<String> {
+        None
+    }
+
     fn now_ns(&self) -> u64 {
         self.began.elapsed().as_nanos() as u64
     }

@@ -118,9 +118,8 @@ pub(crate) fn guest() -> Vec<u8> {
 pub(crate) fn bare_guest() -> Vec<u8> {
     let mut wit = String::new();
     for item in WIT.split_inclusive(";\n") {
-        let is_optional =
-            ["setup", "teardown", "summarize"].iter().any(|name| item.contains(&format!("export {name}:")));
-        if !is_optional {
+        let is_required = ["describe", "run"].iter().any(|name| item.contains(&format!("export {name}:")));
+        if is_required || !item.contains("export ") {
             wit.push_str(item);
         }
     }

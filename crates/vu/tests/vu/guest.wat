@@ -48,6 +48,7 @@
   (import "throng:script/execution@0.1.0" "fail" (func $fail (param i32 i32)))
   (import "throng:script/execution@0.1.0" "env" (func $env (param i32 i32 i32)))
   (import "throng:script/execution@0.1.0" "setup-data" (func $setup_data (param i32)))
+  (import "throng:script/execution@0.1.0" "run-setup-data" (func $run_setup_data (param i32)))
   (import "throng:script/time@0.1.0" "sleep" (func $sleep (param i64)))
   (import "throng:script/time@0.1.0" "now" (func $now (result i64)))
   (import "throng:script/time@0.1.0" "unix-ms" (func $unix_ms (result i64)))
@@ -341,6 +342,8 @@
     (call $assert (i32.load8_u (i32.const 512)))
     (call $setup_data (i32.const 512))
     (call $assert (i32.load8_u (i32.const 512)))
+    (call $run_setup_data (i32.const 512))
+    (call $assert (i32.eqz (i32.load8_u (i32.const 512))))
     (call $assert (i64.eq (call $unix_ms) (i64.const 1700000000000)))
     (call $seed (i64.const 40))
     (call $assert (i64.eq (call $random) (i64.const 41)))
@@ -497,6 +500,33 @@
     (i32.store (i32.const 748) (i32.const 1184))
     (i32.store (i32.const 752) (i32.const 9))
     (i32.const 740))
+
+  ;; the names that `describe` has as functions
+  (func (export "scenario-setups") (result i32)
+    (i32.store (i32.const 800) (i32.const 1232))
+    (i32.store (i32.const 804) (i32.const 1))
+    (i32.const 800))
+
+  ;; 0 returns what `describe` has as options, 1 an error
+  (func (export "setup-scenario") (param i32) (result i32)
+    (i32.store (i32.const 740) (local.get 0))
+    (i32.store8 (i32.const 744) (i32.const 1))
+    (i32.store (i32.const 748) (i32.const 1184))
+    (i32.store (i32.const 752) (i32.const 9))
+    (if (local.get 0) (then
+      (i32.store (i32.const 744) (i32.const 1056))
+      (i32.store (i32.const 748) (i32.const 7))))
+    (i32.const 740))
+
+  (func (export "has-vu-init") (result i32) (i32.const 1))
+
+  ;; an error the first time, ok from then on
+  (func (export "init-vu") (result i32)
+    (i32.store (i32.const 276) (i32.const 1056))
+    (i32.store (i32.const 280) (i32.const 7))
+    (i32.store8 (i32.const 272) (i32.eqz (i32.load (i32.const 1348))))
+    (i32.store (i32.const 1348) (i32.const 1))
+    (i32.const 272))
 
   (func (export "teardown") (result i32)
     (i32.store8 (i32.const 272) (i32.const 1))

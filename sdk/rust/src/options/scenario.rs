@@ -76,6 +76,12 @@ impl Scenario {
         self.set("exec", function)
     }
 
+    /// The name of a `#[setup(scenario)]` function that runs once before the load and returns the data of this
+    /// scenario.
+    pub fn setup(self, function: &str) -> Self {
+        self.set("setup", function)
+    }
+
     /// When it begins, after the start of the run.
     pub fn start_time(self, offset: impl Into<DurationText>) -> Self {
         self.set("startTime", offset.into())

@@ -1,0 +1,36 @@
+//! What setups returned, as the VUs of all shards are given it.
+
+use std::sync::Arc;
+
+/// Data for the VUs as JSON: that of the run, and that of scenarios with a setup of their own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SetupData {
+    /// None without a setup, or if it returned nothing.
+    pub(crate) run: Option<Arc<str>>,
+    /// By the scenario's index, as far as they have any.
+    pub(crate) scenarios: Vec<Option<Arc<str>>>,
+}
+
+impl SetupData {
+    /// What a VU gets that is in this scenario, or in none.
+    pub(crate) fn of(&self, scenario: Option<usize>) -> Option<&str> {
+        let own = scenario.and_then(|index| self.scenarios.get(index)?.as_deref());
+        own.or(self.run.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_without_data_of_its_own_gets_the_runs() {
+        let data = SetupData { run: Some("1".into()), scenarios: vec![None, Some("2".into())] };
+        assert_eq!(
+            [None, Some(0), Some(1), Some(7)].map(|scenario| data.of(scenario)),
+            [Some("1"), Some("1"), Some("2"), Some("1")]
+        );
+        let none = SetupData { run: None, ..data };
+        assert_eq!((none.of(None), none.of(Some(0)), none.of(Some(1))), (None, None, Some("2")));
+    }
+}

@@ -39,10 +39,43 @@ pub struct Agent {
     pub draining: bool,
 }
 
+impl AgentInfo {
+    /// What is wrong with it whatever the state.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        let too_many = |what: &str| Refusal::TooMany { what: what.to_owned(), limit: AGENT_LABELS_MAX as u64 };
+        if self.addresses.len() > AGENT_LABELS_MAX {
+            return Err(too_many("addresses of the agent"));
+        }
+        if self.tags.len() > AGENT_LABELS_MAX {
+            return Err(too_many("tags of the agent"));
+        }
+        let tags = self.tags.iter().flat_map(|(key, value)| [key, value]);
+        let mut texts = self.addresses.iter().chain(tags).chain([&self.version]);
+        if texts.any(|text| text.len() > LABEL_BYTES_MAX) {
+            return Err(Refusal::TooLarge {
+                what: "an agent's address, tag or version".to_owned(),
+                limit: LABEL_BYTES_MAX as u64,
+            });
+        }
+        if !(1..=WEIGHT_MAX).contains(&self.capacity) {
+            return Err(Refusal::Invalid(format!(
+                "the agent's capacity is {}; it must be 1 to {WEIGHT_MAX}",
+                self.capacity
+            )));
+        }
+        Ok(())
+    }
+}
+
 impl Agent {
     /// Whether it is taken to be alive. Only commands change that, and no time that passes.
     pub fn is_alive(&self) -> bool {
         self.lost_since.is_none()
+    }
+
+    /// Whether its lease is over, which a command is to say.
+    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
+        self.is_alive() && self.lease_until <= now
     }
 
     /// Whether it may get work.
@@ -75,11 +108,6 @@ impl Agents {
         self.0.values()
     }
 
-    /// Whether that life of an agent's process is taken to be alive.
-    pub(crate) fn lives(&self, name: &AgentName, incarnation: Incarnation) -> bool {
-        self.get(name).is_some_and(|agent| agent.is_alive() && agent.info.incarnation == incarnation)
-    }
-
     /// Takes an agent in. Another process of the same name must be lost by then: see [`Agents::is_overdue`].
     pub(crate) fn register(
         &mut self,
@@ -87,7 +115,6 @@ impl Agents {
         now: Timestamp,
         in_use: impl Fn(&AgentName) -> bool,
     ) -> Result<Registered, Refusal> {
-        check(&info)?;
         let known = self.get(&info.name).map(|known| (known.info.incarnation, known.is_alive(), known.draining));
         let (registered, draining) = match known {
             Some((incarnation, true, draining)) if incarnation == info.incarnation => (Registered::Again, draining),
@@ -120,12 +147,12 @@ impl Agents {
     }
 
     pub(crate) fn is_overdue(&self, name: &AgentName, now: Timestamp) -> bool {
-        self.get(name).is_some_and(|agent| agent.is_alive() && agent.lease_until <= now)
+        self.get(name).is_some_and(|agent| agent.is_overdue(now))
     }
 
     /// Those whose lease is over.
     pub(crate) fn overdue(&self, now: Timestamp) -> Vec<AgentName> {
-        let overdue = self.iter().filter(|agent| agent.is_alive() && agent.lease_until <= now);
+        let overdue = self.iter().filter(|agent| agent.is_overdue(now));
         overdue.map(|agent| agent.info.name.clone()).collect()
     }
 
@@ -161,29 +188,4 @@ impl Agents {
         self.0.remove(&oldest);
         Ok(())
     }
-}
-
-fn check(info: &AgentInfo) -> Result<(), Refusal> {
-    let too_many = |what: &str| Refusal::TooMany { what: what.to_owned(), limit: AGENT_LABELS_MAX as u64 };
-    if info.addresses.len() > AGENT_LABELS_MAX {
-        return Err(too_many("addresses of the agent"));
-    }
-    if info.tags.len() > AGENT_LABELS_MAX {
-        return Err(too_many("tags of the agent"));
-    }
-    let tags = info.tags.iter().flat_map(|(key, value)| [key, value]);
-    let mut texts = info.addresses.iter().chain(tags).chain([&info.version]);
-    if texts.any(|text| text.len() > LABEL_BYTES_MAX) {
-        return Err(Refusal::TooLarge {
-            what: "an agent's address, tag or version".to_owned(),
-            limit: LABEL_BYTES_MAX as u64,
-        });
-    }
-    if !(1..=WEIGHT_MAX).contains(&info.capacity) {
-        return Err(Refusal::Invalid(format!(
-            "the agent's capacity is {}; it must be 1 to {WEIGHT_MAX}",
-            info.capacity
-        )));
-    }
-    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::id::{AssignmentId, RunId};
+use crate::run::RunState;
 use crate::state::State;
 
 /// What the leader is to do now. It stays so until a command says that it is done.
@@ -24,7 +25,26 @@ impl State {
     /// What the leader is to do when its clock shows `now`.
     pub fn duties(&self, now: Timestamp) -> Vec<Duty> {
         let now = self.clock().at(now);
-        let overdue = self.agents.overdue(now);
-        if overdue.is_empty() { Vec::new() } else { vec![Duty::ExpireLeases] }
+        let mut duties = Vec::new();
+        if self.agents().any(|agent| agent.is_overdue(now)) || self.runs().any(|run| run.is_overdue(now)) {
+            duties.push(Duty::ExpireLeases);
+        }
+        for run in self.runs() {
+            let id = run.id();
+            if run.can_start() {
+                duties.push(Duty::StartRun(id.clone()));
+            }
+            if run.state() == RunState::Running {
+                let ready = run.assignments().iter().filter(|(_, one)| one.waits_for_start());
+                duties.extend(ready.map(|(assignment, _)| Duty::StartAssignment(id.clone(), assignment.clone())));
+            }
+            if (RunState::Setup..=RunState::Teardown).contains(&run.state()) {
+                duties.push(Duty::Checkpoint(id.clone()));
+            }
+            if run.can_conclude() {
+                duties.push(Duty::ConcludeRun(id.clone()));
+            }
+        }
+        duties
     }
 }

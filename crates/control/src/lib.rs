@@ -28,6 +28,8 @@ mod refusal;
 mod reply;
 mod run;
 mod state;
+#[cfg(test)]
+mod tests;
 mod totals;
 
 pub use agent::{Agent, AgentInfo};

@@ -36,6 +36,8 @@ pub const SETUP_BYTES_MAX: usize = 8 << 20;
 pub const RESULT_BYTES_MAX: usize = 4 << 20;
 /// Bytes of what the leader notes for its successor.
 pub const NOTES_BYTES_MAX: usize = 1 << 20;
+/// Values of gauges that are counts (`vus`) that are kept of a run, beyond the last of each part.
+pub const SUMMED_PARTS_MAX: usize = 20_000;
 /// Bytes of a run's merged windows.
 pub const TOTALS_BYTES_MAX: usize = 256 << 20;
 /// Bytes of a reason or an error; what is longer is cut.
@@ -55,3 +57,7 @@ pub const CALL_GRACE_MS: u64 = 30_000;
 pub const DRAIN_MS_MAX: u64 = 60_000;
 /// How long an agent that was lost is remembered.
 pub const LOST_AGENT_MS: u64 = 3_600_000;
+/// How far ahead a run's start may be.
+pub const START_AHEAD_MS_MAX: u64 = 60_000;
+/// Agents that are named in a result as having begun a setup, a teardown or a summary and not ended it.
+pub const CUT_SHORT_MAX: usize = 100;

@@ -64,8 +64,10 @@ impl Manifests {
         Ok(true)
     }
 
-    pub(crate) fn touch(&mut self, digest: &Digest, now: Timestamp) -> bool {
-        self.0.get_mut(digest).map(|known| known.used = now).is_some()
+    pub(crate) fn touch(&mut self, digest: &Digest, now: Timestamp) {
+        if let Some(known) = self.0.get_mut(digest) {
+            known.used = now;
+        }
     }
 
     pub(crate) fn remove(&mut self, digest: &Digest) -> bool {

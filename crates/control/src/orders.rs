@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::id::{AgentName, AssignmentId, Digest, RunId};
+use crate::run::{Assignment, Progress, Run, RunState};
 use crate::state::State;
 
 /// What an agent is to do now. Saying it again changes nothing, so that a lost message is cured by the next one. What isn't
@@ -75,7 +76,59 @@ pub enum Task {
 impl State {
     /// What an agent is to do now. Nothing if it isn't known or alive.
     pub fn orders(&self, agent: &AgentName) -> Orders {
-        let _ = agent;
-        Orders::default()
+        let Some(known) = self.agent(agent).filter(|known| known.is_alive()) else { return Orders::default() };
+        let mut parts = Vec::new();
+        for run in self.runs().filter(|run| !run.state().has_ended()) {
+            let own = run.of_agent(agent);
+            let held = own.filter(|(_, one)| one.is_held() && one.incarnation == known.info.incarnation);
+            parts.extend(held.map(|(id, assignment)| order(run, id, assignment)));
+        }
+        Orders { leave: known.draining && parts.is_empty(), parts }
+    }
+}
+
+fn order(run: &Run, id: AssignmentId, assignment: &Assignment) -> Order {
+    let (segment, sequence) = run.segment(assignment.part);
+    let (vus, max_vus) = run.scale();
+    Order {
+        run: run.id().clone(),
+        task: task(run, &id, assignment),
+        assignment: id,
+        archive: run.archive(),
+        segment,
+        sequence,
+        included: assignment.included,
+        paused: run.is_paused(),
+        vus,
+        max_vus,
+    }
+}
+
+fn task(run: &Run, id: &AssignmentId, assignment: &Assignment) -> Task {
+    if assignment.progress == Progress::Done {
+        return if run.teardown().on() == Some(id) {
+            Task::Teardown
+        } else if run.summarize().on() == Some(id) {
+            Task::Summarize
+        } else {
+            Task::Hold
+        };
+    }
+    if let Some(heir) = &assignment.taken_over_by {
+        return Task::Stop { reason: format!("the agent was lost, and {} took over", heir.agent) };
+    }
+    if let Some(reason) = run.reason() {
+        return Task::Stop { reason: reason.to_string() };
+    }
+    match (run.state(), assignment.progress, run.start()) {
+        (RunState::Draining | RunState::Teardown, ..) => Task::Stop { reason: "the run is over".to_owned() },
+        (_, Progress::Running, Some(start)) => Task::Run {
+            start,
+            from_ms: assignment.from_ms,
+            begun_before: assignment.begun_before.clone(),
+            setup_data: run.setup_data().is_some(),
+        },
+        _ if run.setup().on() == Some(id) => Task::Setup,
+        _ => Task::Prepare,
     }
 }

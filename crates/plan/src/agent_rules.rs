@@ -25,6 +25,8 @@ pub enum OnAgentLoss {
 impl OnAgentLoss {
     /// What users may write.
     pub const ALL: [Self; 3] = [Self::Fail, Self::Continue, Self::Reassign];
+    pub(crate) const WORDS: [(&str, Self); 3] =
+        [("fail", Self::Fail), ("continue", Self::Continue), ("reassign", Self::Reassign)];
 
     /// As users write it.
     pub fn as_str(self) -> &'static str {
@@ -33,11 +35,6 @@ impl OnAgentLoss {
             Self::Continue => "continue",
             Self::Reassign => "reassign",
         }
-    }
-
-    /// Reads what users write.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.as_str() == text)
     }
 }
 

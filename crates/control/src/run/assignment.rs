@@ -10,6 +10,10 @@ use crate::id::{AssignmentId, Incarnation};
 pub struct Assignment {
     /// The number of the segment in the table, from 0.
     pub part: u32,
+    /// The rule by which its agent was chosen, by its place among the run's.
+    pub rule: u32,
+    /// When it was made.
+    pub made: Timestamp,
     /// The life of the agent's process that has it. Another one can't know what that one did.
     pub incarnation: Incarnation,
     /// How far the agent is.
@@ -49,9 +53,11 @@ pub enum Progress {
 }
 
 impl Assignment {
-    pub(crate) fn new(part: u32, incarnation: Incarnation) -> Self {
+    pub(crate) fn new((part, rule): (u32, u32), incarnation: Incarnation, now: Timestamp) -> Self {
         Self {
             part,
+            rule,
+            made: now,
             incarnation,
             progress: Progress::Preparing,
             included: 0,
@@ -74,6 +80,11 @@ impl Assignment {
     /// Whether the load is over and all windows are included.
     pub fn is_complete(&self) -> bool {
         self.progress == Progress::Done && self.last_window.is_none_or(|last| self.included >= last)
+    }
+
+    /// Whether it is to be told where in the run to begin, since the others have begun.
+    pub(crate) fn waits_for_start(&self) -> bool {
+        self.is_held() && self.progress == Progress::Ready && self.taken_over_by.is_none()
     }
 
     /// Whether nothing more is waited for.

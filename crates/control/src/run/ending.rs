@@ -216,12 +216,14 @@ pub struct Completeness {
     pub assignments: u32,
     /// Those of which something is missing, in the order in which they were made.
     pub losses: Vec<Loss>,
+    /// Checkpoints whose windows aren't in the merged ones, which had become too large.
+    pub left_out: u64,
 }
 
 impl Completeness {
     /// Whether nothing is missing.
     pub fn is_complete(&self) -> bool {
-        self.losses.is_empty()
+        self.losses.is_empty() && self.left_out == 0
     }
 }
 

@@ -8,10 +8,18 @@ use crate::clock::Timestamp;
 use crate::id::{AssignmentId, Digest, Epoch, RunId};
 use crate::totals::MergedWindows;
 
+mod advance;
 mod assignment;
 mod call;
+mod checkpoint;
+mod deadline;
 mod ending;
+mod facts;
+mod loss;
+mod place;
+mod selection;
 mod submission;
+mod table;
 
 pub use assignment::{Assignment, Progress};
 pub use call::{CallState, OnceCall};
@@ -28,6 +36,8 @@ pub struct Run {
     pub(crate) state: RunState,
     /// Since when it is in that state.
     pub(crate) since: Timestamp,
+    /// Since when it waits for what it waits for now.
+    pub(crate) step_since: Timestamp,
     /// Lengths of the segments, as shares of their sum.
     pub(crate) weights: Vec<u32>,
     pub(crate) epoch: Epoch,
@@ -42,6 +52,8 @@ pub struct Run {
     pub(crate) summarize: OnceCall,
     pub(crate) own_summary: Option<Vec<u8>>,
     pub(crate) totals: MergedWindows,
+    /// Checkpoints whose windows found no room there.
+    pub(crate) left_out: u64,
     pub(crate) elapsed_ms: u64,
     pub(crate) notes: Vec<u8>,
     pub(crate) verdict: Verdict,
@@ -57,6 +69,7 @@ impl Run {
             submitted: now,
             state: RunState::Submitted,
             since: now,
+            step_since: now,
             weights: Vec::new(),
             epoch: Epoch::FIRST,
             assignments: BTreeMap::new(),
@@ -70,6 +83,7 @@ impl Run {
             summarize: OnceCall::new(wants.summary_ms),
             own_summary: None,
             totals: MergedWindows::default(),
+            left_out: 0,
             elapsed_ms: 0,
             notes: Vec::new(),
             verdict: Verdict::Pass,

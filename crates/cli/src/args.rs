@@ -2,6 +2,7 @@
 
 mod agent;
 mod archive;
+mod cluster;
 mod control;
 mod doctor;
 mod inspect;
@@ -16,6 +17,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use archive::ArchiveArgs;
+pub(crate) use cluster::{ClusterArgs, ClusterChoice, ClusterCommand, CoordinatorArgs};
 pub(crate) use control::{
     OfferArgs, PauseArgs, ResumeArgs, RunChoice, ScaleArgs, StatusArgs, StopArgs, WatchArgs, WatchLevel,
 };
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     New(NewArgs),
     Doctor(DoctorArgs),
     Agent(Box<AgentArgs>),
+    Coordinator(Box<CoordinatorArgs>),
+    Cluster(ClusterArgs),
     /// Serve HTTP for trying and testing
     Target(TargetArgs),
 }

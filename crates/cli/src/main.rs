@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         Command::New(new) => command::new::run(&new),
         Command::Doctor(doctor) => command::doctor::run(&doctor, &args.global),
         Command::Agent(agent) => command::agent::run(&agent, &args.global),
+        Command::Coordinator(coordinator) => command::coordinator::run(&coordinator, &args.global),
+        Command::Cluster(cluster) => command::cluster::run(&cluster),
         Command::Target(target) => command::target::run(&target),
     };
     match result {

@@ -1,9 +1,14 @@
 //! Asking a group, by any of its nodes.
 
+use std::fs::File;
 use std::future::Future;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use throng_protocol::cluster::{
     AddRequest, ClusterClient, HandoverRequest, PutArchiveRequest, RemoveRequest, StatusRequest, StatusResponse,
 };
@@ -23,7 +28,7 @@ const STATUS_TIME_MAX: Duration = Duration::from_secs(3);
 const CHANGE_TIME_MAX: Duration = Duration::from_secs(160);
 /// How long a group without a leader is waited for, by a call that needs one.
 const LEADER_TIME_MAX: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long an archive may take.
 const ARCHIVE_TIME_MAX: Duration = Duration::from_secs(1_800);
 
@@ -101,26 +106,36 @@ impl Client {
         Ok(self.ask(CHANGE_TIME_MAX, LEADER_TIME_MAX, call)?.leader)
     }
 
-    /// Gives the group an archive; whether it had it already.
+    /// Gives the group an archive, a file; its digest, and whether the group had it already.
     ///
     /// # Errors
-    /// When the group refuses, or there is no answer.
-    pub fn put_archive(&self, digest: &str, archive: bytes::Bytes) -> Result<bool, ControlError> {
-        let call = |mut client: ClusterClient<_>| {
-            let (mut left, mut is_first) = (archive.clone(), true);
-            let (digest, bytes) = (digest.to_owned(), archive.len() as u64);
-            let parts = std::iter::from_fn(move || {
-                let data = left.split_to(left.len().min(PART_BYTES_MAX));
-                let part = if std::mem::take(&mut is_first) {
-                    PutArchiveRequest { digest: digest.clone(), bytes, data }
-                } else {
-                    PutArchiveRequest { data, ..PutArchiveRequest::default() }
-                };
-                (!part.data.is_empty() || !part.digest.is_empty()).then_some(part)
-            });
-            async move { client.put_archive(tokio_stream::iter(parts)).await }
+    /// When the file can't be read, the group refuses, or there is no answer.
+    pub fn put_archive(&self, path: &Path) -> Result<(String, bool), ControlError> {
+        let unreadable = |error: io::Error| {
+            let message = format!("{} can't be read: {error}", path.display());
+            ControlError::new(ErrorKind::InvalidArgument, message)
         };
-        Ok(self.ask(ARCHIVE_TIME_MAX, LEADER_TIME_MAX, call)?.known)
+        let mut hash = Sha256::new();
+        let mut bytes = 0;
+        for part in Parts(File::open(path).map_err(unreadable)?) {
+            let part = part.map_err(unreadable)?;
+            hash.update(&part);
+            bytes += part.len() as u64;
+        }
+        let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let call = |mut client: ClusterClient<_>| {
+            let first = PutArchiveRequest { digest: digest.clone(), bytes, ..PutArchiveRequest::default() };
+            let file = File::open(path);
+            async move {
+                let unreadable = |error: io::Error| Status::invalid_argument(format!("the archive: {error}"));
+                // A part that can't be read ends what is sent, and the group finds it too short.
+                let parts = Parts(file.map_err(unreadable)?).map_while(Result::ok);
+                let parts = parts.map(|data| PutArchiveRequest { data, ..PutArchiveRequest::default() });
+                client.put_archive(tokio_stream::iter(std::iter::once(first).chain(parts))).await
+            }
+        };
+        let known = self.ask(ARCHIVE_TIME_MAX, LEADER_TIME_MAX, call)?.known;
+        Ok((digest, known))
     }
 
     /// Asks one node after the other until one answers, and again while the group has no leader.
@@ -163,5 +178,21 @@ impl Client {
     fn unreachable(&self) -> ControlError {
         let text = format!("no coordinator answers at {}: is one of them up?", self.addresses.join(", "));
         ControlError::new(ErrorKind::Unavailable, text)
+    }
+}
+
+/// A file in parts that fit into messages.
+struct Parts(File);
+
+impl Iterator for Parts {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut part = Vec::with_capacity(PART_BYTES_MAX);
+        match (&mut self.0).take(PART_BYTES_MAX as u64).read_to_end(&mut part) {
+            Ok(0) => None,
+            Ok(_) => Some(Ok(part.into())),
+            Err(error) => Some(Err(error)),
+        }
     }
 }

@@ -172,16 +172,23 @@ async fn serve(node: Node, listener: Box<dyn Listener>, mut ended: watch::Receiv
         .serve_with_incoming_shutdown(routes, ReceiverStream::new(connections), closed);
     let serving = tokio::spawn(serving);
     let mut stopped = node.stopped();
+    let is_to_stop = async {
+        // Whoever could say so may be gone, which says it too.
+        let _ = ended.wait_for(|ended| *ended).await;
+    };
+    let has_stopped = async {
+        let _ = stopped.wait_for(Option::is_some).await;
+    };
     tokio::select! {
-        _ = stopped.wait_for(Option::is_some) => {}
-        _ = ended.wait_for(|ended| *ended) => node.stop().await,
+        () = has_stopped => {}
+        () = is_to_stop => node.stop().await,
     }
     closing.send_replace(true);
     // It fails only if a listener does, and ours goes on.
     let _ = tokio::time::timeout(FAREWELL, serving).await;
     accepting.abort();
     keeping.abort();
-    let why = stopped.borrow().clone();
+    let why = node.stopped().borrow().clone();
     why.unwrap_or(Stopped::Planned)
 }
 

@@ -30,7 +30,7 @@ pub use environment::{DiskImage, SimulatedDisk};
 pub use environment::{Clock, Dialed, DirectoryError, Disk, Environment, Listener, Network, Pending};
 pub use environment::{DuplexStream, SystemClock, SystemDisk, SystemNetwork};
 pub use node::{
-    GroupError, Node, NodeConfig, NodeState, Peers, PeersError, ProposeError, Repeat, StartError, Stopped, Timing,
+    GroupError, Leadership, Member, Node, NodeConfig, NodeState, Peers, PeersError, ProposeError, Repeat, StartError, Stopped, Timing,
     TimingError,
 };
 pub use raft::{LOG_BYTES_MAX, MESSAGE_BYTES_MAX, SNAPSHOT_BYTES_MAX};

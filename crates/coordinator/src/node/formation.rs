@@ -119,10 +119,11 @@ async fn begin(node: &Node) -> Result<(), String> {
 
 /// Says hello to all peers at once, and to the address that this node is to have.
 async fn ask_all(node: &Node) -> BTreeMap<u64, Heard> {
-    let asking: Vec<_> = node.shared().config.peers.iter().map(|(peer, address)| {
+    let asking = node.shared().config.peers.iter().map(|(peer, address)| {
         let (node, address) = (node.clone(), address.to_owned());
         (peer, tokio::spawn(async move { ask(&node, peer, &address).await }))
     });
+    let asking: Vec<_> = asking.collect();
     let mut heard = BTreeMap::new();
     for (peer, asked) in asking {
         let answer = asked.await.unwrap_or(Heard::Nothing);

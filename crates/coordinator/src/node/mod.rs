@@ -237,7 +237,7 @@ impl Node {
                 None => others.max_by_key(|member| (member.last_log_index, std::cmp::Reverse(member.id))),
             };
             let heir = heir.ok_or(GroupError::NobodyElse)?.id;
-            let transferring = self.shared.raft.trigger().transfer_leader(heir);
+            let transferring = async { self.shared.raft.trigger().transfer_leader(heir).await };
             self.scoped(transferring).await.map_err(|error| GroupError::Stopped(error.to_string()))?;
             let changed = leadership.wait_for(|now| now.leader.is_some_and(|leader| leader != state.id));
             if let Ok(Ok(now)) = tokio::time::timeout(HANDOVER_TIME_MAX, changed).await {

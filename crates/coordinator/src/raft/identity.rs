@@ -149,12 +149,18 @@ impl Identity {
         if node == self.id || self.known().incarnations.contains_key(&node) {
             return Ok(());
         }
-        self.change(|known| drop(known.incarnations.insert(node, incarnation))).await
+        let learn = |known: &mut Known| {
+            known.incarnations.insert(node, incarnation);
+        };
+        self.change(learn).await
     }
 
     /// Joins a group for good.
     pub(crate) async fn join(&self, cluster: ClusterId) -> Result<(), Refused> {
-        self.change(|known| drop(known.cluster.get_or_insert(cluster.0))).await?;
+        let join = |known: &mut Known| {
+            known.cluster.get_or_insert(cluster.0);
+        };
+        self.change(join).await?;
         match self.cluster() {
             Some(ours) if ours != cluster => Err(self.other_group(self.id, cluster, ours)),
             _ => Ok(()),

@@ -16,11 +16,11 @@ use throng_control::{Command, Reply};
 
 pub(crate) use encoding::{DecodeError, decode, encode};
 pub(crate) use identity::{ClusterId, Identity, Refused};
-pub(crate) use links::{LinkError, LinkFactory, Links, connect, raft_client};
+pub(crate) use links::{LinkFactory, Links, connect, raft_client};
 pub(crate) use machine::Machine;
 pub use snapshot_file::SNAPSHOT_BYTES_MAX;
 pub use store::LOG_BYTES_MAX;
-pub(crate) use store::{Known, LogStore, StoreError};
+pub(crate) use store::{LogStore, StoreError};
 
 /// The largest message between nodes, and so the largest command.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;

@@ -8,6 +8,6 @@ mod routes;
 
 pub(crate) use archives::Archives;
 pub(crate) use cluster::ClusterService;
-pub(crate) use listening::{Admitted, admit};
+pub(crate) use listening::admit;
 pub(crate) use raft::RaftService;
 pub(crate) use routes::Routes;

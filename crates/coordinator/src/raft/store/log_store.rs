@@ -191,6 +191,9 @@ impl Tail {
 
     fn truncate(&mut self, last: Option<LogId>) {
         let from = last.map_or(0, |last| last.index + 1);
+        if from >= self.next() {
+            return;
+        }
         while self.next() > from.max(self.first()) {
             let index = self.next() - 1;
             let bytes = self.sizes.pop_back().map_or(0, u64::from);

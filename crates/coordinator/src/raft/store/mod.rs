@@ -8,7 +8,7 @@ mod writer;
 
 use std::io;
 
-pub(crate) use database::{Known, Saved};
+pub(crate) use database::Known;
 pub use log_store::LOG_BYTES_MAX;
 pub(crate) use log_store::LogStore;
 

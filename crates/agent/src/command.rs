@@ -31,8 +31,8 @@ pub(crate) enum Command {
     },
     /// Make the VUs ready for their first iteration.
     InitVus { began: Nanos, run_data: Option<Arc<str>> },
-    /// Follow the schedule from an instant on.
-    Start { began: Nanos, at: Nanos, setup_data: SetupData },
+    /// Follow the schedule from an instant on, where what lies before `from` has been done.
+    Start { began: Nanos, at: Nanos, from: Duration, setup_data: SetupData },
     /// Cut all iterations now.
     Stop,
     /// The VUs of an externally-controlled scenario are these from now on.

@@ -96,6 +96,8 @@ pub(crate) struct ShardContext {
     scenarios: RefCell<Vec<Rc<ScenarioShare>>>,
     /// When the run began, for all shards the same instant.
     began: Cell<Nanos>,
+    /// How much of the load somebody else has done before.
+    pub(crate) from: Cell<Duration>,
     health: Health,
     reporting: Reporting,
 }
@@ -139,6 +141,7 @@ impl ShardContext {
             script,
             scenarios: RefCell::default(),
             began: Cell::default(),
+            from: Cell::default(),
             health: Health::default(),
             reporting,
         })
@@ -276,7 +279,8 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 context.send_window(Clock::now(), None);
                 context.send(Event::VusInitialised);
             }
-            (Command::Start { began, at, setup_data }, Some((context, plan))) => {
+            (Command::Start { began, at, from, setup_data }, Some((context, plan))) => {
+                context.from.set(from);
                 context.setup_data.replace(setup_data);
                 context.begin(began);
                 run_scenarios(context, plan, at, &inbox).await;
@@ -354,8 +358,13 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
         // As in k6 the first sample of VUs is that of the beginning, when those that are there from then on have begun.
         context.shard.sleep_until(at).await;
         yield_now().await;
-        context.send_window(at, Some(context.sample_vus()));
         let mut next = at;
+        if context.from.get().is_zero() {
+            context.send_window(at, Some(context.sample_vus()));
+        } else {
+            // The seconds before are somebody else's.
+            next = at.after(Duration::from_secs(Clock::now().since(at) / 1_000_000_000));
+        }
         loop {
             next = next.after(WINDOW);
             context.shard.sleep_until(next).await;

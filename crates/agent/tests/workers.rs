@@ -7,11 +7,11 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use throng_agent::{Assignment, Planned, SetupData, Step, Worker, WorkerEvent, machine_share};
+use throng_agent::{Assignment, Late, Planned, SetupData, Step, Worker, WorkerEvent, machine_share};
 use throng_control::judge::{AgentPart, Judge, ReportFacts};
 use throng_plan::segment::SegmentTuple;
 use throng_stats::{Aggregate, builtin};
-use throng_transport::Clock;
+use throng_transport::{Clock, Nanos};
 
 use guest::{Silent, config};
 
@@ -83,7 +83,11 @@ impl Group {
         let lead = self.workers.iter().map(Worker::lead_time).max().unwrap();
         let began = Clock::now();
         self.judge.begin_load(lead);
-        self.tell(&Step::Start { began, at: began.after(lead), setup_data: SetupData::default() });
+        self.tell_start(began, began.after(lead), Late::default());
+    }
+
+    fn tell_start(&self, began: Nanos, at: Nanos, late: Late) {
+        self.tell(&Step::Start { began, at, late, setup_data: SetupData::default() });
     }
 
     /// The numbers of the last windows, in the order of the workers.
@@ -206,5 +210,30 @@ fn a_worker_whose_windows_nobody_takes_makes_one_of_them() {
     assert_eq!(vus, 11, "no second of VUs is lost");
     let done = windows[8].standing.scenarios[0].completed;
     assert!(done >= 900, "{done}");
+    group.finish();
+}
+
+#[test]
+fn a_worker_that_takes_over_repeats_no_ticks_and_no_shared_iterations() {
+    let options = json!({ "scenarios": {
+        "rate": { "executor": "constant-arrival-rate", "rate": 100, "duration": "3s", "preAllocatedVUs": 20 },
+        "shared": { "executor": "shared-iterations", "vus": 6, "iterations": 401 },
+        "looping": { "executor": "constant-vus", "vus": 2, "duration": "3s" },
+        "over": { "executor": "constant-arrival-rate", "rate": 9, "duration": "1s", "preAllocatedVUs": 1 },
+    } });
+    let mut group = Group::start(1, options);
+    group.prepare();
+    // Half of the load was before. The plan has scenarios by their names.
+    let from = Duration::from_millis(1_500);
+    let began = Nanos(Clock::now().0 - from.as_nanos() as u64);
+    group.judge.begin_load(Duration::ZERO);
+    group.tell_start(began, began, Late { from, begun_before: vec![0, 9, 150, 300] });
+    let last = group.done();
+    assert!((1..=4).contains(&last[0]), "one a second, and none for those before: {last:?}");
+    let progress = group.judge.progress(Duration::from_secs(3));
+    let of = |wanted: &str| progress.scenarios.iter().find(|scenario| scenario.name == wanted).unwrap();
+    assert_eq!((of("rate").iterations, of("rate").dropped), (150, 0), "from the tick at 1.5 s on");
+    assert_eq!((of("shared").iterations, of("over").iterations, of("over").dropped), (101, 0, 0));
+    assert!((200..=300).contains(&of("looping").iterations), "{}", of("looping").iterations);
     group.finish();
 }

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use throng_agent::link::{PARTS_MAX, PartEvent, PartId};
-use throng_agent::{Step, Worker, machine_share_on};
+use throng_agent::{Late, Step, Worker, machine_share_on};
 use throng_control::{Failure, FailureKind, Order};
 use throng_plan::{ControlledVus, LoadModel, Plan};
 use tokio::sync::mpsc;
@@ -173,8 +174,9 @@ impl Running {
             Word::Prepare => self.worker.tell(Step::Prepare),
             Word::SetUp { began } => self.worker.tell(Step::Setup { began }),
             Word::InitVus { began, setup_data } => self.worker.tell(Step::InitVus { began, setup_data }),
-            Word::Start { began, at, setup_data, from_ms: _, begun_before: _ } => {
-                self.worker.tell(Step::Start { began, at, setup_data });
+            Word::Start { began, at, from_ms, begun_before, setup_data } => {
+                let late = Late { from: Duration::from_millis(from_ms), begun_before };
+                self.worker.tell(Step::Start { began, at, late, setup_data });
             }
             Word::Control { paused, vus, max_vus } => self.control(paused, vus, max_vus),
             Word::Stop => self.worker.tell(Step::Stop),

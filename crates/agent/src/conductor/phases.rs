@@ -21,7 +21,7 @@ use crate::handle::{Attached, RunHandle, RunPhase, RunStatus};
 use crate::observer::{LogRecord, Observer};
 use crate::samples::epoch_ns;
 use crate::setup_data::SetupData;
-use crate::worker::{Assignment, SetupFailure, Step, Worker, WorkerEvent, machine_share};
+use crate::worker::{Assignment, Late, SetupFailure, Step, Worker, WorkerEvent, machine_share};
 
 /// What the only agent of a run in one process is called.
 const LOCAL: &str = "local";
@@ -203,7 +203,7 @@ impl<'a> Conductor<'a> {
         let at = Clock::now().after(delay);
         self.judge.begin_load(self.elapsed() + delay);
         self.enter(RunPhase::Running);
-        self.worker.tell(Step::Start { began: self.began.1, at, setup_data });
+        self.worker.tell(Step::Start { began: self.began.1, at, late: Late::default(), setup_data });
         let unstarted = self.wait_for(|event| match event {
             WorkerEvent::Done { unstarted, .. } => Ok(unstarted),
             event => Err(event),

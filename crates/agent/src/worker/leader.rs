@@ -19,7 +19,7 @@ use throng_vu::LogLevel;
 use super::machine::ShardLink;
 use super::setup::Setups;
 use super::windows::Windows;
-use super::{Step, WINDOWS_WAITING_MAX, WorkerEvent};
+use super::{Late, Step, WINDOWS_WAITING_MAX, WorkerEvent};
 use crate::command::{Command, Event, Preparation, Stumble};
 use crate::conductor::Planned;
 use crate::network::name_options;
@@ -198,10 +198,11 @@ impl Leader {
             Step::Prepare => self.prepare(),
             Step::Setup { began } => self.set_up(began),
             Step::InitVus { began, setup_data } => self.init_vus(began, &setup_data),
-            Step::Start { began, at, setup_data } => {
+            Step::Start { began, at, late: Late { from, begun_before }, setup_data } => {
+                self.taken.iter().zip(begun_before).for_each(|(taken, before)| taken.store(before, Ordering::Relaxed));
                 self.loaded = self.shards.len();
                 self.owed += self.shards.len();
-                self.send_all(|| Command::Start { began, at, setup_data: setup_data.clone() });
+                self.send_all(|| Command::Start { began, at, from, setup_data: setup_data.clone() });
             }
             Step::Stop => {
                 self.is_stopped = true;

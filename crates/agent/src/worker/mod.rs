@@ -80,6 +80,8 @@ pub enum Step {
         began: Nanos,
         /// When the load begins, or began.
         at: Nanos,
+        /// What of it somebody else has done.
+        late: Late,
         /// What setups returned.
         setup_data: SetupData,
     },
@@ -98,6 +100,15 @@ pub enum Step {
     Summarize(String),
     /// Let go of everything, what is under way cut; [`WorkerEvent::Finished`] follows, and nothing after that.
     Finish,
+}
+
+/// What of a load was done before by an agent that was lost. VUs begin anew; ticks and shared iterations aren't repeated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Late {
+    /// How far into the load it came.
+    pub from: Duration,
+    /// Iterations of each scenario that it began, in the plan's order; none if it is short.
+    pub begun_before: Vec<u64>,
 }
 
 /// What a worker says.

@@ -1,5 +1,6 @@
 //! A whole run with the workers of this machine: the archive is fetched from a group that breaks off, and what was measured
 //! is counted once.
+#[allow(dead_code, reason = "tests of the agent need more of it")]
 #[path = "../../../agent/tests/guest/mod.rs"]
 mod guest;
 

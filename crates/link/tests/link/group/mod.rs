@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) fetched: u64,
     /// What the archive is; empty where none is asked for.
     pub(crate) archive: Bytes,
+    /// The last window of each.
+    checkpoints: Vec<u64>,
     start_us: i64,
     last_window: Option<u64>,
     random: u64,
@@ -98,6 +100,11 @@ fn next_random(state: &mut State) -> u64 {
     state.random
 }
 
+/// The last window that was in a checkpoint so many checkpoints ago.
+fn checkpoints_before(state: &State, behind: u64) -> u64 {
+    state.checkpoints.iter().rev().nth(behind as usize).copied().unwrap_or_default()
+}
+
 /// The leader's number while there is none.
 const NOBODY: usize = usize::MAX;
 
@@ -115,6 +122,7 @@ impl Group {
             completed: 0,
             fetched: 0,
             archive: Bytes::new(),
+            checkpoints: Vec::new(),
             start_us: 0,
             last_window: None,
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
@@ -242,7 +250,7 @@ impl Node {
             // What it says of checkpoints may be old.
             let behind = if self.script.break_one_of > 0 { next_random(&mut state) % 3 } else { 0 };
             let archive = Sha256::digest(&state.archive).to_vec();
-            (state.step, state.through.saturating_sub(behind), state.start_us, archive)
+            (state.step, checkpoints_before(&state, behind), state.start_us, archive)
         };
         if step == 2 {
             let result = Some(proto::SetupResult { run: Some("{}".to_owned()), ..Default::default() });
@@ -319,6 +327,7 @@ impl Node {
                 let decoded = Window::decode(&window.window, &Registry::new()).unwrap();
                 state.iterations += decoded.series.iter().map(count).sum::<u64>();
                 state.through = window.last;
+                state.checkpoints.push(window.last);
                 let standing = window.standing.iter().flat_map(|standing| &standing.scenarios);
                 state.completed = standing.map(|scenario| scenario.completed).sum();
             }

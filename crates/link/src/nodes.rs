@@ -60,11 +60,11 @@ mod tests {
         let mut nodes = Nodes::new(&["a:1".to_owned(), "b:2".to_owned()]);
         assert_eq!([nodes.next().0, nodes.next().0, nodes.next().0], ["a:1", "b:2", "a:1"]);
         nodes.prefer("c:3");
-        assert_eq!([nodes.next(), nodes.next()], [("c:3".to_owned(), true), ("b:2".to_owned(), false)]);
+        assert_eq!([nodes.next(), nodes.next()], [("c:3".to_owned(), true), ("a:1".to_owned(), false)]);
         assert_eq!(nodes.all(), ["a:1", "b:2", "c:3"]);
         nodes.prefer("");
         nodes.prefer("nonsense");
-        assert_eq!((nodes.next(), nodes.all().len()), (("c:3".to_owned(), false), 3));
+        assert_eq!((nodes.next(), nodes.all().len()), (("b:2".to_owned(), false), 3));
     }
 
     #[test]

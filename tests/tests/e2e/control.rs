@@ -235,7 +235,7 @@ fn a_hostile_client_disturbs_no_run() -> Result<()> {
 }
 
 #[test]
-fn a_run_that_lingers_tells_how_it_ended() -> Result<()> {
+fn a_run_that_lingers_tells_how_it_ended_and_waits_before_its_summary() -> Result<()> {
     let throng = Throng::run(&SCRIPTS.component("hooks")?)?.args(["--linger", "--address", "127.0.0.1:0"]);
     let mut run = Running::new(throng.options(&json!({ "vus": 1, "iterations": 3 })))?;
     let line = run.process.stderr_line("is controlled at", PATIENCE)?;
@@ -246,8 +246,12 @@ fn a_run_that_lingers_tells_how_it_ended() -> Result<()> {
     assert!(watched.stdout.contains("TOTAL RESULTS"), "{}", watched.stdout);
     let refused = run.ask(&["stop"])?.expect_code(115)?;
     assert!(refused.stderr.contains("is over"), "{}", refused.stderr);
+    let export = run.place.join("summary.json");
+    assert!(!export.exists(), "the summary is there already");
     run.process.signal(Signal::SIGINT)?;
-    run.process.wait(PATIENCE)?.expect_code(0)?;
+    let finished = run.process.wait(PATIENCE)?.expect_code(0)?;
+    assert_eq!(finished.summary()?.count("iterations"), 3);
+    assert!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! A summary of the script's own.
+//! A summary of the script's own, which does what the variable SUMMARY says.
 
 use throng::prelude::*;
 
@@ -14,8 +14,21 @@ fn default() {
 
 #[summary]
 fn summarize(data: Value) -> Result<Summary, String> {
-    if env_or("SUMMARY", "") == "err" {
-        return Err("no paper left".to_owned());
+    match &*env_or("SUMMARY", "") {
+        "err" => return Err("no paper left".to_owned()),
+        "panic" => panic!("the printer is on fire"),
+        "sleep" => sleep(60),
+        "spin" => loop {
+            std::hint::spin_loop();
+        },
+        "files" => {
+            return Ok(Summary::new()
+                .stdout("three files\n")
+                .file("first.txt", "one")
+                .file("missing/second.txt", "two")
+                .file("third.txt", "three"));
+        }
+        _ => {}
     }
     let iterations = &data["metrics"]["iterations"]["values"]["count"];
     Ok(Summary::new()

@@ -30,16 +30,19 @@ pub struct Archive {
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// Over [`ARCHIVE_BYTES_MAX`].
-    #[error("the archive has {0} bytes, and may have {ARCHIVE_BYTES_MAX}")]
+    #[error("the archive has {0} bytes, and may have {ARCHIVE_BYTES_MAX}: cut its data files")]
     TooLarge(u64),
     /// Compressed bytes could become any number of them.
     #[error("the archive is compressed with {0}; decompress it first")]
     Compressed(&'static str),
     /// No tar, or one of another form.
-    #[error("the archive can't be read: {0}")]
+    #[error("the archive can't be read: {0}; make it again with `throng archive`")]
     Tar(#[from] TarError),
     /// An entry is missing or in another place.
-    #[error("the archive isn't one of throng's: entry {at} is to be {wanted}, and is {found}")]
+    #[error(
+        "the archive isn't one of throng's: entry {at} is to be {wanted}, and is {found}; make it again with \
+         `throng archive`"
+    )]
     Entry {
         /// The entry's number, from 1.
         at: usize,
@@ -49,10 +52,13 @@ pub enum ArchiveError {
         found: String,
     },
     /// An entry that the metadata doesn't know.
-    #[error("the archive has an entry {0:?} that its metadata doesn't know")]
+    #[error("the archive has an entry {0:?} that its metadata doesn't know; make it again with `throng archive`")]
     Unknown(String),
     /// An entry isn't what the metadata says.
-    #[error("{name} in the archive has another {what} than its metadata says: the archive was changed or damaged")]
+    #[error(
+        "{name} in the archive has another {what} than its metadata says: the archive was changed or damaged; make it \
+         again with `throng archive`"
+    )]
     Mismatch {
         /// The entry.
         name: String,
@@ -60,7 +66,7 @@ pub enum ArchiveError {
         what: &'static str,
     },
     /// The same file twice.
-    #[error("the archive's metadata names {0:?} twice")]
+    #[error("the archive's metadata names {0:?} twice; make it again with `throng archive`")]
     SamePath(String),
     /// The metadata.
     #[error(transparent)]

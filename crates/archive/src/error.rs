@@ -29,7 +29,7 @@ pub enum FileFault {
         error: io::Error,
     },
     /// A directory, a device, a pipe.
-    #[error("{} is no regular file", .0.display())]
+    #[error("{} is no regular file; copy what it holds to one", .0.display())]
     NotAFile(std::path::PathBuf),
     /// The script of an archive reads a file that isn't packed.
     #[error("the archive doesn't hold it; make the archive again with `throng archive`")]
@@ -38,7 +38,7 @@ pub enum FileFault {
     #[error("with it the test's data files have {0} bytes, and at most {FILES_BYTES_MAX} are held in memory: cut it")]
     TooLarge(u64),
     /// The script declares too many.
-    #[error("a test has at most {FILES_MAX} data files")]
+    #[error("a test has at most {FILES_MAX} data files: join some")]
     TooMany,
     /// It isn't what the script says it is.
     #[error(transparent)]

@@ -60,10 +60,10 @@ pub struct PackedFile {
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
     /// More than [`METADATA_BYTES_MAX`].
-    #[error("metadata.json has {0} bytes, and may have {METADATA_BYTES_MAX}")]
+    #[error("metadata.json has {0} bytes, and may have {METADATA_BYTES_MAX}: pack fewer variables and options")]
     TooLarge(usize),
     /// No JSON, an unknown or a missing field.
-    #[error("metadata.json isn't what `throng archive` writes: {0}")]
+    #[error("metadata.json isn't what this throng writes: {0}; make it again with `throng archive`")]
     Shape(serde_json::Error),
     /// An archive of another format.
     #[error("made by throng {throng} in format {format} of archives, this throng reads format {FORMAT}: make it again")]

@@ -50,7 +50,10 @@ pub enum TableError {
         more: u64,
     },
     /// The last record's quote.
-    #[error("line {line}, byte {byte} of the file: a double quote opens a field in this record and none closes it")]
+    #[error(
+        "line {line}, byte {byte} of the file: a double quote opens a field in this record and none closes it; \
+         close it, and double those within a field"
+    )]
     OpenQuote {
         /// Where the record begins.
         line: u64,
@@ -58,7 +61,9 @@ pub enum TableError {
         byte: u64,
     },
     /// Valid or not, but no array.
-    #[error("it isn't a JSON array, whose elements would be the rows: it begins with {0}")]
+    #[error(
+        "it isn't a JSON array, whose elements would be the rows: it begins with {0}; put the rows between [ and ]"
+    )]
     NotAnArray(String),
     /// JSON with a mistake.
     #[error("line {line}, column {column}: not valid JSON: {message}")]

@@ -1,10 +1,10 @@
 //! Exit codes: k6's, and our own from 111 up.
 
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use throng_agent::RunError;
-use throng_output::OutputError;
 use throng_protocol::{ControlError, ErrorKind};
 
 /// How the process ends. The numbers are k6's (`errext/exitcodes`).
@@ -108,6 +108,14 @@ impl Failure {
     pub(crate) fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
         Self { exit, error: error.into() }
     }
+
+    /// Why a test could not run; a file that is no script is named.
+    pub(crate) fn of_test(error: RunError, path: &Path) -> Self {
+        let is_no_script = matches!(error, RunError::Load(_));
+        let Self { exit, error } = Self::from(error);
+        let error = if is_no_script { error.context(format!("{} can't be used", path.display())) } else { error };
+        Self { exit, error }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -120,11 +128,7 @@ impl fmt::Display for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let exit = match &error {
-            RunError::Output(OutputError::Spec(_) | OutputError::Twice(_))
-            | RunError::Options(_)
-            | RunError::Metric(_)
-            | RunError::Tls(_)
-            | RunError::Portion(_) => Exit::InvalidConfig,
+            RunError::Options(_) | RunError::Metric(_) | RunError::Tls(_) | RunError::Portion(_) => Exit::InvalidConfig,
             RunError::Load(_) | RunError::Init(_) | RunError::Files(_) => Exit::ScriptFailed,
             RunError::Engine(_) | RunError::Shard(_) | RunError::Vus(_) | RunError::Thread(_) => Exit::Machine,
             RunError::ShardLost | RunError::Output(_) => Exit::Other,

@@ -69,13 +69,16 @@ pub struct CsvOptions {
     pub time_format: TimeFormat,
 }
 
-/// What holds where an output's own argument says nothing.
+/// What holds where an output's own argument says nothing: k6's variables for CSV as they were typed. They are looked at
+/// only where there is such an output, as k6 does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CsvDefaults {
-    /// How it is written.
-    pub options: CsvOptions,
-    /// Where; `file.csv` without.
+    /// `K6_CSV_FILENAME`; `file.csv` without.
     pub file: Option<String>,
+    /// `K6_CSV_TIME_FORMAT`, by default `unix`.
+    pub time_format: Option<String>,
+    /// `K6_CSV_SAVE_INTERVAL`.
+    pub save_interval: Option<String>,
 }
 
 /// Encodes samples as rows.

@@ -36,4 +36,4 @@ pub use moment::rfc3339;
 pub use outlet::Outlet;
 pub use outputs::{OutputError, OutputReport, Outputs};
 pub use queue::Interval;
-pub use spec::{Destination, OutputSpec, SpecError, SpecErrors};
+pub use spec::{Destination, OutputSpec, SpecError};

@@ -13,7 +13,7 @@ use crate::junit::{self, Heading};
 use crate::outlet::Outlet;
 use crate::queue::{Interval, Lane};
 use crate::sink::Sink;
-use crate::spec::{Format, OutputSpec, SpecErrors};
+use crate::spec::{Format, OutputSpec};
 use crate::writer::{self, WriterLink};
 
 /// How long opening may take: a named pipe waits for its reader.
@@ -28,9 +28,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Why outputs could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    /// It isn't an output.
-    #[error(transparent)]
-    Spec(#[from] SpecErrors),
     /// The destination can't be written to.
     #[error("the output {output} can't be opened")]
     Open {
@@ -43,9 +40,6 @@ pub enum OutputError {
     /// Opening takes too long.
     #[error("the output {0} isn't open after {OPEN_WAIT:?}: if it is a named pipe, start its reader first")]
     Waiting(String),
-    /// Two outputs want the same.
-    #[error("two outputs go to {0}: give each a file of its own")]
-    Twice(String),
 }
 
 /// What became of one output.
@@ -109,10 +103,7 @@ impl Outputs {
     pub fn start(specs: &[OutputSpec], run: RunHead) -> Result<Self, OutputError> {
         let run = Arc::new(run);
         let (mut open, mut reports) = (Vec::new(), Vec::new());
-        for (index, spec) in specs.iter().enumerate() {
-            if specs[..index].iter().any(|other| other.destination == spec.destination) {
-                return Err(OutputError::Twice(spec.destination.to_string()));
-            }
+        for spec in specs {
             let name = format!("{}={}", spec.name(), spec.destination);
             let failed = |source| OutputError::Open { output: name.clone(), source };
             let Some(format) = spec.format else {

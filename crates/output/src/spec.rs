@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use throng_plan::duration::{self, DurationError};
+
 use crate::csv::{CsvDefaults, CsvOptions, TimeFormatError};
 
 /// The outputs that there are.
@@ -64,36 +66,47 @@ pub enum SpecError {
     #[error("the output {0} needs a file: --out {0}=FILE, or --out {0}=- for standard output")]
     NoFile(&'static str),
     /// A setting of CSV that isn't one.
-    #[error("there is no setting {0:?} of the output csv: use fileName, timeFormat and saveInterval")]
+    #[error("there is no setting {0:?} of the output csv: use fileName=, timeFormat= and saveInterval=")]
     Setting(String),
     /// A time format that isn't one.
     #[error(transparent)]
     TimeFormat(#[from] TimeFormatError),
+    /// An interval that isn't one.
+    #[error("the save interval {0}")]
+    SaveInterval(#[from] DurationError),
+    /// An interval of no length.
+    #[error("the save interval must be above 0, for example `1s`")]
+    NoInterval,
+    /// A variable for CSV with such a mistake.
+    #[error("{error}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        error: Box<Self>,
+    },
+    /// Two outputs want the same.
+    #[error("another output goes to {0} too: give each a file of its own")]
+    Twice(Destination),
 }
-
-/// All outputs that could not be understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpecErrors(Vec<SpecError>);
-
-impl fmt::Display for SpecErrors {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts: Vec<_> = self.0.iter().map(ToString::to_string).collect();
-        formatter.write_str(&texts.join("\n"))
-    }
-}
-
-impl std::error::Error for SpecErrors {}
 
 impl OutputSpec {
     /// Reads all outputs of a run.
     ///
     /// # Errors
-    /// All that are wrong at once.
-    pub fn parse_all(texts: &[String], csv: &CsvDefaults) -> Result<Vec<Self>, SpecErrors> {
-        let read: Vec<_> = texts.iter().map(|text| Self::parse(text, csv)).collect();
-        let (specs, errors): (Vec<_>, Vec<_>) = read.into_iter().partition(Result::is_ok);
-        let errors: Vec<_> = errors.into_iter().filter_map(Result::err).collect();
-        if errors.is_empty() { Ok(specs.into_iter().flatten().collect()) } else { Err(SpecErrors(errors)) }
+    /// All that are wrong at once, each with its place in the list.
+    pub fn parse_all(texts: &[String], csv: &CsvDefaults) -> Result<Vec<Self>, Vec<(usize, SpecError)>> {
+        let (mut specs, mut errors): (Vec<Self>, Vec<_>) = (Vec::new(), Vec::new());
+        for (place, text) in texts.iter().enumerate() {
+            match Self::parse(text, csv) {
+                Ok(spec) if specs.iter().any(|other| other.destination == spec.destination) => {
+                    errors.push((place, SpecError::Twice(spec.destination)));
+                }
+                Ok(spec) => specs.push(spec),
+                Err(error) => errors.push((place, error)),
+            }
+        }
+        if errors.is_empty() { Ok(specs) } else { Err(errors) }
     }
 
     /// Reads `NAME` or `NAME=ARGUMENT`.
@@ -106,8 +119,7 @@ impl OutputSpec {
         let (format, destination) = match name {
             "json" => (Some(Format::Json), Destination::parse(argument.unwrap_or_default())),
             "csv" => {
-                let (options, file) = csv_argument(argument.unwrap_or_default(), csv.options)?;
-                let file = file.unwrap_or(csv.file.as_deref().unwrap_or(CSV_FILE));
+                let (options, file) = csv_argument(argument.unwrap_or_default(), csv)?;
                 (Some(Format::Csv(options)), Destination::parse(file))
             }
             "hdr" => (Some(Format::Hdr), Destination::parse(file("hdr")?)),
@@ -135,22 +147,41 @@ impl OutputSpec {
     }
 }
 
-/// k6's argument of CSV: a file, or settings.
-fn csv_argument(text: &str, mut options: CsvOptions) -> Result<(CsvOptions, Option<&str>), SpecError> {
-    if !text.contains('=') {
-        return Ok((options, Some(text).filter(|text| !text.is_empty())));
+/// k6's argument of CSV, a file or settings, over what its variables say.
+fn csv_argument<'a>(text: &'a str, csv: &'a CsvDefaults) -> Result<(CsvOptions, &'a str), SpecError> {
+    let mut options = CsvOptions::default();
+    let of_variables = [
+        ("timeFormat", "K6_CSV_TIME_FORMAT", &csv.time_format),
+        ("saveInterval", "K6_CSV_SAVE_INTERVAL", &csv.save_interval),
+    ];
+    for (setting, name, value) in of_variables {
+        let Some(value) = value else { continue };
+        let error = |error| SpecError::Variable { name, error: Box::new(error) };
+        csv_setting(setting, value, &mut options).map_err(error)?;
     }
-    let mut file = None;
+    let mut file = csv.file.as_deref().unwrap_or(CSV_FILE);
+    if !text.contains('=') {
+        return Ok((options, if text.is_empty() { file } else { text }));
+    }
     for setting in text.split(',') {
-        match setting.split_once('=').unwrap_or((setting, "")) {
-            ("fileName" | "file_name", name) => file = Some(name),
-            ("timeFormat" | "time_format", format) => options.time_format = format.parse()?,
-            // Rows are written as they come, a second later at most.
-            ("saveInterval" | "save_interval", _) => {}
-            (other, _) => return Err(SpecError::Setting(other.to_owned())),
+        let (name, value) = setting.split_once('=').ok_or_else(|| SpecError::Setting(setting.to_owned()))?;
+        match name {
+            "fileName" => file = value,
+            _ => csv_setting(name, value, &mut options)?,
         }
     }
     Ok((options, file))
+}
+
+fn csv_setting(name: &str, value: &str, options: &mut CsvOptions) -> Result<(), SpecError> {
+    match name {
+        "timeFormat" => options.time_format = value.parse()?,
+        // Rows are written as they come, a second later at most: k6's interval is checked, and of no effect.
+        "saveInterval" if duration::parse(value)?.is_zero() => return Err(SpecError::NoInterval),
+        "saveInterval" => {}
+        other => return Err(SpecError::Setting(other.to_owned())),
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -185,14 +216,57 @@ mod tests {
         let spec = parse("csv=timeFormat=rfc3339_nano").unwrap();
         assert_eq!(spec.format, Some(Format::Csv(CsvOptions { time_format: TimeFormat::Rfc3339Nano })));
         assert!(parse("csv=timeFormat=bogus").unwrap_err().to_string().contains("unix_milli"));
-        assert_eq!(parse("csv=colour=red"), Err(SpecError::Setting("colour".to_owned())));
+        for (argument, setting) in
+            [("colour=red", "colour"), ("fileName=x,timeFormat", "timeFormat"), ("x.csv,timeFormat=unix", "x.csv")]
+        {
+            assert_eq!(parse(&format!("csv={argument}")), Err(SpecError::Setting(setting.to_owned())));
+        }
+        for interval in ["soon", "0", "-1s"] {
+            assert!(parse(&format!("csv=saveInterval={interval}")).is_err(), "{interval}");
+        }
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
-        let texts = ["json", "kafka", "hdr"].map(str::to_owned);
-        let errors = OutputSpec::parse_all(&texts, &CsvDefaults::default()).unwrap_err().to_string();
-        assert!(errors.contains("kafka") && errors.contains("hdr=FILE"), "{errors}");
+    fn variables_of_csv_are_below_its_argument() {
+        let variables = |time_format: &str, save_interval: &str| CsvDefaults {
+            file: Some("of-variable.csv".to_owned()),
+            time_format: Some(time_format.to_owned()),
+            save_interval: Some(save_interval.to_owned()),
+        };
+        let csv = variables("unix_nano", "10");
+        for (text, file, time_format) in [
+            ("csv", "of-variable.csv", TimeFormat::UnixNano),
+            ("csv=x.csv", "x.csv", TimeFormat::UnixNano),
+            ("csv=timeFormat=rfc3339", "of-variable.csv", TimeFormat::Rfc3339),
+            ("csv=fileName=x.csv,saveInterval=1m", "x.csv", TimeFormat::UnixNano),
+        ] {
+            let spec = OutputSpec::parse(text, &csv).unwrap();
+            assert_eq!(spec.destination, Destination::File(file.into()), "{text}");
+            assert_eq!(spec.format, Some(Format::Csv(CsvOptions { time_format })), "{text}");
+        }
+        // As in k6 nobody looks at them where there is no such output.
+        assert!(OutputSpec::parse("json", &variables("bogus", "bogus")).is_ok());
+        for (csv, variable, remedy) in [
+            (variables("bogus", "1s"), "K6_CSV_TIME_FORMAT", "use unix, unix_milli"),
+            (variables("unix", "bogus"), "K6_CSV_SAVE_INTERVAL", "write it like `30s`"),
+            (variables("unix", "0s"), "K6_CSV_SAVE_INTERVAL", "must be above 0"),
+        ] {
+            let error = OutputSpec::parse("csv", &csv).unwrap_err();
+            assert!(error.to_string().contains(remedy), "{error}");
+            assert!(matches!(error, SpecError::Variable { name, .. } if name == variable), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once_with_its_place() {
+        let texts = ["json", "kafka", "csv=-", "hdr", "junit=x"].map(str::to_owned);
+        let errors = OutputSpec::parse_all(&texts, &CsvDefaults::default()).unwrap_err();
+        let wanted = [
+            (1, SpecError::Unknown("kafka".to_owned())),
+            (2, SpecError::Twice(Destination::Stdout)),
+            (3, SpecError::NoFile("hdr")),
+        ];
+        assert_eq!(errors, wanted);
         assert_eq!(OutputSpec::parse_all(&texts[..1], &CsvDefaults::default()).map(|specs| specs.len()), Ok(1));
     }
 

@@ -3,8 +3,8 @@
 //! Options come in layers: the script's, a file's, the command line's.
 //! [`resolve`] reads each strictly, lays the higher over the lower as k6 does, and turns
 //! the short forms (`vus`, `duration`, `iterations`, `stages`) into scenarios. All that is wrong is
-//! reported at once, each with its path, its layer and a remedy. [`Plan::new`] checks
-//! the result against the script, orders the scenarios and numbers their VUs:
+//! reported at once, each with its path, its layer and a remedy; a [`Draft`] takes also what
+//! the script and others find wrong. [`Plan::new`] orders the scenarios and numbers their VUs:
 //!
 //! ```text
 //! Layer* --resolve--> Options --Plan::new--> Plan --portion--> Portion of a shard
@@ -27,6 +27,7 @@ mod cipher_suite;
 mod host_pattern;
 mod host_rules;
 mod load_model;
+mod names;
 mod options;
 mod plan;
 mod portion;
@@ -44,8 +45,9 @@ pub use load_model::{
     VuReserve, VuStep, VuSteps,
 };
 pub use options::{
-    ClientCertificate, DnsOptions, DnsPolicy, DnsSelect, HostMapping, HttpDebug, HttpOptions, Layer, OptionError,
-    OptionErrors, Options, Resolved, Rules, Secret, SummaryMode, ThrongOptions, TlsOptions, merge, nearest, resolve,
+    ClientCertificate, DnsOptions, DnsPolicy, DnsSelect, Draft, HostMapping, HttpDebug, HttpOptions, Layer,
+    OptionError, OptionErrors, Options, Resolved, Rules, Secret, SummaryMode, ThrongOptions, TlsOptions, merge,
+    nearest, resolve,
 };
 pub use plan::{Functions, Plan, PlannedScenario, Shard};
 pub use portion::{Portion, PortionError, ScenarioPortion, VuNumbers};

@@ -11,6 +11,7 @@ use crate::segment::SegmentTuple;
 use crate::system_tags::SystemTags;
 
 pub use dns::{DnsOptions, DnsPolicy, DnsSelect};
+pub use draft::{Draft, Resolved, resolve};
 pub use error::{OptionError, OptionErrors};
 pub use http::{HttpDebug, HttpOptions};
 pub use layer::Layer;
@@ -22,6 +23,7 @@ pub use rules::{HostMapping, Rules};
 pub use tls::{ClientCertificate, Secret, TlsOptions};
 
 mod dns;
+mod draft;
 mod error;
 mod fields;
 mod http;
@@ -121,52 +123,4 @@ impl Default for ThrongOptions {
             on_agent_loss: OnAgentLoss::default(),
         }
     }
-}
-
-/// Options that could be read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Resolved {
-    /// The options.
-    pub options: Options,
-    /// What the user should know, each a sentence.
-    pub warnings: Vec<String>,
-    /// The layer that each option comes from, by its key; those under `throng` as `throng.seed`. What isn't given
-    /// anywhere isn't here.
-    pub origins: BTreeMap<String, String>,
-}
-
-/// Lays options over each other, the lowest layer first, and reads what they mean.
-///
-/// A key in a higher layer replaces that of a lower one, maps included. A layer that sets
-/// `duration`, `iterations`, `stages` or `scenarios` drops all four of lower layers (k6's
-/// rule). Of what is left, the first that is given decides: `iterations`
-/// (shared-iterations), `duration` (constant-vus), `stages` (ramping-vus), `vus` alone (as many
-/// shared iterations as VUs, instead of scenarios), `scenarios`, or one iteration of one VU.
-///
-/// # Errors
-///
-/// Everything that is wrong in any layer, even where a higher layer replaces it: unknown keys,
-/// wrong types, values out of range, options of k6 that aren't supported yet, short forms
-/// that exclude each other.
-pub fn resolve(layers: &[Layer]) -> Result<Resolved, OptionErrors> {
-    let mut errors = Vec::new();
-    let mut warnings = Vec::new();
-    let mut merged = partial::Partial::default();
-    for layer in layers {
-        let upper = partial::Partial::read(layer, &mut errors);
-        merged = merged.overlaid(upper, &mut warnings);
-        warnings.extend(without_effect(layer));
-    }
-    let options = merged.into_options(&mut errors, &mut warnings);
-    if !errors.is_empty() {
-        return Err(OptionErrors(errors));
-    }
-    Ok(Resolved { options, warnings, origins: origins::of(layers) })
-}
-
-/// A sentence on each option that is read for k6's sake only.
-fn without_effect(layer: &Layer) -> impl Iterator<Item = String> {
-    let given =
-        fields::TOP_WITHOUT_EFFECT.into_iter().filter(|(key, _)| layer.value.get(key).is_some_and(|at| !at.is_null()));
-    given.filter_map(|(key, why)| Some(format!("`{key}` from {} is of no effect: {}", layer.origin_of(key), why?)))
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use throng_stats::{Registry, ValidationError};
+use throng_stats::Registry;
 
-use crate::options::{OptionError, OptionErrors, Options, member, suggestion};
+use crate::names::{NamedFunctions, unknown_functions, unknown_metrics};
+use crate::options::{OptionErrors, Options};
 use crate::portion::{Portion, PortionError};
 use crate::requirements::Requirements;
 use crate::scenario::Scenario;
@@ -85,33 +86,21 @@ impl Plan {
     ///
     /// Every scenario that names functions that the script doesn't have, and every threshold that the metrics don't allow.
     pub fn new(options: Options, functions: Functions<'_>, registry: &Registry) -> Result<Self, OptionErrors> {
-        let mut errors = Vec::new();
         let mut scenarios = options.scenarios.clone();
         scenarios.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
-        let mut planned: Vec<PlannedScenario> = Vec::new();
-        for scenario in scenarios {
-            let function = functions.iterations.iter().position(|name| *name == scenario.exec);
-            let mut unknown = |fault: (&str, String)| errors.push(unknown(&scenario, &options.scenarios_origin, fault));
-            if function.is_none() {
-                unknown(("exec", unknown_function(&scenario.exec, functions)));
-            }
-            let setup = scenario.setup.as_ref().and_then(|setup| {
-                let place = functions.setups.iter().position(|name| name == setup);
-                if place.is_none() {
-                    unknown(("setup", unknown_setup(setup, functions)));
-                }
-                place.map(|place| place as u32)
-            });
-            planned.push(PlannedScenario { function: function.unwrap_or_default() as u32, setup, scenario });
-        }
-        let misfits = options.thresholds.validate(registry).into_iter();
-        errors.extend(misfits.map(|misfit| OptionError {
-            path: member("thresholds", misfit.metric()),
-            origin: options.thresholds_origin.clone(),
-            message: format!("{misfit}{}", nearest_metric(&misfit, registry)),
-        }));
+        let named: Vec<_> = scenarios.iter().map(NamedFunctions::of).collect();
+        let mut errors = unknown_functions(&named, functions, &options.scenarios_origin);
+        errors.extend(unknown_metrics(&options, registry));
         if !errors.is_empty() {
             return Err(OptionErrors(errors));
+        }
+        let mut planned: Vec<PlannedScenario> = Vec::new();
+        for scenario in scenarios {
+            let function = functions.iterations.iter().position(|name| *name == scenario.exec).unwrap_or_default();
+            let named = scenario.setup.as_ref();
+            let setup = named.and_then(|setup| functions.setups.iter().position(|name| name == setup));
+            let (function, setup) = (function as u32, setup.map(|place| place as u32));
+            planned.push(PlannedScenario { function, setup, scenario });
         }
         let scenarios: Vec<_> = planned.iter().map(|planned| planned.scenario.clone()).collect();
         // Options whose scenarios have no schedule were refused.
@@ -166,30 +155,4 @@ impl PlannedScenario {
     pub fn setup(&self) -> Option<u32> {
         self.setup
     }
-}
-
-fn unknown(scenario: &Scenario, origin: &str, (key, message): (&str, String)) -> OptionError {
-    OptionError { path: format!("scenarios.{}.{key}", scenario.name), origin: origin.to_owned(), message }
-}
-
-fn unknown_function(name: &str, functions: Functions<'_>) -> String {
-    let other =
-        if functions.setups.iter().any(|setup| setup == name) { " for iterations, only for `setup`" } else { "" };
-    format!("the script has no function `{name}`{other}; {}", there_are(functions.iterations))
-}
-
-fn unknown_setup(name: &str, functions: Functions<'_>) -> String {
-    let other = if functions.iterations.iter().any(|one| one == name) { ", only for `exec`" } else { "" };
-    format!("the script has no function `{name}` for setting up a scenario{other}; {}", there_are(functions.setups))
-}
-
-fn there_are(names: &[String]) -> String {
-    if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) }
-}
-
-/// The metric that may have been meant, as text to append.
-fn nearest_metric(misfit: &ValidationError, registry: &Registry) -> String {
-    let ValidationError::UnknownMetric { metric } = misfit else { return String::new() };
-    let known = registry.iter().map(|(_, definition)| definition.name.as_str());
-    suggestion(metric, known).unwrap_or_default()
 }

@@ -17,13 +17,16 @@ pub enum LoadError {
     #[error("a core WebAssembly module, not a component; `throng build` makes a component of a script")]
     CoreModule,
     /// A component of an unknown binary version.
-    #[error("a WebAssembly file of an unknown version (header {0:02x?})")]
+    #[error("a WebAssembly file of an unknown version (header {0:02x?}); `throng build` makes a script anew")]
     UnknownFormat([u8; 4]),
     /// The file breaks off or is damaged, or uses features that throng lacks.
-    #[error("a damaged or truncated component, or one with unknown features: {0}")]
+    #[error("a damaged or truncated component, or one with unknown features: {0}; `throng build` makes it anew")]
     Corrupt(String),
     /// A component, but of another world.
-    #[error("not a throng script: {}", describe_world(.unknown_imports, .missing_exports))]
+    #[error(
+        "not a throng script: {}; `throng build` makes one from a Rust crate or file",
+        describe_world(.unknown_imports, .missing_exports)
+    )]
     OtherWorld {
         /// What it imports that throng doesn't provide.
         unknown_imports: Vec<String>,
@@ -42,7 +45,9 @@ pub enum LoadError {
         reason: Option<String>,
     },
     /// An export or import has another type than the contract says.
-    #[error("export `{name}` isn't what throng:script {CONTRACT_VERSION} says: {reason}")]
+    #[error(
+        "export `{name}` isn't what throng:script {CONTRACT_VERSION} says: {reason}; build it with this throng's SDK"
+    )]
     WrongExport {
         /// Its name.
         name: String,

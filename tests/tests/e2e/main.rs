@@ -16,6 +16,7 @@ mod hostile;
 mod inspect;
 mod interrupt;
 mod k6_cases;
+mod k6_outputs;
 mod latency;
 mod lifecycle;
 mod load_models;
@@ -30,6 +31,7 @@ mod scenarios;
 mod servers;
 mod summary;
 mod thresholds;
+mod wrong_inputs;
 
 use throng_tests::Scripts;
 

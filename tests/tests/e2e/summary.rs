@@ -1,5 +1,7 @@
 //! What a run leaves behind: the text, the JSON, and the script's own.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use throng_tests::{Target, Throng};
@@ -86,9 +88,42 @@ fn a_script_makes_its_own_summary_for_both_streams_and_a_file() -> Result<()> {
 
 #[test]
 fn a_summary_of_the_script_that_fails_leaves_the_usual_one() -> Result<()> {
-    let throng = Throng::run(&SCRIPTS.component("summary")?)?.variable("SUMMARY", "err");
-    let finished = throng.finish()?.expect_code(0)?;
-    assert!(finished.stderr.contains("summarize failed, so the usual summary is shown: no paper left"));
-    assert!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);
+    for (how, why) in [("err", "no paper left"), ("panic", "the printer is on fire")] {
+        let throng = Throng::run(&SCRIPTS.component("summary")?)?.variable("SUMMARY", how);
+        let finished = throng.finish()?.expect_code(0)?;
+        let said = format!("summarize failed, so the usual summary is shown: {}", if how == "err" { why } else { "" });
+        assert!(finished.stderr.contains(&said) && finished.stderr.contains(why), "{}", finished.stderr);
+        assert!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);
+        assert_eq!(finished.summary()?.count("iterations"), 10);
+    }
+    Ok(())
+}
+
+/// Whether it waits or computes.
+#[test]
+fn a_summary_of_the_script_that_takes_too_long_is_cut_at_its_time_limit() -> Result<()> {
+    for how in ["sleep", "spin"] {
+        let throng = Throng::run(&SCRIPTS.component("summary")?)?.variable("SUMMARY", how).with(|command| {
+            command.env("K6_HANDLE_SUMMARY_TIMEOUT", "300ms");
+        });
+        let finished = throng.finish()?.expect_code(0)?;
+        assert!(finished.took < Duration::from_secs(8), "{:?}", finished.took);
+        let said = "it took longer than 300ms, which handleSummaryTimeout sets";
+        assert!(finished.stderr.contains(said), "{}", finished.stderr);
+        assert!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_of_the_scripts_summary_that_can_not_be_written_keeps_no_other_from_being() -> Result<()> {
+    let throng = Throng::run(&SCRIPTS.component("summary")?)?.arg("--quiet").variable("SUMMARY", "files");
+    let finished = throng.finish()?.expect_code(113)?;
+    assert_eq!(finished.stdout, "three files\n");
+    assert_eq!((finished.file("first.txt")?, finished.file("third.txt")?), ("one".to_owned(), "three".to_owned()));
+    assert!(!finished.path("missing")?.exists(), "as in k6 no directory is made");
+    let said = "the summary can't be written to missing/second.txt: No such file or directory";
+    assert!(finished.stderr.contains(said), "{}", finished.stderr);
+    assert_eq!(finished.summary()?.count("iterations"), 10);
     Ok(())
 }

@@ -6,9 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Map, Value, json};
 use throng_control::judge::VuCount;
 use throng_output::junit::Heading;
-use throng_output::{
-    Context, CsvDefaults, Interval, MetricHead, Outlet, OutputError, OutputReport, OutputSpec, Outputs, RunHead, Sample,
-};
+use throng_output::{Context, Interval, MetricHead, Outlet, OutputReport, OutputSpec, Outputs, RunHead, Sample};
 use throng_plan::duration::format as format_duration;
 use throng_plan::{Plan, SystemTag};
 use throng_stats::{Aggregate, Registry, Report, Selector, TagSet, Threshold, Window, builtin};
@@ -30,7 +28,7 @@ pub(super) struct RunOutputs {
 }
 
 impl RunOutputs {
-    pub(super) fn start(csv: &CsvDefaults, plan: &Plan, registry: &Registry) -> Result<Self, RunError> {
+    pub(super) fn start(specs: &[OutputSpec], plan: &Plan, registry: &Registry) -> Result<Self, RunError> {
         let options = plan.options();
         let tag_is_on = |tag: &SystemTag| options.system_tags.contains(*tag);
         // As in k6 these two are numbers beside the tags.
@@ -38,8 +36,7 @@ impl RunOutputs {
         let mut columns: Vec<String> = columns.filter(|key| !["vu", "iter"].contains(key)).map(str::to_owned).collect();
         columns.sort();
         let head = RunHead { metrics: heads(plan, registry), columns, started: SystemTime::now() };
-        let specs = OutputSpec::parse_all(&options.outputs, csv).map_err(OutputError::from)?;
-        let outputs = Outputs::start(&specs, head)?;
+        let outputs = Outputs::start(specs, head)?;
         let empty = Interval { from: Duration::ZERO, to: Duration::ZERO, trends: Vec::new() };
         Ok(Self {
             outlet: outputs.outlet(),
@@ -140,7 +137,9 @@ fn heads(plan: &Plan, registry: &Registry) -> Vec<MetricHead> {
             submetrics: Vec::new(),
         })
         .collect();
-    let always = Selector::parse("http_req_duration{expected_response:true}");
+    // What the summary shows beside thresholds; as in k6 not where no sample has the tag.
+    let has_tag = plan.options().system_tags.contains(SystemTag::ExpectedResponse);
+    let always = has_tag.then(|| Selector::parse("http_req_duration{expected_response:true}")).and_then(Result::ok);
     let given = plan.options().thresholds.iter().map(|(selector, list)| (selector.clone(), list));
     for (selector, list) in given.chain(always.into_iter().map(|selector| (selector, &[][..]))) {
         let Some(metric) = registry.find(selector.metric()) else { continue };

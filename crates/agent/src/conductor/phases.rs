@@ -49,7 +49,7 @@ pub(super) struct Conductor<'a> {
 /// Makes the plan, then leads a worker through the run.
 pub(super) fn run(config: RunConfig, handle: RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
     let planned = Arc::new(Planned::new(&config, observer)?);
-    let outputs = RunOutputs::start(&config.csv, &planned.plan, &planned.registry)?;
+    let outputs = RunOutputs::start(&planned.outputs, &planned.plan, &planned.registry)?;
     Conductor::new(config, handle, observer, planned, outputs)?.run()
 }
 

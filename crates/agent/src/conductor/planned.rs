@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use throng_archive::{Declaration, FileFormat as DataFormat, TestFiles};
-use throng_plan::{Functions, Layer, Options, Plan, SummaryMode, merge, resolve};
+use throng_output::{CsvDefaults, OutputSpec, SpecError};
+use throng_plan::{Draft, Functions, Layer, OptionError, Options, Plan, Resolved, SummaryMode, merge};
 use throng_stats::{Contains, Definition, Kind, MetricId, Registry, Thresholds};
 use throng_transport::tls::TlsClient;
 use throng_vu::{Description, Engine, EngineConfig, FileFormat, LogLevel, MetricKind, Script, Ticker};
@@ -34,6 +35,7 @@ pub struct Planned {
     pub(super) merged: Map<String, Value>,
     /// The layer of each option that is given.
     pub(super) origins: BTreeMap<String, String>,
+    pub(super) outputs: Vec<OutputSpec>,
     pub(crate) files: Arc<TestFiles>,
     /// Variables for the script.
     pub(crate) env: Arc<Environment>,
@@ -63,13 +65,19 @@ impl Planned {
         let description = description.map_err(RunError::Init)?;
         let (registry, metrics) = register_metrics(&description)?;
         let layers = layers(config, &description);
-        let resolved = resolve(&layers)?;
-        for message in resolved.warnings {
+        let mut draft = Draft::read(&layers);
+        if config.no_thresholds {
+            draft.drop_thresholds();
+        }
+        let functions = Functions { iterations: &description.functions, setups: &description.scenario_setups };
+        draft.check_names(functions, &registry);
+        let outputs = outputs(&mut draft, &config.csv);
+        let Resolved { options, warnings, origins } = draft.finish()?;
+        for message in warnings {
             observer.log(LogRecord { level: LogLevel::Warn, message, source: String::new() });
         }
-        let (mut options, mut merged) = (resolved.options, merge(&layers));
+        let mut merged = merge(&layers);
         if config.no_thresholds {
-            options.thresholds = Thresholds::new();
             merged.remove("thresholds");
         }
         // Limits come with the options, and the options from a script that has to run for it: an engine with other
@@ -79,12 +87,11 @@ impl Planned {
             ticker = engine.ticker().map_err(RunError::Thread)?;
             script = Script::compile(&engine, &config.component)?;
         }
-        let functions = Functions { iterations: &description.functions, setups: &description.scenario_setups };
         let plan = Arc::new(Plan::new(options, functions, &registry)?);
         let tls = tls_client(&plan.options().tls, config.tls_key_log.clone())?;
         // What may take long comes last.
         let files = Arc::new(TestFiles::load(&declarations(&description), &config.files)?);
-        let (origins, registry, version) = (resolved.origins, Arc::new(registry), config.version.clone());
+        let (registry, version) = (Arc::new(registry), config.version.clone());
         Ok(Self {
             script,
             _ticker: ticker,
@@ -95,6 +102,7 @@ impl Planned {
             plan,
             merged,
             origins,
+            outputs,
             files,
             env,
             version,
@@ -137,6 +145,27 @@ impl Planned {
     pub fn has_detail(&self) -> bool {
         self.plan.options().summary_mode == SummaryMode::Full
     }
+}
+
+/// What `out` asks for. What is wrong with it is noted.
+fn outputs(draft: &mut Draft, csv: &CsvDefaults) -> Vec<OutputSpec> {
+    let faults = match OutputSpec::parse_all(&draft.options().outputs, csv) {
+        Ok(specs) => return specs,
+        Err(faults) => faults,
+    };
+    let errors: Vec<_> = faults
+        .into_iter()
+        .map(|(place, error)| OptionError {
+            path: format!("out[{place}]"),
+            origin: match &error {
+                SpecError::Variable { name, .. } => (*name).to_owned(),
+                _ => draft.origin_of("out").to_owned(),
+            },
+            message: error.to_string(),
+        })
+        .collect();
+    draft.note(errors);
+    Vec::new()
 }
 
 fn layers(config: &RunConfig, description: &Description) -> Vec<Layer> {

@@ -113,5 +113,5 @@ fn the_size_of_all_files_and_their_number_are_limited() {
     let many: Vec<_> = (0..FILES_MAX + 5).map(|_| declare("a", FileFormat::Raw)).collect();
     assert!(TestFiles::load(&many[..FILES_MAX], &source).is_ok());
     let errors = TestFiles::load(&many, &source).unwrap_err();
-    assert_eq!(errors.to_string(), "a data file can't be used: a: a test has at most 256 data files");
+    assert_eq!(errors.to_string(), "a data file can't be used: a: a test has at most 256 data files: join some");
 }

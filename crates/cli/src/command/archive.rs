@@ -16,11 +16,13 @@ use crate::load;
 use crate::printing::{self, Printer};
 
 pub(crate) fn run(args: &ArchiveArgs, global: &Global) -> Result<Exit, Failure> {
-    let test = load::load(&args.script.script, global)?;
+    let script = &args.script.script;
+    let test = load::load(script, global)?;
     let name = test.name.clone();
     let environment = Environment::of_process();
     let config = options::run_config(test, (&args.script, &args.options), (&environment, false), global);
-    let mut inspection = throng_agent::inspect(&config, &mut Printer::new(global, &args.script.script))?;
+    let mut inspection = throng_agent::inspect(&config, &mut Printer::new(global, script))
+        .map_err(|error| Failure::of_test(error, script))?;
     // Where it is run and what becomes of its results isn't part of the test.
     for key in ["out", "linger"] {
         inspection.options.remove(key);

@@ -21,7 +21,8 @@ pub(crate) fn run(args: &InspectArgs, global: &Global) -> Result<Exit, Failure> 
     let test = load::load(script, global)?;
     let environment = Environment::of_process();
     let config = options::run_config(test, (&args.script, &args.options), (&environment, false), global);
-    let inspection = throng_agent::inspect(&config, &mut Printer::new(global, script))?;
+    let inspection = throng_agent::inspect(&config, &mut Printer::new(global, script))
+        .map_err(|error| Failure::of_test(error, script))?;
     let text = if args.human {
         printing::page(&Page { script, component: &config.component, inspection: &inspection })
     } else {

@@ -26,6 +26,7 @@ pub(crate) fn run_config(
         layers_above: environment.layers().into_iter().chain([flags]).collect(),
         env,
         cache_dir: build::components_directory(),
+        csv: environment.csv_defaults(),
         no_thresholds,
         ..RunConfig::new(test, env!("CARGO_PKG_VERSION"))
     }

@@ -11,7 +11,6 @@ use anyhow::{Context, anyhow};
 use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use throng_agent::{Ending, RunConfig, RunHandle, RunResult};
-use throng_output::{CsvDefaults, CsvOptions, TimeFormat};
 use throng_plan::{Layer, SummaryMode};
 use throng_stats::{Mode, Report, json, text};
 
@@ -37,7 +36,6 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     let mut config = RunConfig {
         tls_key_log: key_log.map(|(path, _)| path),
         machine_summary,
-        csv: csv_defaults()?,
         ..options::run_config(test, (&args.script, &args.options), (&environment, true), global)
     };
     let handle = RunHandle::default();
@@ -52,7 +50,8 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     }
     let offer = Offer::new(&handle, &args.script.script, address, global)?;
     let run = throng_agent::run(config, &handle, &mut offer.observing(&mut printer));
-    let mut result = run.map_err(Failure::from).inspect_err(|failure| offer.fail(failure))?;
+    let failure = |error| Failure::of_test(error, &args.script.script);
+    let mut result = run.map_err(failure).inspect_err(|failure| offer.fail(failure))?;
     printer.finish();
     let settings = &mut result.report.settings;
     settings.stdout_is_terminal = io::stdout().is_terminal();
@@ -77,15 +76,6 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     // The first end that they are told stays.
     offer.end(exit, &result);
     Ok(exit)
-}
-
-/// k6's variables for the output csv.
-fn csv_defaults() -> Result<CsvDefaults, Failure> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let time_format = variable("K6_CSV_TIME_FORMAT").map_or(Ok(TimeFormat::default()), |format| format.parse());
-    let time_format = time_format
-        .map_err(|error| Failure::new(Exit::InvalidConfig, anyhow!(error).context("K6_CSV_TIME_FORMAT is wrong")))?;
-    Ok(CsvDefaults { options: CsvOptions { time_format }, file: variable("K6_CSV_FILENAME") })
 }
 
 /// The first signal ends the run in order, the second the process at once.

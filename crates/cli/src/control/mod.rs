@@ -25,7 +25,9 @@ use steering::Steered;
 /// Where a run is to listen; checked before anything is built.
 pub(crate) fn address(args: &OfferArgs) -> Result<Option<SocketAddr>, Failure> {
     let address = args.address.as_deref().map(|text| throng_remote::listen_address(text, args.insecure));
-    address.transpose().map_err(|error| Failure::new(Exit::InvalidConfig, error))
+    address
+        .transpose()
+        .map_err(|error| Failure::new(Exit::InvalidConfig, anyhow::Error::new(error).context("--address")))
 }
 
 /// A run's control service, while there is one.

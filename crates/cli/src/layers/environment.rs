@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use serde_json::Value;
+use throng_output::CsvDefaults;
 use throng_plan::{Layer, nearest};
 
 use super::given::Gathered;
@@ -37,6 +38,16 @@ impl Environment {
     /// The variables that are text, for scripts.
     pub(super) fn texts(&self) -> impl Iterator<Item = (String, String)> {
         self.0.iter().filter_map(|(name, value)| Some((name.clone(), value.to_str()?.to_owned())))
+    }
+
+    /// k6's variables for the output csv.
+    pub(crate) fn csv_defaults(&self) -> CsvDefaults {
+        let text = |name: &str| self.get(name).map(|value| value.to_string_lossy().into_owned());
+        CsvDefaults {
+            file: text("K6_CSV_FILENAME"),
+            time_format: text("K6_CSV_TIME_FORMAT"),
+            save_interval: text("K6_CSV_SAVE_INTERVAL"),
+        }
     }
 
     /// The layers of `K6_*` and, above it, `THRONG_*`.

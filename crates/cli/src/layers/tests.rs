@@ -7,7 +7,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use throng_agent::RunError;
-use throng_plan::{Functions, Layer, OptionError, Options, Plan, Resolved, resolve};
+use throng_plan::{Draft, Functions, Layer, OptionError, Options, Resolved, resolve};
 use throng_stats::Registry;
 
 use super::*;
@@ -102,9 +102,9 @@ fn faults(given: &Given, directory: &TempDir) -> Result<Vec<OptionError>, clap::
     }
     let functions = ["default".to_owned(), "buy".to_owned()];
     let functions = Functions { iterations: &functions, setups: &[] };
-    let planned = resolve(&layers(&args, &environment(&variables), script))
-        .and_then(|resolved| Plan::new(resolved.options, functions, &Registry::new()));
-    Ok(planned.map_or_else(|errors| errors.0, |_| Vec::new()))
+    let mut draft = Draft::read(&layers(&args, &environment(&variables), script));
+    draft.check_names(functions, &Registry::new());
+    Ok(draft.finish().map_or_else(|errors| errors.0, |_| Vec::new()))
 }
 
 #[test]

@@ -20,6 +20,7 @@ use super::tls::PartialTls;
 use super::{Layer, Options, ThrongOptions, fields, scenarios, thresholds};
 use crate::agent_rules::{AgentRule, OnAgentLoss};
 use crate::load_model::Stage;
+use crate::names::NamedFunctions;
 use crate::scenario::Scenario;
 use crate::size;
 use crate::system_tags::{SystemTag, SystemTags};
@@ -47,6 +48,8 @@ pub(super) struct Partial {
     pub(super) duration: Option<Given<Duration>>,
     pub(super) stages: Option<Given<Vec<Stage>>>,
     pub(super) scenarios: Option<Given<Vec<Scenario>>>,
+    /// The functions that scenarios name.
+    pub(super) functions: Option<Given<Vec<NamedFunctions>>>,
     thresholds: Option<Given<Thresholds>>,
     tags: Option<BTreeMap<String, String>>,
     http: PartialHttp,
@@ -107,6 +110,7 @@ impl Partial {
         self.duration = given(members, reader, "duration", |r, at| r.duration(at, second));
         self.stages = given(members, reader, "stages", |r, at| models::stages(r, at, NoDuration::LeftOut));
         self.scenarios = given(members, reader, "scenarios", scenarios::read);
+        self.functions = given(members, reader, "scenarios", |_, at| Some(scenarios::functions(at)));
         self.thresholds = given(members, reader, "thresholds", thresholds::read);
     }
 
@@ -167,6 +171,7 @@ impl Partial {
             duration: upper.duration.or(lower_load.and(self.duration)),
             stages: upper.stages.or(lower_load.and(self.stages)),
             scenarios: upper.scenarios.or(lower_load.and(self.scenarios)),
+            functions: upper.functions.or(lower_load.and(self.functions)),
             thresholds: upper.thresholds.or(self.thresholds),
             tags: upper.tags.or(self.tags),
             http: self.http.overlaid(upper.http),

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::members::Members;
 use super::partial::MAX_VUS;
 use super::reader::{Place, Reader, member, suggestion};
 use super::{fields, models};
 use crate::load_model::LoadModel;
+use crate::names::NamedFunctions;
 use crate::scenario::Scenario;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,6 +25,20 @@ pub(super) fn read(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Vec<Scen
         })
         .collect();
     scenarios.into_iter().collect()
+}
+
+/// The functions of every scenario, also where something else of it is wrong; faults are noted by [`read`].
+pub(super) fn functions(place: Place<'_>) -> Vec<NamedFunctions> {
+    let named = |(name, value): (&String, &Value)| {
+        let given = |key| value.get(key).filter(|given| !given.is_null());
+        let text = |given: &Value| given.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        NamedFunctions {
+            scenario: name.clone(),
+            exec: given("exec").map_or_else(|| value.is_object().then(|| Scenario::DEFAULT.to_owned()), text),
+            setup: given("setup").and_then(text),
+        }
+    };
+    place.value.as_object().into_iter().flatten().map(named).collect()
 }
 
 fn read_scenario(reader: &mut Reader<'_>, name: &str, place: Place<'_>) -> Option<Scenario> {

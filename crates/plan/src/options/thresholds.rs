@@ -15,22 +15,23 @@ const SPAN_MIN: Duration = Duration::from_secs(1);
 /// The longest; a run that is longer has thresholds over all of it.
 const SPAN_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads all thresholds; none if any was at fault. Whether their metrics exist is
-/// not known here.
+/// Reads all thresholds, and leaves out those at fault. Whether their metrics exist is not known here.
 pub(super) fn read(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Thresholds> {
-    let faults = reader.errors.len();
     let mut thresholds = Thresholds::new();
     for (key, value) in reader.object(place)? {
         let path = member(place.path(), key);
         let selector = Selector::parse(key);
-        let list = reader.list(Place::new(value, &path), read_threshold);
-        match (selector, list) {
-            (Ok(selector), Some(list)) => thresholds.add(selector, list),
-            (Err(error), _) => reader.fault(&path, error.to_string()),
-            _ => {}
+        let mut list = Vec::new();
+        reader.list(Place::new(value, &path), |reader, place| {
+            list.push(read_threshold(reader, place)?);
+            Some(())
+        });
+        match selector {
+            Ok(selector) => thresholds.add(selector, list),
+            Err(error) => reader.fault(&path, error.to_string()),
         }
     }
-    (reader.errors.len() == faults).then_some(thresholds)
+    Some(thresholds)
 }
 
 /// An expression, or an object with one.

@@ -6,6 +6,7 @@ use crate::builtin;
 use crate::recorder::Recorder;
 use crate::registry::Registry;
 use crate::selector::Selector;
+use crate::summary::report::AgentReport;
 use crate::tags::TagSet;
 use crate::threshold::{Threshold, Thresholds};
 use crate::totals::Totals;
@@ -117,4 +118,124 @@ fn whole_numbers_have_no_fraction() {
     assert_eq!(number(0.5).to_string(), "0.5");
     assert_eq!(number(-3.0).to_string(), "-3");
     assert_eq!(number(1e300).to_string(), "1e+300");
+}
+
+#[test]
+fn the_export_is_k6s_with_its_traps() {
+    let summary = summary_export(&report());
+    let keys: Vec<_> = summary.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["root_group", "metrics", "setup_data", "throng"]);
+    let metrics = &summary["metrics"];
+    // True stands for one that has failed.
+    assert_eq!(
+        metrics["http_req_duration"],
+        json!({
+            "avg": 2.5, "min": 1, "med": 2.5, "max": 4, "p(90)": 3.7, "p(95)": 3.8499999999999996,
+            "thresholds": {"p(95)<2": true, "max < 100": false},
+        })
+    );
+    assert_eq!(metrics["http_reqs"], json!({"count": 4, "rate": 2}));
+    assert_eq!(metrics["vus"], json!({"value": 3, "min": 3, "max": 3}));
+    assert_eq!(metrics["checks"], json!({"passes": 1, "fails": 1, "value": 0.5}));
+    assert_eq!(metrics["http_req_failed"], json!({"passes": 0, "fails": 1, "value": 0}));
+    assert_eq!((&summary["setup_data"], &summary["throng"]), (&json!({"token": "t"}), &json!({"version": "1"})));
+}
+
+#[test]
+fn groups_and_checks_of_the_export_are_objects_by_name() {
+    let root = &summary_export(&report())["root_group"];
+    let keys: Vec<_> = root.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["name", "id", "path", "groups", "checks"]);
+    assert_eq!((&root["name"], &root["path"]), (&json!(""), &json!("")));
+    let check = &root["groups"]["outer"]["groups"]["inner"]["checks"]["is 200"];
+    assert_eq!(
+        *check,
+        json!({
+            "name": "is 200", "path": "::outer::inner::is 200", "id": "6725000f84f8fcff6a87227bb109b94d",
+            "passes": 0, "fails": 1,
+        })
+    );
+    assert_eq!(root["checks"]["root ok"]["passes"], json!(1));
+    assert_eq!(root["groups"]["silent"]["checks"], json!({}));
+}
+
+#[test]
+fn what_a_run_did_not_have_is_not_in_the_export() {
+    let registry = Arc::new(Registry::new());
+    let totals = Totals::new(registry, &[]);
+    let summary = summary_export(&Report::new(&totals, &[], Settings::default()));
+    assert_eq!(summary.get("setup_data"), None);
+    assert_eq!(summary["root_group"]["groups"], json!({}));
+    assert_eq!(summary["throng"], json!({}));
+}
+
+/// The metric of that name.
+fn of<'a>(summary: &'a Value, name: &str) -> &'a Value {
+    let metrics = summary["results"]["metrics"].as_array().unwrap();
+    metrics.iter().find(|metric| metric["name"] == name).unwrap()
+}
+
+#[test]
+fn the_newer_shape_has_k6s_fields_and_says_of_thresholds_what_they_saw() {
+    let mut report = report();
+    report.settings.test = Some("shop".to_owned());
+    report.settings.generated_at = "2026-11-24T15:07:35Z".to_owned();
+    let summary = machine(&report);
+    let keys: Vec<_> = summary.as_object().unwrap().keys().collect();
+    let expected = ["version", "metadata", "config", "results", "agents", "completeness", "setup_data", "throng"];
+    assert_eq!(keys, expected);
+    assert_eq!(summary["version"], json!("1.0.0+throng.1"));
+    assert_eq!(summary["metadata"], json!({"throngVersion": "1", "generatedAt": "2026-11-24T15:07:35Z"}));
+    assert_eq!(summary["config"], json!({"duration": 2, "execution": "local", "script": "shop"}));
+    assert_eq!(
+        *of(&summary, "http_req_duration"),
+        json!({
+            "name": "http_req_duration", "type": "trend", "contains": "time",
+            "values": {"avg": 2.5, "min": 1, "med": 2.5, "max": 4, "p(90)": 3.7, "p(95)": 3.8499999999999996},
+            "thresholds": [
+                {"expression": "p(95)<2", "ok": false, "value": 3.8499999999999996},
+                {"expression": "max < 100", "ok": true, "value": 4},
+            ],
+        })
+    );
+    assert_eq!(of(&summary, "http_reqs")["values"], json!({"count": 4, "rate": 2}));
+    // Not the older shapes' passes and fails.
+    assert_eq!(of(&summary, "http_req_failed")["values"], json!({"rate": 0, "matches": 0, "total": 1}));
+    assert_eq!(
+        summary["results"]["thresholds"][0],
+        json!({"metric": "http_req_duration", "expression": "p(95)<2", "ok": false, "value": 3.8499999999999996})
+    );
+    assert_eq!(summary["results"].get("scenarios"), None);
+}
+
+#[test]
+fn checks_of_the_newer_shape_are_three_metrics_and_a_list() {
+    let checks = &machine(&report())["results"]["checks"];
+    let metric = |name: &str, kind: &str, values: Value| json!({"name": name, "type": kind, "contains": "default", "values": values});
+    assert_eq!(
+        checks["metrics"],
+        json!([
+            metric("checks_total", "counter", json!({"count": 2, "rate": 1})),
+            metric("checks_succeeded", "rate", json!({"rate": 0.5, "matches": 1, "total": 2})),
+            metric("checks_failed", "rate", json!({"rate": 0.5, "matches": 1, "total": 2})),
+        ])
+    );
+    assert_eq!(
+        checks["results"],
+        json!([
+            {"name": "root ok", "group": "", "passes": 1, "fails": 0},
+            {"name": "is 200", "group": "::outer::inner", "passes": 0, "fails": 1},
+        ])
+    );
+}
+
+#[test]
+fn a_result_is_complete_if_all_agents_are() {
+    let mut report = report();
+    assert_eq!(machine(&report)["completeness"], json!({"complete": true, "share": 1}));
+    let agent = |name: &str, complete| AgentReport { name: name.to_owned(), shards: 2, complete };
+    report.settings.agents = vec![agent("a", true), agent("b", false)];
+    let summary = machine(&report);
+    assert_eq!(summary["completeness"], json!({"complete": false, "share": 0.5}));
+    assert_eq!(summary["agents"][1], json!({"name": "b", "shards": 2, "complete": false}));
 }

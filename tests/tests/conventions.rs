@@ -154,7 +154,7 @@ fn the_directions_hold_what_the_design_rests_on() -> Result<()> {
         ("stats", vec!["hdrhistogram"]),
         ("vu", vec!["wasmtime"]),
         ("protocol", vec!["prost"]),
-        ("remote", vec!["tokio"]),
+        ("coordinator", vec!["openraft", "redb"]),
         ("transport", vec!["glommio", "io-uring", "socket2"]),
         ("cli", vec!["anyhow", "clap"]),
     ] {

@@ -153,7 +153,7 @@ async fn damage_is_told_and_never_taken_for_a_shorter_log() {
     let length = whole.len();
     let mut told = 0;
     // An odd step, so that places within pages differ.
-    for place in (0..length).step_by(length / 400 | 1) {
+    for place in (0..length).step_by((length / 400) | 1) {
         image.damage(DATABASE, |bytes| {
             bytes.clone_from(&whole);
             bytes[place] ^= 0xff;

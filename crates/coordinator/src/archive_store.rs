@@ -120,6 +120,24 @@ impl ArchiveStore {
         self.on_disk(move |disk| disk.remove(&name(&digest))).await
     }
 
+    /// Removes what an earlier life of the node has left of archives that hadn't come as a whole.
+    pub(crate) async fn remove_parts(&self) -> Result<(), ArchiveError> {
+        let removing = self.on_disk(|disk| {
+            let mut parts = disk.list(DIRECTORY)?.into_iter().filter(|file| file.ends_with(PART));
+            parts.try_for_each(|part| disk.remove(&format!("{DIRECTORY}/{part}")))
+        });
+        removing.await
+    }
+
+    /// All archives that are here as a whole.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub async fn list(&self) -> Result<BTreeSet<Digest>, ArchiveError> {
+        let names = self.on_disk(|disk| disk.list(DIRECTORY)).await?;
+        Ok(names.iter().filter_map(|name| Digest::parse(name)).collect())
+    }
+
     /// Begins to take an archive in, from where an earlier try left off if `resume`.
     pub(crate) async fn begin(&self, digest: Digest, bytes: u64, resume: bool) -> Result<Incoming, ArchiveError> {
         if bytes > ARCHIVE_BYTES_MAX {
@@ -274,6 +292,12 @@ mod tests {
         let error = incoming.finish().await.unwrap_err();
         assert!(error.to_string().contains("digest is another one"), "{error}");
         assert_eq!(store.begin(archive, 3, true).await.unwrap().offset(), 0);
+        let mut left = store.begin(archive, 3, true).await.unwrap();
+        left.write(b"on".as_slice().into()).await.unwrap();
+        drop(left);
+        store.remove_parts().await.unwrap();
+        assert_eq!(store.begin(archive, 3, true).await.unwrap().offset(), 0);
+        assert!(store.list().await.unwrap().is_empty());
         let mut long = store.begin(archive, 2, false).await.unwrap();
         assert!(matches!(long.write(b"one".as_slice().into()).await, Err(ArchiveError::Other { .. })));
         drop(long);

@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::archive_store::ArchiveStore;
 use crate::environment::{Environment, Listener};
-use crate::node::{Node, NodeConfig, StartError, Stopped};
+use crate::node::{Node, NodeConfig, Peers, StartError, Stopped};
 use crate::services::{Archives, ClusterService, RaftService, Routes, admit};
 
 /// Calls of a connection that go on at a time.
@@ -137,23 +137,25 @@ impl Drop for Coordinator {
 }
 
 async fn open(
-    config: NodeConfig,
+    mut config: NodeConfig,
     listen: String,
     environment: Environment,
 ) -> Result<(SocketAddr, Node, Box<dyn Listener>), CoordinatorError> {
     let unlistened = |source| CoordinatorError::Listen { address: listen.clone(), source };
     let listener = environment.network.listen(listen.clone()).await.map_err(unlistened)?;
     let address = listener.address().map_err(unlistened)?;
+    if config.peers.count() == 1 && listen.ends_with(":0") {
+        // A free port was asked for: the node is reached where one was found.
+        config.peers = Peers::alone(config.id, address.to_string());
+    }
     let node = Node::start(config, environment).await?;
     Ok((address, node, listener))
 }
 
 /// Serves until the node ends, or is to.
 async fn serve(node: Node, listener: Box<dyn Listener>, mut ended: watch::Receiver<bool>) -> Ended {
-    let archives =
-        Archives { node: node.clone(), store: ArchiveStore::new(node.shared().environment.clone()) };
-    let routes =
-        Routes::new(RaftService::new(node.clone(), archives.clone()), ClusterService::new(archives.clone()));
+    let archives = Archives { node: node.clone(), store: ArchiveStore::new(node.shared().environment.clone()) };
+    let routes = Routes::new(RaftService::new(node.clone(), archives.clone()), ClusterService::new(archives.clone()));
     let (sender, connections) = mpsc::channel(1);
     let accepting = tokio::spawn(admit(listener, sender));
     let keeping = tokio::spawn(archives.keep_up());
@@ -191,4 +193,3 @@ async fn serve(node: Node, listener: Box<dyn Listener>, mut ended: watch::Receiv
     let why = node.stopped().borrow().clone();
     why.unwrap_or(Stopped::Planned)
 }
-

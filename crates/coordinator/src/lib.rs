@@ -25,12 +25,12 @@ mod services;
 pub use archive_store::{ARCHIVES_BYTES_MAX, ArchiveError, ArchiveStore, PART_BYTES_MAX, UPLOADS_MAX};
 pub use client::Client;
 pub use coordinator::{Coordinator, CoordinatorError, Ended};
+pub use environment::{Clock, Dialed, DirectoryError, Disk, Environment, Listener, Network, Pending};
 #[cfg(any(test, feature = "simulation"))]
 pub use environment::{DiskImage, SimulatedDisk};
-pub use environment::{Clock, Dialed, DirectoryError, Disk, Environment, Listener, Network, Pending};
 pub use environment::{DuplexStream, SystemClock, SystemDisk, SystemNetwork};
 pub use node::{
-    GroupError, Leadership, Member, Node, NodeConfig, NodeState, Peers, PeersError, ProposeError, Repeat, StartError, Stopped, Timing,
-    TimingError,
+    GroupError, Leadership, Member, Node, NodeConfig, NodeState, Peers, PeersError, ProposeError, Repeat, StartError,
+    Stopped, Timing, TimingError,
 };
 pub use raft::{LOG_BYTES_MAX, MESSAGE_BYTES_MAX, SNAPSHOT_BYTES_MAX};

@@ -8,8 +8,7 @@ use clap::{Args, Subcommand};
 const EXIT_CODES: &str = "Exit codes: 0 done, 104 the arguments are wrong, 114 no coordinator answers or there is no \
                           leader, 115 the group refuses.";
 /// Exit codes of `throng coordinator`.
-const COORDINATOR_EXIT_CODES: &str =
-    "It prints `listening on HOST:PORT` when it is ready. On SIGTERM or Ctrl-C it has another node lead, then ends.\n\
+const COORDINATOR_EXIT_CODES: &str = "It prints `listening on HOST:PORT` when it is ready. On SIGTERM or Ctrl-C it has another node lead, then ends.\n\
      Exit codes: 0 ended as it was told to, or removed from its group, 104 the arguments are wrong, 106 it can't listen \
      there, 112 its data directory can't be used or written to, 115 the other nodes refuse it.";
 

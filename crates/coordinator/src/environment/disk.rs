@@ -86,7 +86,9 @@ pub enum DirectoryError {
     )]
     InUse(PathBuf),
     /// It can't be made, read or written.
-    #[error("the data directory {path} can't be used: give another one by --data-dir, or make it readable and writable")]
+    #[error(
+        "the data directory {path} can't be used: give another one by --data-dir, or make it readable and writable"
+    )]
     Unusable {
         /// The directory.
         path: PathBuf,

@@ -74,6 +74,10 @@ impl Environment {
 
 impl fmt::Debug for Environment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Environment").field("disk", &self.disk).field("seed", &self.seed).finish_non_exhaustive()
+        formatter
+            .debug_struct("Environment")
+            .field("disk", &self.disk)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
     }
 }

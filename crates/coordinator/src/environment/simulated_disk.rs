@@ -173,7 +173,11 @@ impl Disk for SimulatedDisk {
 
     fn sync(&self, name: &str) -> io::Result<()> {
         let lies = self.image()?.lies;
-        self.change(name, 0, |content| if !lies { content.sync() })
+        self.change(name, 0, |content| {
+            if !lies {
+                content.sync()
+            }
+        })
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

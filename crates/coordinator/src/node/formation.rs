@@ -63,7 +63,9 @@ async fn round(node: &Node, rounds: u32) -> Result<(), String> {
     for (peer, heard) in ask_all(node).await {
         match heard {
             Heard::Agrees => agree += 1,
-            Heard::InGroup(group) => is_formed |= Some(group) != node.shared().identity.cluster().map(|id| id.to_string()),
+            Heard::InGroup(group) => {
+                is_formed |= Some(group) != node.shared().identity.cluster().map(|id| id.to_string())
+            }
             Heard::Differs(why) => differ.push(why),
             Heard::Refuses(why) => return Err(why),
             Heard::Nothing => silent.push(peer),

@@ -28,7 +28,9 @@ const LEAVE_TIME_MAX: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GroupError {
     /// There is no leader, or another one.
-    #[error("the group has no leader at the moment: most of its nodes have to be up; `throng cluster status` tells which are")]
+    #[error(
+        "the group has no leader at the moment: most of its nodes have to be up; `throng cluster status` tells which are"
+    )]
     NoLeader,
     /// There is nobody who could lead.
     #[error("there is no other node that could lead")]
@@ -68,7 +70,9 @@ pub enum GroupError {
     #[error("the group is changing already: try again in a moment")]
     Busy,
     /// Nobody knows whether it has changed.
-    #[error("nobody knows whether the group has changed, since the leader was lost or is slow: look by `throng cluster status`")]
+    #[error(
+        "nobody knows whether the group has changed, since the leader was lost or is slow: look by `throng cluster status`"
+    )]
     UnknownOutcome,
     /// This node takes part no more.
     #[error("this node has stopped: {0}")]

@@ -14,7 +14,9 @@ pub struct Peers(BTreeMap<u64, String>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeersError {
     /// A part isn't ID=HOST:PORT.
-    #[error("{0:?} names no peer: write ID=HOST:PORT, several with commas between, such as 1=127.0.0.1:7701,2=127.0.0.1:7702")]
+    #[error(
+        "{0:?} names no peer: write ID=HOST:PORT, several with commas between, such as 1=127.0.0.1:7701,2=127.0.0.1:7702"
+    )]
     Malformed(String),
     /// One id twice.
     #[error("the id {0} is in the list of peers twice: give each node its own")]

@@ -32,7 +32,9 @@ pub enum Repeat {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProposeError {
     /// It is in no log.
-    #[error("the group has no leader at the moment: most of its nodes have to be up; `throng cluster status` tells which are")]
+    #[error(
+        "the group has no leader at the moment: most of its nodes have to be up; `throng cluster status` tells which are"
+    )]
     NoLeader,
     /// It may be in the log, or come into it.
     #[error("nobody knows whether it was done, since the leader was lost: look before doing it again")]
@@ -69,7 +71,7 @@ impl Node {
         let deadline = Instant::now() + PROPOSE_TIME_MAX;
         let mut is_known = true;
         loop {
-            let attempt = match self.state().leader {
+            let attempt = match self.leader() {
                 Some(leader) if leader == self.id() => self.enter(action.clone(), deadline).await,
                 Some(leader) => self.pass_on(leader, &payload, deadline).await,
                 None => Attempt::NotEntered,
@@ -89,6 +91,10 @@ impl Node {
             }
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    fn leader(&self) -> Option<u64> {
+        self.shared().leadership.borrow().leader
     }
 
     /// Enters it into this node's log, which has to lead.
@@ -146,7 +152,7 @@ impl Node {
     pub async fn linearize(&self) -> Result<(), ProposeError> {
         let deadline = Instant::now() + PROPOSE_TIME_MAX;
         loop {
-            let entries = match self.state().leader {
+            let entries = match self.leader() {
                 Some(leader) if leader == self.id() => self.read_index().await.ok(),
                 Some(leader) => self.ask_read_index(leader, deadline).await,
                 None => None,

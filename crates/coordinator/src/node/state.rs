@@ -5,6 +5,9 @@ use openraft::ServerState;
 use super::Shared;
 use crate::raft::Metrics;
 
+/// A node that hasn't answered the leader for so long doesn't count as heard.
+const SILENCE_MS: u64 = 1_000;
+
 /// Who leads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leadership {
@@ -59,6 +62,14 @@ impl NodeState {
     #[must_use]
     pub fn leads(&self) -> bool {
         self.leader == Some(self.id)
+    }
+
+    /// Whether the leader hears most of the voters. Only a leader can tell; others believe in theirs.
+    #[must_use]
+    pub fn has_majority(&self) -> bool {
+        let voters = self.members.iter().filter(|member| member.votes);
+        let heard = voters.clone().filter(|member| member.silent_ms.is_some_and(|silent| silent < SILENCE_MS));
+        !self.leads() || heard.count() > voters.count() / 2
     }
 
     /// The address of a node.

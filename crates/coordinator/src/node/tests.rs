@@ -133,9 +133,9 @@ impl Group {
         for running in self.nodes.values() {
             let until = Instant::now() + PATIENCE;
             loop {
-                let missing = numbers.clone().find(|number| {
-                    running.node.read(|state| state.manifest(&digest_of(*number)).is_none())
-                });
+                let missing = numbers
+                    .clone()
+                    .find(|number| running.node.read(|state| state.manifest(&digest_of(*number)).is_none()));
                 let Some(missing) = missing else { break };
                 assert!(Instant::now() < until, "node {} lacks {missing}", running.node.id());
                 sleep(Duration::from_millis(10)).await;

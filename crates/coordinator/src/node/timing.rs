@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use openraft::{Config, SnapshotPolicy};
 
+/// Calls that wait for the consensus, and news for it; who has more waits. openraft takes memory for all of them at once.
+const CALLS_MAX: u64 = 4_096;
+
 /// How fast a node notices and does things. All nodes of a group should have the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {
@@ -52,6 +55,8 @@ impl Timing {
             max_in_snapshot_log_to_keep: self.kept_entries,
             replication_lag_threshold: self.snapshot_entries.saturating_mul(2),
             max_payload_entries: 256,
+            api_channel_size: Some(CALLS_MAX),
+            notification_channel_size: Some(CALLS_MAX),
             // Of a node that is back: it is heard of within the longest of these.
             backoff: "50ms 100ms 200ms ...400ms".to_owned(),
             ..Config::default()
@@ -69,7 +74,8 @@ mod tests {
         assert!(Timing::default().config().is_ok());
         let ms = Duration::from_millis;
         for (heartbeat, election) in [(50, (50, 60)), (50, (200, 200)), (300, (200, 250))] {
-            let timing = Timing { heartbeat: ms(heartbeat), election: (ms(election.0), ms(election.1)), ..Timing::default() };
+            let timing =
+                Timing { heartbeat: ms(heartbeat), election: (ms(election.0), ms(election.1)), ..Timing::default() };
             assert!(timing.config().is_err(), "{timing:?}");
         }
     }

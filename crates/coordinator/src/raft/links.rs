@@ -11,13 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use openraft::BasicNode;
+use openraft::OptionalSend;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse,
     VoteRequest, VoteResponse,
 };
-use openraft::OptionalSend;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use throng_protocol::raft::{CallRequest, CallResponse, RaftClient, SnapshotPart};
@@ -284,8 +284,7 @@ impl RaftNetworkV2<Types> for Link {
         message: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        let answer =
-            self.call(&message, |_| option.soft_ttl(), |client, request| Box::pin(client.vote(request))).await;
+        let answer = self.call(&message, |_| option.soft_ttl(), |client, request| Box::pin(client.vote(request))).await;
         answer.map_err(|error| rpc_error(&error))
     }
 
@@ -323,20 +322,18 @@ impl RaftNetworkV2<Types> for Link {
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
         let answer = self
-            .call(&message, |_| option.soft_ttl().max(APPEND_TIME), |client, request| {
-                Box::pin(client.transfer_leader(request))
-            })
+            .call(
+                &message,
+                |_| option.soft_ttl().max(APPEND_TIME),
+                |client, request| Box::pin(client.transfer_leader(request)),
+            )
             .await;
         answer.map_err(|error| rpc_error(&error))
     }
 }
 
 impl Link {
-    async fn send_snapshot(
-        &mut self,
-        vote: Vote,
-        snapshot: Snapshot,
-    ) -> Result<SnapshotResponse<Types>, LinkError> {
+    async fn send_snapshot(&mut self, vote: Vote, snapshot: Snapshot) -> Result<SnapshotResponse<Types>, LinkError> {
         let Snapshot { meta, snapshot: mut left } = snapshot;
         let mut first = Some(SnapshotPart {
             parties: Some(self.links.identity.parties(self.node)),

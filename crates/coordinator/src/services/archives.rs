@@ -8,7 +8,7 @@ use throng_protocol::cluster::{ClusterClient, FetchArchiveRequest, FetchArchiveR
 use throng_protocol::raft::StoreArchiveRequest;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tonic::{Status, Streaming};
 
 use crate::archive_store::{ArchiveError, ArchiveStore};
@@ -22,8 +22,10 @@ const PART_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often fetching is tried, each time from where it was cut.
 const FETCHES_MAX: usize = 5;
 const FETCH_AGAIN_AFTER: Duration = Duration::from_millis(200);
-/// How often a node looks for archives that it lacks, and for such that nobody needs.
+/// How often a node looks for archives that it lacks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often it looks for such that no manifest names. One that has come in gets its manifest in less.
+const SWEEP_EVERY: Duration = Duration::from_secs(1_200);
 
 /// The archives of a node, and the way to those of others. Clones are the same one.
 #[derive(Clone)]
@@ -176,37 +178,53 @@ impl Archives {
         Ok(receiver)
     }
 
-    /// Gets what this node lacks of the group's archives, and removes what the group has given up, as long as the node
-    /// goes on.
+    /// Gets what this node lacks of the group's archives, and removes what no manifest names, as long as the node goes
+    /// on.
     pub(crate) async fn keep_up(self) {
         let mut stopped = self.node.stopped();
-        let mut ticks = interval(LOOK_EVERY);
-        let mut known = BTreeSet::new();
-        let mut applied = None;
+        let (mut ticks, mut swept) = (interval(LOOK_EVERY), Instant::now());
+        let (mut applied, mut unnamed) = (None, BTreeSet::new());
+        self.tell(self.store.remove_parts().await);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 _ = stopped.changed() => return,
             }
             let now = *self.node.applied().borrow();
-            if applied.replace(now) == Some(now) {
-                continue;
-            }
-            let manifests: Vec<(Digest, u64)> =
-                self.node.read(|state| state.manifests().map(|one| (one.digest, one.bytes)).collect());
-            let wanted: BTreeSet<Digest> = manifests.iter().map(|(digest, _)| *digest).collect();
-            for given_up in known.difference(&wanted) {
-                if let Err(error) = self.store.remove(*given_up).await {
-                    self.node.shared().notices.tell(error.to_string());
+            if applied.replace(now) != Some(now) {
+                let manifests: Vec<(Digest, u64)> =
+                    self.node.read(|state| state.manifests().map(|one| (one.digest, one.bytes)).collect());
+                for (digest, bytes) in manifests {
+                    if !self.get(digest, bytes).await {
+                        // It is tried again.
+                        applied = None;
+                    }
                 }
             }
-            known = wanted;
-            for (digest, bytes) in manifests {
-                if !self.get(digest, bytes).await {
-                    // It is tried again.
-                    applied = None;
-                }
+            if swept.elapsed() > SWEEP_EVERY {
+                swept = Instant::now();
+                unnamed = self.sweep(&unnamed).await;
             }
+        }
+    }
+
+    /// Removes archives that no manifest names now and none named the last time; others that none names now. In between
+    /// lies what comes in and has no manifest yet.
+    async fn sweep(&self, unnamed_before: &BTreeSet<Digest>) -> BTreeSet<Digest> {
+        // Without a leader the state may be an old one.
+        let (Ok(()), Ok(here)) = (self.node.linearize().await, self.store.list().await) else { return BTreeSet::new() };
+        let unnamed = self
+            .node
+            .read(|state| here.into_iter().filter(|digest| state.manifest(digest).is_none()).collect::<BTreeSet<_>>());
+        for digest in unnamed.intersection(unnamed_before) {
+            self.tell(self.store.remove(*digest).await);
+        }
+        unnamed
+    }
+
+    fn tell(&self, result: Result<(), ArchiveError>) {
+        if let Err(error) = result {
+            self.node.shared().notices.tell(error.to_string());
         }
     }
 
@@ -226,14 +244,7 @@ impl Archives {
     }
 }
 
-async fn store_at(
-    node: &Node,
-    id: u64,
-    to: &str,
-    digest: Digest,
-    bytes: u64,
-    address: String,
-) -> Result<(), Status> {
+async fn store_at(node: &Node, id: u64, to: &str, digest: Digest, bytes: u64, address: String) -> Result<(), Status> {
     let links = &node.shared().links;
     let parties = Some(links.identity.parties(id));
     let request = StoreArchiveRequest { parties, digest: digest.to_string(), bytes, address };

@@ -43,9 +43,11 @@ impl From<GroupError> for Status {
 
 /// A node's state as clients get it.
 fn status(state: &NodeState) -> StatusResponse {
+    // One that nobody hears leads nobody.
+    let leader = state.leader.filter(|_| state.has_majority());
     let node = |member: &crate::node::Member| {
         let role = match member.votes {
-            _ if state.leader == Some(member.id) => Role::Leader,
+            _ if leader == Some(member.id) => Role::Leader,
             true => Role::Follower,
             false => Role::Learner,
         };
@@ -64,7 +66,7 @@ fn status(state: &NodeState) -> StatusResponse {
     };
     StatusResponse {
         answered_by: state.id,
-        leader: state.leader.unwrap_or(0),
+        leader: leader.unwrap_or(0),
         term: state.term,
         cluster_id: state.cluster_id.clone(),
         nodes: state.members.iter().map(node).collect(),
@@ -192,4 +194,3 @@ impl Cluster for ClusterService {
         Ok(Response::new(ReceiverStream::new(parts)))
     }
 }
-

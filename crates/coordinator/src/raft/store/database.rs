@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, TableDefinition,
-};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, TableDefinition};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -196,8 +194,7 @@ impl Reader<'_> {
             let (index, value) = row.map_err(|error| self.damaged(error))?;
             let (index, value) = (index.value(), value.value());
             let what = || format!("entry {index} in {DATABASE}");
-            let entry: Entry =
-                unseal(value).map_err(|error| StoreError::undecodable(self.place, what(), error))?;
+            let entry: Entry = unseal(value).map_err(|error| StoreError::undecodable(self.place, what(), error))?;
             let expected = saved.last.map_or(0, |last| last.index + 1);
             if entry.log_id.index != index || index != expected {
                 let why = format!("it says that it is {}, and {expected} was to come", entry.log_id.index);

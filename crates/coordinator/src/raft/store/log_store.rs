@@ -7,16 +7,16 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use openraft::OptionalSend;
+use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use redb::Database;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::super::encoding::seal;
 use super::super::{Entry, LogId, Types, Vote};
+use super::StoreError;
 use super::database::{self, COMMITTED, Change, KNOWN, Known, Saved, VOTE};
 use super::writer::{Done, JOBS_MAX, Job, Writer};
-use super::StoreError;
 use crate::environment::Environment;
 
 /// Bytes of the log past which a snapshot is made, that it may be cut. The log may be longer for as long as that takes.

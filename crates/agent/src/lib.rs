@@ -40,4 +40,6 @@ pub use handle::{PauseError, RunHandle, RunPhase, RunStatus, ScaleError};
 pub use observer::{LogRecord, Observer};
 pub use setup_data::SetupData;
 pub use throng_control::judge::{Ending, Progress, Rate, ScenarioProgress};
-pub use worker::{Assignment, SHARDS_MAX, SetupFailure, Step, Worker, WorkerError, WorkerEvent, machine_share};
+pub use worker::{
+    Assignment, SHARDS_MAX, SetupFailure, Step, SummaryContents, Worker, WorkerError, WorkerEvent, machine_share,
+};

@@ -100,6 +100,9 @@ pub enum Step {
     Finish,
 }
 
+/// What a script made of a summary, by destination; none if it left it as it is.
+pub type SummaryContents = Option<Vec<(String, String)>>;
+
 /// What a worker says.
 #[derive(Debug)]
 pub enum WorkerEvent {
@@ -125,8 +128,8 @@ pub enum WorkerEvent {
         /// The number of the last window, which has been said before.
         last_window: u64,
     },
-    /// What the script made of the summary, by destination, if anything.
-    Summarized(Result<Option<Vec<(String, String)>>, CallFailure>),
+    /// What the script made of the summary.
+    Summarized(Result<SummaryContents, CallFailure>),
     /// The script asked for the end of the run.
     Abort(String),
     /// The script marked the run as failed.

@@ -62,6 +62,10 @@ fn another_process_of_the_same_name_has_nothing_to_go_on_with() {
     group.ok(again);
     assert_eq!(group.orders("b"), []);
     assert!(!group.run().assignments()[&part("b", 1)].is_held());
+    // Nor when it is lost itself and comes back.
+    group.pass(LEASE, &["a"]);
+    group.ok(Action::RegisterAgent(info("b", 2)));
+    assert!(!group.run().assignments()[&part("b", 1)].is_held());
     let renewed = group.ok(Action::RenewLeases(vec![(agent("b"), Incarnation(1)), (agent("x"), Incarnation(1))]));
     assert_eq!(renewed, Accepted::Renewed { unknown: vec![agent("b"), agent("x")] });
 }

@@ -61,7 +61,7 @@ pub(crate) fn window(iterations: u64) -> Vec<u8> {
     let mut trend = Trend::new();
     (0..iterations).for_each(|_| trend.record(iterations as i64 * 1_000_000));
     let count = Aggregate::Counter { sum_millionths: i128::from(iterations) * 1_000_000, samples: iterations };
-    let tags = TagSet::from_pairs([("scenario", if iterations % 2 == 0 { "even" } else { "odd" })]);
+    let tags = TagSet::from_pairs([("scenario", if iterations.is_multiple_of(2) { "even" } else { "odd" })]);
     let series = vec![
         WindowSeries { metric: builtin::ITERATIONS, tags: tags.clone(), delta: count },
         WindowSeries { metric: builtin::ITERATION_DURATION, tags, delta: Aggregate::Trend(Box::new(trend)) },

@@ -213,7 +213,7 @@ impl World {
             Task::Summarize => return Some(Action::Summarized { run, assignment: id, result: Ok(Vec::new()) }),
         }
         let work = &self.processes[which].work[&id];
-        work.is_done.then(|| Action::AgentDone { run, assignment: id, last_window: work.made })
+        work.is_done.then_some(Action::AgentDone { run, assignment: id, last_window: work.made })
     }
 
     fn do_duty(&mut self, duty: Duty) {

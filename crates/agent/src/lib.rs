@@ -41,5 +41,6 @@ pub use observer::{LogRecord, Observer};
 pub use setup_data::SetupData;
 pub use throng_control::judge::{Ending, Progress, Rate, ScenarioProgress};
 pub use worker::{
-    Assignment, Late, SHARDS_MAX, SetupFailure, Step, Worker, WorkerError, WorkerEvent, machine_share, machine_share_on,
+    Assignment, Late, SHARDS_MAX, SetupFailure, Step, SummaryContents, Worker, WorkerError, WorkerEvent, machine_share,
+    machine_share_on,
 };

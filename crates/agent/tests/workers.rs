@@ -104,7 +104,10 @@ impl Group {
     fn finish(mut self) {
         self.tell(&Step::Finish);
         self.wait(|event| match event {
-            WorkerEvent::Finished(result) => Ok(result.unwrap()),
+            WorkerEvent::Finished(result) => {
+                result.unwrap();
+                Ok(())
+            }
             other => Err(other),
         });
         self.workers.into_iter().for_each(Worker::join);

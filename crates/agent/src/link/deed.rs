@@ -10,7 +10,7 @@ use throng_stats::Registry;
 use super::keeper::KeptWindow;
 use crate::observer::LogRecord;
 use crate::setup_data::SetupData;
-use crate::worker::{SetupFailure, WorkerEvent};
+use crate::worker::{SetupFailure, SummaryContents, WorkerEvent};
 
 /// A part of a run that this agent has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,7 +108,7 @@ pub enum Fact {
         marked_failed: Option<String>,
     },
     /// What came of the script's own summary.
-    Summarized(Result<Option<Vec<(String, String)>>, CallFailure>),
+    Summarized(Result<SummaryContents, CallFailure>),
     /// The script wants the run to end.
     Abort(String),
     /// A message for people, which isn't said again.

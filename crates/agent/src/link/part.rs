@@ -8,7 +8,7 @@ use throng_control::{Failure, FailureKind, Order, Task};
 use super::deed::{Deed, Fact, PartEvent, PartId};
 use super::keeper::Keeper;
 use crate::setup_data::SetupData;
-use crate::worker::{SetupFailure, WorkerEvent};
+use crate::worker::{SetupFailure, SummaryContents, WorkerEvent};
 
 /// What goes on, of what is told to a worker one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) struct PartState {
     is_done: bool,
     teardown: Option<Result<(), CallFailure>>,
     summary_data: Option<Arc<str>>,
-    summary: Option<Result<Option<Vec<(String, String)>>, CallFailure>>,
+    summary: Option<Result<SummaryContents, CallFailure>>,
     abort: Option<String>,
     marked_failed: Option<String>,
     /// What was told last of pausing and scaling.

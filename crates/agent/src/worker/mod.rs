@@ -111,6 +111,9 @@ pub struct Late {
     pub begun_before: Vec<u64>,
 }
 
+/// What a script made of a summary, by destination; none if it left it as it is.
+pub type SummaryContents = Option<Vec<(String, String)>>;
+
 /// What a worker says.
 #[derive(Debug)]
 pub enum WorkerEvent {
@@ -136,8 +139,8 @@ pub enum WorkerEvent {
         /// The number of the last window, which has been said before.
         last_window: u64,
     },
-    /// What the script made of the summary, by destination, if anything.
-    Summarized(Result<Option<Vec<(String, String)>>, CallFailure>),
+    /// What the script made of the summary.
+    Summarized(Result<SummaryContents, CallFailure>),
     /// The script asked for the end of the run.
     Abort(String),
     /// The script marked the run as failed.

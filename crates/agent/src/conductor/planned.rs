@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use throng_archive::{Declaration, FileFormat as DataFormat, TestFiles};
 use throng_output::{CsvDefaults, OutputSpec, SpecError};
 use throng_plan::{Draft, Functions, Layer, OptionError, Options, Plan, Resolved, SummaryMode, merge};
-use throng_stats::{Contains, Definition, Kind, MetricId, Registry, Thresholds};
+use throng_stats::{Contains, Definition, Kind, MetricId, Registry};
 use throng_transport::tls::TlsClient;
 use throng_vu::{Description, Engine, EngineConfig, FileFormat, LogLevel, MetricKind, Script, Ticker};
 

@@ -141,7 +141,9 @@ fn crates_depend_only_in_the_directions_that_are_written_down() -> Result<()> {
 #[test]
 fn the_directions_hold_what_the_design_rests_on() -> Result<()> {
     let directions = directions()?;
-    for (name, may_use) in [("stats", vec![]), ("plan", vec!["stats"]), ("web", vec![])] {
+    for (name, may_use) in
+        [("stats", vec![]), ("plan", vec!["stats"]), ("web", vec![]), ("control", vec!["plan", "stats"])]
+    {
         assert_eq!(directions[name].may_use.iter().collect::<Vec<_>>(), may_use, "{name} is pure");
         let bans = read(&format!("crates/{name}/clippy.toml"))?;
         for banned in ["std::time::Instant::now", "std::env::var", "std::fs::"] {
@@ -152,7 +154,7 @@ fn the_directions_hold_what_the_design_rests_on() -> Result<()> {
         ("stats", vec!["hdrhistogram"]),
         ("vu", vec!["wasmtime"]),
         ("protocol", vec!["prost"]),
-        ("remote", vec!["tokio"]),
+        ("coordinator", vec!["openraft", "redb"]),
         ("transport", vec!["glommio", "io-uring", "socket2"]),
         ("cli", vec!["anyhow", "clap"]),
     ] {

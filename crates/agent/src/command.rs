@@ -1,23 +1,23 @@
-//! What the conductor and the shards say to each other.
+//! What a worker and its shards say to each other.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use throng_control::judge::{ScenarioCounts, ShardUsage};
 use throng_output::Outlet;
 use throng_plan::{ControlledVus, Plan, Portion};
 use throng_stats::Window;
 use throng_transport::Nanos;
 use throng_vu::{Fault, Script};
 
-use crate::handle::Request;
-use crate::health::ShardUsage;
 use crate::host::VuHost;
 use crate::observer::LogRecord;
 use crate::setup_data::SetupData;
 use crate::shard::Settings;
+use crate::worker::Step;
 
-/// From the conductor to one shard.
+/// From the worker to one shard.
 pub(crate) enum Command {
     /// Make the VUs.
     Prepare(Box<Preparation>),
@@ -31,8 +31,8 @@ pub(crate) enum Command {
     },
     /// Make the VUs ready for their first iteration.
     InitVus { began: Nanos, run_data: Option<Arc<str>> },
-    /// Follow the schedule from an instant on.
-    Start { began: Nanos, at: Nanos, setup_data: SetupData },
+    /// Follow the schedule from an instant on, where what lies before `from` has been done.
+    Start { began: Nanos, at: Nanos, from: Duration, setup_data: SetupData },
     /// Cut all iterations now.
     Stop,
     /// The VUs of an externally-controlled scenario are these from now on.
@@ -58,7 +58,7 @@ pub(crate) struct Preparation {
     pub(crate) outlet: Option<Outlet>,
 }
 
-/// From a shard to the conductor.
+/// From a shard to the worker, or from whoever tells the worker what to do.
 pub(crate) enum Event {
     /// The shard's VUs are made, and what that took; or not.
     Ready(Result<(u64, ShardUsage), String>),
@@ -81,8 +81,8 @@ pub(crate) enum Event {
     VusUsedUp {
         scenario: usize,
     },
-    /// Somebody asks something of the conductor.
-    Request(Request),
+    /// The worker is to do something.
+    Step(Step),
     /// Messages that were over the limit and aren't shown.
     LogsDropped(u64),
 }
@@ -102,21 +102,4 @@ pub(crate) struct ShardReport {
     /// Of a window that ends at a full second of the load: VUs that are active then.
     pub(crate) vus: Option<u64>,
     pub(crate) usage: ShardUsage,
-}
-
-/// One scenario's counts in one shard, since the start.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ScenarioCounts {
-    /// VUs that run it; in open models those within an iteration.
-    pub(crate) vus: u64,
-    /// VUs that it has, or may have.
-    pub(crate) vus_max: u64,
-    /// Iterations begun.
-    pub(crate) begun: u64,
-    pub(crate) completed: u64,
-    pub(crate) interrupted: u64,
-    pub(crate) failed: u64,
-    /// Iterations that could not be started, but for those that the agent counts for all its shards.
-    pub(crate) dropped: u64,
-    pub(crate) ended: bool,
 }

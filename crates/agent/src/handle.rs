@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
+use throng_control::judge::ScenarioProgress;
 use throng_plan::TooManyVus;
 use throng_stats::Outcome;
 
-use crate::command::Event;
-use crate::observer::ScenarioProgress;
+use crate::conductor::Message;
 
 /// Looks at a run and steers it. Clones belong to the same run.
 ///
@@ -25,7 +25,7 @@ struct Shared {
     stopped: AtomicBool,
     status: Mutex<RunStatus>,
     /// The way to the conductor, while there is one.
-    conductor: Mutex<Option<mpsc::Sender<(usize, Event)>>>,
+    conductor: Mutex<Option<mpsc::Sender<Message>>>,
 }
 
 /// Where a run stands: k6's execution status, by its names and numbers.
@@ -153,6 +153,7 @@ pub enum PauseError {
 }
 
 /// What is asked of the conductor, with the way back.
+#[derive(Debug)]
 pub(crate) enum Request {
     Scale {
         scenario: Option<String>,
@@ -240,7 +241,7 @@ impl RunHandle {
     }
 
     /// Requests go to this conductor from now on; until [`Attached`] is dropped.
-    pub(crate) fn attach(&self, conductor: mpsc::Sender<(usize, Event)>) -> Attached {
+    pub(crate) fn attach(&self, conductor: mpsc::Sender<Message>) -> Attached {
         *lock(&self.0.conductor) = Some(conductor);
         Attached(self.clone())
     }
@@ -248,7 +249,7 @@ impl RunHandle {
     fn send(&self, request: Request) {
         if let Some(conductor) = &*lock(&self.0.conductor) {
             // It is gone only when the run is over.
-            let _ = conductor.send((0, Event::Request(request)));
+            let _ = conductor.send(Message::Request(request));
         }
     }
 
@@ -298,7 +299,7 @@ mod tests {
             move || handle.scale(Some("a"), Some(3), None)
         });
         let request = events.recv().unwrap();
-        assert!(matches!(request, (_, Event::Request(Request::Scale { vus: Some(3), .. }))));
+        assert!(matches!(request, Message::Request(Request::Scale { vus: Some(3), .. })));
         drop((request, attached, events));
         assert_eq!(asking.join().unwrap(), Err(ScaleError::NotRunning));
         assert_eq!(handle.pause(), Err(PauseError::NotRunning));

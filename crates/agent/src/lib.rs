@@ -6,12 +6,14 @@
 //!
 //! A shard's thread holds everything its VUs touch, so nothing on the path of an iteration is shared or locked: the
 //! [`VuHost`](host::VuHost) of each VU turns the script's calls into requests of `transport` and into samples in the
-//! shard's recorder. Shards and the conductor talk by messages, a few a second.
+//! shard's recorder. A [`Worker`] leads the shards by messages, a few a second, and [`run`] is one with a judge.
 //!
 //! [`inspect`] goes that path as far as the plan, and runs nothing. An [`Observer`] sees progress and messages; a
 //! [`RunHandle`] tells how the run stands, and pauses, scales or ends it. What it came to is a [`RunResult`].
 //!
-//! Not here: building scripts, printing, exit codes, writing outputs, other processes' control, anything of a cluster.
+//! A worker's [`link`] to a group of coordinators is here too, as far as it is no IO.
+//!
+//! Not here: building scripts, printing, exit codes, writing outputs, other processes' control, sockets of a cluster.
 
 mod command;
 mod conductor;
@@ -21,6 +23,7 @@ mod health;
 mod host;
 mod http;
 mod inbox;
+pub mod link;
 mod network;
 mod observer;
 mod pace;
@@ -30,7 +33,14 @@ mod series;
 mod setup_data;
 mod shard;
 mod stop;
+mod worker;
 
-pub use conductor::{Inspection, RunConfig, RunError, RunResult, inspect, run};
+pub use conductor::{Inspection, Planned, RunConfig, RunError, RunResult, Test, inspect, run};
 pub use handle::{PauseError, RunHandle, RunPhase, RunStatus, ScaleError};
-pub use observer::{Ending, LogRecord, Observer, Progress, Rate, ScenarioProgress};
+pub use observer::{LogRecord, Observer};
+pub use setup_data::SetupData;
+pub use throng_control::judge::{Ending, Progress, Rate, ScenarioProgress};
+pub use worker::{
+    Assignment, Late, SHARDS_MAX, SetupFailure, Step, SummaryContents, Worker, WorkerError, WorkerEvent, machine_share,
+    machine_share_on,
+};

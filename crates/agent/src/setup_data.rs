@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 /// Data for the VUs as JSON: that of the run, and that of scenarios with a setup of their own.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SetupData {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetupData {
     /// None without a setup, or if it returned nothing.
-    pub(crate) run: Option<Arc<str>>,
+    pub run: Option<Arc<str>>,
     /// By the scenario's index, as far as they have any.
-    pub(crate) scenarios: Vec<Option<Arc<str>>>,
+    pub scenarios: Vec<Option<Arc<str>>>,
 }
 
 impl SetupData {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_lite::future::{or, yield_now};
 use throng_archive::TestFiles;
+use throng_control::judge::ShardUsage;
 use throng_plan::segment::Fraction;
 use throng_plan::{ControlledVus, HostRules, HttpOptions, Plan, Portion, ScenarioPortion};
 use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
@@ -24,7 +25,7 @@ pub(crate) use logs::Logs;
 pub(crate) use pool::{VuPool, VuSlot};
 
 use crate::command::{Command, Event, Preparation, ShardReport};
-use crate::health::{Health, ShardUsage, thread_cpu};
+use crate::health::{Health, thread_cpu};
 use crate::host::{Environment, Names, Random, VuHost};
 use crate::http::{Origins, PreparedRequests};
 use crate::inbox::Inbox;
@@ -46,6 +47,8 @@ pub(crate) struct Settings {
     /// This shard's number, from 0, and how many there are.
     pub(crate) shard: u64,
     pub(crate) shards: u64,
+    /// The source of the first shard's windows; those of the others follow it.
+    pub(crate) first_source: SourceId,
     /// How much of the run is this agent's.
     pub(crate) agent_part: Fraction,
     pub(crate) registry: Arc<Registry>,
@@ -93,11 +96,13 @@ pub(crate) struct ShardContext {
     scenarios: RefCell<Vec<Rc<ScenarioShare>>>,
     /// When the run began, for all shards the same instant.
     began: Cell<Nanos>,
+    /// How much of the load somebody else has done before.
+    pub(crate) from: Cell<Duration>,
     health: Health,
     reporting: Reporting,
 }
 
-/// A shard's way to the conductor.
+/// A shard's way to its worker.
 #[derive(Clone)]
 pub(crate) struct Reporting {
     pub(crate) events: mpsc::Sender<(usize, Event)>,
@@ -117,7 +122,8 @@ impl ShardContext {
         let names = NameOptions { seed: settings.seed.wrapping_add(settings.shard), ..settings.names.clone() };
         shard.set_names(HostNames::new(names, Rc::new(RunRules(Arc::clone(&settings.rules)))));
         let pace = settings.http.requests_per_second;
-        let recorder = Recorder::new(Arc::clone(&settings.registry), SourceId(settings.shard as u32));
+        let recorder =
+            Recorder::new(Arc::clone(&settings.registry), SourceId(settings.first_source.0 + settings.shard as u32));
         Rc::new(Self {
             shard: shard.clone(),
             series: Series::new(recorder, settings.kept_tags.clone()),
@@ -135,6 +141,7 @@ impl ShardContext {
             script,
             scenarios: RefCell::default(),
             began: Cell::default(),
+            from: Cell::default(),
             health: Health::default(),
             reporting,
         })
@@ -146,7 +153,7 @@ impl ShardContext {
     }
 
     pub(crate) fn send(&self, event: Event) {
-        // The conductor is gone only when the process ends.
+        // The worker is gone only when its shards have ended.
         let _ = self.reporting.events.send((self.settings.shard as usize, event));
     }
 
@@ -243,7 +250,7 @@ fn shares(context: &Rc<ShardContext>, plan: &Plan, taken: &Arc<[AtomicU64]>) -> 
     scenarios.map(share).map(Rc::new).collect()
 }
 
-/// Obeys the conductor until it says to finish.
+/// Obeys the worker until it says to finish.
 pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, reporting: Reporting) {
     let mut presence = Presence { reporting: reporting.clone(), index, finished: false };
     let mut prepared: Option<(Rc<ShardContext>, Arc<Plan>)> = None;
@@ -262,8 +269,8 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 context.begin(began);
                 context.setup_data.borrow_mut().run = run_data;
                 let result = stages::setup(context, &inbox, scenario).await;
-                context.send(Event::SetupDone(result));
                 context.send_window(Clock::now(), None);
+                context.send(Event::SetupDone(result));
             }
             (Command::InitVus { began, run_data }, Some((context, _))) => {
                 context.begin(began);
@@ -272,7 +279,8 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
                 context.send_window(Clock::now(), None);
                 context.send(Event::VusInitialised);
             }
-            (Command::Start { began, at, setup_data }, Some((context, plan))) => {
+            (Command::Start { began, at, from, setup_data }, Some((context, plan))) => {
+                context.from.set(from);
                 context.setup_data.replace(setup_data);
                 context.begin(began);
                 run_scenarios(context, plan, at, &inbox).await;
@@ -312,7 +320,7 @@ pub(crate) async fn main(shard: Shard, index: usize, inbox: Inbox<Command>, repo
     }
 }
 
-/// Tells the conductor if the shard's main task ends by a panic: nobody else would, and it would wait for ever.
+/// Tells the worker if the shard's main task ends by a panic: nobody else would, and it would wait for ever.
 struct Presence {
     reporting: Reporting,
     index: usize,
@@ -350,8 +358,13 @@ async fn run_scenarios(context: &Rc<ShardContext>, plan: &Plan, at: Nanos, inbox
         // As in k6 the first sample of VUs is that of the beginning, when those that are there from then on have begun.
         context.shard.sleep_until(at).await;
         yield_now().await;
-        context.send_window(at, Some(context.sample_vus()));
         let mut next = at;
+        if context.from.get().is_zero() {
+            context.send_window(at, Some(context.sample_vus()));
+        } else {
+            // The seconds before are somebody else's.
+            next = at.after(Duration::from_secs(Clock::now().since(at) / 1_000_000_000));
+        }
         loop {
             next = next.after(WINDOW);
             context.shard.sleep_until(next).await;

@@ -1,6 +1,8 @@
 //! What can be typed. Names are k6's where k6 has the thing.
 
+mod agent;
 mod archive;
+mod cluster;
 mod control;
 mod doctor;
 mod inspect;
@@ -13,7 +15,9 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use agent::AgentArgs;
 pub(crate) use archive::ArchiveArgs;
+pub(crate) use cluster::{ClusterArgs, ClusterChoice, ClusterCommand, CoordinatorArgs};
 pub(crate) use control::{
     OfferArgs, PauseArgs, ResumeArgs, RunChoice, ScaleArgs, StatusArgs, StopArgs, WatchArgs, WatchLevel,
 };
@@ -63,6 +67,9 @@ pub(crate) enum Command {
     /// Make a new script
     New(NewArgs),
     Doctor(DoctorArgs),
+    Agent(Box<AgentArgs>),
+    Coordinator(Box<CoordinatorArgs>),
+    Cluster(ClusterArgs),
     /// Serve HTTP for trying and testing
     Target(TargetArgs),
 }

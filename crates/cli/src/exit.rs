@@ -20,7 +20,7 @@ pub(crate) enum Exit {
     Stopped = 103,
     InvalidConfig = 104,
     Interrupted = 105,
-    /// The control service can't listen where it is to.
+    /// A service can't listen where it is to.
     CannotListen = 106,
     /// The script failed in its init, setup or teardown, or isn't one.
     ScriptFailed = 107,
@@ -34,7 +34,7 @@ pub(crate) enum Exit {
     OutputFailed = 113,
     /// No test runs that could be controlled, or none answers.
     NoSuchRun = 114,
-    /// A test that runs refuses what it was asked for.
+    /// A test that runs, or a group of coordinators, refuses what it was asked for.
     Refused = 115,
     Other = 255,
 }
@@ -77,15 +77,15 @@ impl Exit {
             Self::Stopped => "stopped by whoever controls the run",
             Self::InvalidConfig => "flags or options are wrong",
             Self::Interrupted => "ended by Ctrl-C or SIGTERM",
-            Self::CannotListen => "the control service can't listen",
+            Self::CannotListen => "a service can't listen where it is to",
             Self::ScriptFailed => "the script failed in its options, setup or teardown, or isn't one",
             Self::ScriptAborted => "the script aborted the run",
             Self::MarkedFailed => "the script marked the run as failed",
             Self::BuildFailed => "the script could not be built",
             Self::Machine => "this machine lacks what a run needs",
             Self::OutputFailed => "what was to be written of the run could not be",
-            Self::NoSuchRun => "no such test runs, or none answers",
-            Self::Refused => "the test refuses",
+            Self::NoSuchRun => "no such test runs, or none answers; no coordinator answers, or none leads",
+            Self::Refused => "the test, or the group, refuses",
             Self::Other => "something else failed",
         }
     }

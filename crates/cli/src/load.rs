@@ -6,8 +6,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
+use throng_agent::Test;
 use throng_archive::{ARCHIVE_BYTES_MAX, Archive, Bytes, FileSource};
-use throng_plan::Layer;
 
 use crate::args::Global;
 use crate::build;
@@ -16,19 +16,6 @@ use crate::printing;
 
 /// The bytes that every WebAssembly binary begins with.
 const WASM_MAGIC: &[u8] = b"\0asm";
-
-/// A test as it was found.
-pub(crate) struct Test {
-    /// What the script is called.
-    pub(crate) name: String,
-    pub(crate) component: Bytes,
-    /// Options in place of the script's own.
-    pub(crate) options: Option<Layer>,
-    /// Variables that came with it.
-    pub(crate) env: BTreeMap<String, String>,
-    /// Where its data files are.
-    pub(crate) files: FileSource,
-}
 
 /// Loads the test at a path; compiles it first where that is its source.
 pub(crate) fn load(path: &Path, global: &Global) -> Result<Test, Failure> {
@@ -67,14 +54,7 @@ fn unpack(path: &Path, bytes: Bytes) -> Result<Test, Failure> {
     let archive = Archive::read(bytes)
         .with_context(|| format!("{} can't be used", path.display()))
         .map_err(|error| Failure::new(Exit::ScriptFailed, error))?;
-    let metadata = archive.metadata();
-    Ok(Test {
-        name: metadata.script.name.clone(),
-        component: archive.component().clone(),
-        options: Some(Layer::new("archive", metadata.options.clone().into())),
-        env: metadata.env.clone(),
-        files: archive.file_source(),
-    })
+    Ok(Test::from(&archive))
 }
 
 /// The directory of a file, also where the path is its name alone.

@@ -39,6 +39,9 @@ fn main() -> ExitCode {
         Command::Build(build) => command::build::run(&build, &args.global),
         Command::New(new) => command::new::run(&new),
         Command::Doctor(doctor) => command::doctor::run(&doctor, &args.global),
+        Command::Agent(agent) => command::agent::run(&agent, &args.global),
+        Command::Coordinator(coordinator) => command::coordinator::run(&coordinator, &args.global),
+        Command::Cluster(cluster) => command::cluster::run(&cluster),
         Command::Target(target) => command::target::run(&target),
     };
     match result {

@@ -22,6 +22,7 @@ pub mod duration;
 pub mod segment;
 pub mod size;
 
+mod agent_rules;
 mod cipher_suite;
 mod host_pattern;
 mod host_rules;
@@ -34,6 +35,7 @@ mod requirements;
 mod scenario;
 mod system_tags;
 
+pub use agent_rules::{AgentRule, AgentRuleError, AgentWeight, OnAgentLoss};
 pub use cipher_suite::{CipherSuite, TlsVersion};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use host_rules::HostRules;

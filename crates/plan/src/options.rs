@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use throng_stats::{Thresholds, TimeUnit, TrendStat};
 
+use crate::agent_rules::{AgentRule, OnAgentLoss};
 use crate::scenario::Scenario;
 use crate::segment::SegmentTuple;
 use crate::system_tags::SystemTags;
@@ -106,10 +107,20 @@ pub struct ThrongOptions {
     pub guest_time_limit: Duration,
     /// Seed of the VUs' random numbers; a different one in every run without.
     pub seed: Option<u64>,
+    /// Which agents of a cluster perform the run; all without a rule.
+    pub agents: Vec<AgentRule>,
+    /// What becomes of the run when one of them is lost.
+    pub on_agent_loss: OnAgentLoss,
 }
 
 impl Default for ThrongOptions {
     fn default() -> Self {
-        Self { memory_limit_bytes: 64 << 20, guest_time_limit: Duration::from_secs(10), seed: None }
+        Self {
+            memory_limit_bytes: 64 << 20,
+            guest_time_limit: Duration::from_secs(10),
+            seed: None,
+            agents: Vec::new(),
+            on_agent_loss: OnAgentLoss::default(),
+        }
     }
 }

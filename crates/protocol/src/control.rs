@@ -31,16 +31,3 @@ pub const ANY_VERSION: &str = "throng.control.";
 pub const RUN_ID_BYTES_MAX: usize = 64;
 /// The largest summary that [`RunEnd`] carries, as text and as JSON each.
 pub const SUMMARY_BYTES_MAX: usize = 1 << 20;
-
-#[cfg(test)]
-mod tests {
-    use sha2::{Digest, Sha256};
-
-    #[test]
-    fn the_generated_code_is_that_of_the_proto_file() {
-        let proto = include_bytes!("../../../proto/throng/control/v1/control.proto");
-        let digest: String = Sha256::digest(proto).iter().map(|byte| format!("{byte:02x}")).collect();
-        let generated = include_str!("generated/throng.control.v1.sha256").trim();
-        assert_eq!(digest, generated, "proto/ has changed: run tools/generate-protocol");
-    }
-}

@@ -108,7 +108,7 @@ pub fn contains(metric: MetricId) -> bool {
 }
 
 /// Whether the gauge is a count whose parts on shards and agents add up.
-pub(crate) fn is_summed_gauge(metric: MetricId) -> bool {
+pub fn is_summed_gauge(metric: MetricId) -> bool {
     [VUS, VUS_MAX, CONNECTIONS_OPEN].contains(&metric)
 }
 

@@ -2,7 +2,9 @@
 //!
 //! `THRONG_TEST_REQUESTS=1000000` raises the number of requests that are counted on both sides.
 
+mod agent;
 mod archive;
+mod cluster;
 mod connections;
 mod control;
 mod counts;

@@ -3,9 +3,37 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use throng_archive::{Bytes, FileSource};
+use throng_archive::{Archive, Bytes, FileSource};
 use throng_output::CsvDefaults;
 use throng_plan::Layer;
+
+/// A test as it was found: a script with what came with it.
+#[derive(Clone, Debug)]
+pub struct Test {
+    /// What the script is called.
+    pub name: String,
+    /// The script, a component.
+    pub component: Bytes,
+    /// Options in place of the script's own.
+    pub options: Option<Layer>,
+    /// Variables that came with it.
+    pub env: BTreeMap<String, String>,
+    /// Where its data files are.
+    pub files: FileSource,
+}
+
+impl From<&Archive> for Test {
+    fn from(archive: &Archive) -> Self {
+        let metadata = archive.metadata();
+        Self {
+            name: metadata.script.name.clone(),
+            component: archive.component().clone(),
+            options: Some(Layer::new("archive", metadata.options.clone().into())),
+            env: metadata.env.clone(),
+            files: archive.file_source(),
+        }
+    }
+}
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -36,4 +64,26 @@ pub struct RunConfig {
     pub csv: CsvDefaults,
     /// Whether thresholds are left aside.
     pub no_thresholds: bool,
+}
+
+impl RunConfig {
+    /// A test by itself, for that version of throng.
+    #[must_use]
+    pub fn new(test: Test, version: &str) -> Self {
+        Self {
+            test: test.name,
+            component: test.component,
+            files: test.files,
+            options: test.options,
+            layers_below: Vec::new(),
+            layers_above: Vec::new(),
+            env: test.env,
+            tls_key_log: None,
+            cache_dir: None,
+            version: version.to_owned(),
+            machine_summary: false,
+            csv: CsvDefaults::default(),
+            no_thresholds: false,
+        }
+    }
 }

@@ -4,17 +4,15 @@ mod config;
 mod outputs;
 mod phases;
 mod planned;
-mod setup;
-mod state;
 mod steering;
 mod ticking;
-mod vus;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
+use throng_control::judge::Ending;
 use throng_output::{OutputError, OutputReport};
 use throng_plan::{OptionErrors, Plan, PortionError};
 use throng_stats::{Outcome, Report};
@@ -22,10 +20,12 @@ use throng_transport::ShardError;
 use throng_transport::tls::TlsConfigError;
 use throng_vu::{Description, EngineError, Fault, LoadError};
 
-pub use config::RunConfig;
+pub use config::{RunConfig, Test};
+pub use planned::Planned;
 
-use crate::handle::RunHandle;
-use crate::observer::{Ending, Observer};
+use crate::handle::{Request, RunHandle};
+use crate::observer::Observer;
+use crate::worker::{WorkerError, WorkerEvent};
 
 /// What a run came to.
 #[derive(Debug)]
@@ -86,6 +86,25 @@ pub enum RunError {
     /// A shard's thread has ended without being told.
     #[error("a shard has ended by itself; this is a fault of throng")]
     ShardLost,
+}
+
+impl From<WorkerError> for RunError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Portion(error) => Self::Portion(error),
+            WorkerError::Shard(error) => Self::Shard(error),
+            WorkerError::Thread(error) => Self::Thread(error),
+        }
+    }
+}
+
+/// What comes to a conductor.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// From its worker.
+    Worker(WorkerEvent),
+    /// Somebody asks something of the run.
+    Request(Request),
 }
 
 /// Runs a test to its end on this machine; blocks the calling thread.

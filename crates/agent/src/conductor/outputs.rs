@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value, json};
+use throng_control::judge::VuCount;
 use throng_output::junit::Heading;
 use throng_output::{Context, Interval, MetricHead, Outlet, OutputReport, OutputSpec, Outputs, RunHead, Sample};
 use throng_plan::duration::format as format_duration;
@@ -52,7 +53,7 @@ impl RunOutputs {
         self.outputs.outlet()
     }
 
-    /// Notes a shard's window.
+    /// Notes an agent's window.
     pub(super) fn note_window(&mut self, window: &Window) {
         let Some(interval) = &mut self.interval else { return };
         for series in &window.series {
@@ -65,8 +66,8 @@ impl RunOutputs {
     }
 
     /// Notes how many VUs there were at a full second, active and initialised.
-    pub(super) fn note_vus(&mut self, (active, initialized): (u64, u64)) {
-        let samples = [(builtin::VUS, active), (builtin::VUS_MAX, initialized)];
+    pub(super) fn note_vus(&mut self, count: VuCount) {
+        let samples = [(builtin::VUS, count.active), (builtin::VUS_MAX, count.initialized)];
         for (metric, value) in samples {
             self.add(&self.tags.clone(), Sample { metric, value: value as f64 });
         }

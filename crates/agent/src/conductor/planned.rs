@@ -1,12 +1,13 @@
 //! From a component and layers of options to a plan: all that is known before anything runs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use throng_archive::{Declaration, FileFormat as DataFormat, TestFiles};
 use throng_output::{CsvDefaults, OutputSpec, SpecError};
-use throng_plan::{Draft, Functions, Layer, OptionError, Options, Plan, Resolved, merge};
+use throng_plan::{Draft, Functions, Layer, OptionError, Options, Plan, Resolved, SummaryMode, merge};
 use throng_stats::{Contains, Definition, Kind, MetricId, Registry};
 use throng_transport::tls::TlsClient;
 use throng_vu::{Description, Engine, EngineConfig, FileFormat, LogLevel, MetricKind, Script, Ticker};
@@ -14,36 +15,52 @@ use throng_vu::{Description, Engine, EngineConfig, FileFormat, LogLevel, MetricK
 use super::RunError;
 use super::config::RunConfig;
 use crate::describer::{Describer, describe};
-use crate::host::VuHost;
+use crate::host::{Environment, VuHost};
 use crate::network::tls_client;
 use crate::observer::{LogRecord, Observer};
 
-/// A script that is compiled, has said what it consists of, has a plan, and has its data files in memory.
-pub(super) struct Planned {
-    pub(super) script: Script<VuHost>,
+/// A test that can be run: its script is compiled and has said what it consists of, it has a plan, and its data files are
+/// in memory.
+pub struct Planned {
+    pub(crate) script: Script<VuHost>,
     /// Interrupts the script's calls as long as it lives.
     pub(super) _ticker: Ticker,
-    pub(super) tls: TlsClient,
-    pub(super) description: Description,
-    pub(super) registry: Registry,
+    pub(crate) tls: TlsClient,
+    pub(crate) description: Description,
+    pub(crate) registry: Arc<Registry>,
     /// The script's metrics in its own order.
-    pub(super) metrics: Arc<[MetricId]>,
-    pub(super) plan: Arc<Plan>,
+    pub(crate) metrics: Arc<[MetricId]>,
+    pub(crate) plan: Arc<Plan>,
     /// All layers of options as one.
     pub(super) merged: Map<String, Value>,
     /// The layer of each option that is given.
     pub(super) origins: BTreeMap<String, String>,
     pub(super) outputs: Vec<OutputSpec>,
-    pub(super) files: Arc<TestFiles>,
+    pub(crate) files: Arc<TestFiles>,
+    /// Variables for the script.
+    pub(crate) env: Arc<Environment>,
+    /// The version that `User-Agent` names.
+    pub(crate) version: String,
+}
+
+impl fmt::Debug for Planned {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Planned").field("plan", &self.plan).finish_non_exhaustive()
+    }
 }
 
 impl Planned {
-    pub(super) fn new(config: &RunConfig, observer: &mut dyn Observer) -> Result<Self, RunError> {
+    /// Reads a test, and runs nothing of it: the script only says what it consists of.
+    ///
+    /// # Errors
+    /// When it isn't one, or its options or its data files are wrong.
+    pub fn new(config: &RunConfig, observer: &mut dyn Observer) -> Result<Self, RunError> {
+        let env = Arc::new(config.env.clone());
         let usual = EngineConfig { cache_dir: config.cache_dir.clone(), ..EngineConfig::default() };
         let mut engine = Engine::new(usual)?;
         let mut ticker = engine.ticker().map_err(RunError::Thread)?;
         let mut script = Script::<VuHost>::compile(&engine, &config.component)?;
-        let (description, messages) = describe(&script.for_host::<Describer>()?, Arc::new(config.env.clone()));
+        let (description, messages) = describe(&script.for_host::<Describer>()?, Arc::clone(&env));
         messages.into_iter().for_each(|message| observer.log(message));
         let description = description.map_err(RunError::Init)?;
         let (registry, metrics) = register_metrics(&description)?;
@@ -74,7 +91,59 @@ impl Planned {
         let tls = tls_client(&plan.options().tls, config.tls_key_log.clone())?;
         // What may take long comes last.
         let files = Arc::new(TestFiles::load(&declarations(&description), &config.files)?);
-        Ok(Self { script, _ticker: ticker, tls, description, registry, metrics, plan, merged, origins, outputs, files })
+        let (registry, version) = (Arc::new(registry), config.version.clone());
+        Ok(Self {
+            script,
+            _ticker: ticker,
+            tls,
+            description,
+            registry,
+            metrics,
+            plan,
+            merged,
+            origins,
+            outputs,
+            files,
+            env,
+            version,
+        })
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// All metrics, by which windows are read.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// What the script says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Whether there is a setup to be run, be it a scenario's.
+    #[must_use]
+    pub fn has_setup(&self) -> bool {
+        let of_scenario = self.plan.scenarios().iter().any(|planned| planned.setup().is_some());
+        !self.plan.options().no_setup && (self.description.has_setup || of_scenario)
+    }
+
+    /// Whether there is a teardown to be run.
+    #[must_use]
+    pub fn has_teardown(&self) -> bool {
+        !self.plan.options().no_teardown && self.description.has_teardown
+    }
+
+    /// Whether the summary is to have groups and scenarios apart.
+    #[must_use]
+    pub fn has_detail(&self) -> bool {
+        self.plan.options().summary_mode == SummaryMode::Full
     }
 }
 

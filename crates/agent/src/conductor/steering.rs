@@ -3,8 +3,8 @@
 use throng_plan::{ControlledVus, LoadModel, Plan};
 
 use super::phases::Conductor;
-use crate::command::Command;
 use crate::handle::{PauseError, Request, ScaleError};
+use crate::worker::Step;
 
 /// What can be changed of a run, and how it stands.
 #[derive(Debug)]
@@ -115,24 +115,22 @@ impl Conductor<'_> {
             Request::Scale { scenario, vus, max_vus, reply } => {
                 let scaled = self.steering.scale(&self.plan, scenario.as_deref(), vus, max_vus);
                 let _ = reply.send(scaled.map(|changed| {
-                    self.tell_shards(&[changed]);
+                    self.tell_worker(&[changed]);
                     let (index, vus) = changed;
                     (self.plan.scenarios()[index].scenario().name.clone(), vus.vus())
                 }));
             }
             Request::Pause { paused, reply } => {
                 let done = self.steering.pause(paused);
-                let _ = reply.send(done.map(|changed| self.tell_shards(&changed)));
+                let _ = reply.send(done.map(|changed| self.tell_worker(&changed)));
             }
             Request::Look => {}
         }
     }
 
-    fn tell_shards(&self, changed: &[(usize, ControlledVus)]) {
+    fn tell_worker(&self, changed: &[(usize, ControlledVus)]) {
         for (scenario, vus) in changed {
-            for shard in &self.shards {
-                shard.sender.send(Command::Control { scenario: *scenario, vus: *vus });
-            }
+            self.worker.tell(Step::Control { scenario: *scenario, vus: *vus });
         }
     }
 }

@@ -141,6 +141,11 @@ pub(super) async fn drive(share: &Rc<ScenarioShare>, shard: &Rc<ShardContext>, c
     shard.shard.sleep_until(at).await;
     share.begin(at);
     let mut ticks = open.schedule.clone();
+    // What was before reaches up to that instant, and not beyond.
+    let from = shard.from.get().checked_sub(share.start);
+    if let Some(before) = from.and_then(|from| from.checked_sub(Duration::from_nanos(1))) {
+        ticks.skip_due_by(before);
+    }
     while let Some(tick) = ticks.peek() {
         shard.shard.sleep_until(share.instant(tick.at)).await;
         release_due(share, shard, crew, open, &mut ticks).await;

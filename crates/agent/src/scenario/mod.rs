@@ -21,11 +21,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_lite::future::or;
+use throng_control::judge::ScenarioCounts;
 use throng_plan::{ControlledVus, LoadModel, PlannedScenario, ScenarioPortion};
 use throng_stats::TagSet;
 use throng_transport::{Clock, Meter, Nanos, Traffic};
 
-use crate::command::ScenarioCounts;
 use crate::host::{Environment, unix_ms};
 use crate::series::IterationSeries;
 use crate::shard::ShardContext;

@@ -16,7 +16,7 @@ mod row;
 
 /// Options that say how much to run, and when.
 #[rustfmt::skip]
-const LOAD: [OptionRow; 16] = [
+const LOAD: [OptionRow; 18] = [
     OptionRow::new("vus", K6("VUS"), Number)
         .flag(Flag::short('u', "vus", "N", "Number of virtual users")),
     OptionRow::new("iterations", K6("ITERATIONS"), Number)
@@ -45,6 +45,8 @@ const LOAD: [OptionRow; 16] = [
     OptionRow::new("setupTimeout", K6("SETUP_TIMEOUT"), Text),
     OptionRow::new("teardownTimeout", K6("TEARDOWN_TIMEOUT"), Text),
     OptionRow::new("throng.seed", Own("SEED"), Number),
+    OptionRow::new("throng.agents", Own("AGENTS"), Text),
+    OptionRow::new("throng.onAgentLoss", Own("ON_AGENT_LOSS"), Text),
 ];
 
 /// Options of requests.

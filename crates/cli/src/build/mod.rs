@@ -51,6 +51,11 @@ pub(crate) fn components_directory() -> Option<PathBuf> {
     Cache::open().ok().map(|cache| cache.path("components"))
 }
 
+/// Where archives are kept that were fetched from a group.
+pub(crate) fn archives_directory() -> Option<PathBuf> {
+    Cache::open().ok().map(|cache| cache.path("archives"))
+}
+
 /// Compiles as [`build`] does and writes nothing outside of the cache directory.
 pub(crate) fn compile(path: &Path, log: &mut dyn FnMut(&str)) -> Result<Component, BuildError> {
     let source = source::Source::at(path)?;

@@ -1,8 +1,11 @@
 //! One module a command.
 
+pub(crate) mod agent;
 pub(crate) mod archive;
 pub(crate) mod build;
+pub(crate) mod cluster;
 pub(crate) mod control;
+pub(crate) mod coordinator;
 pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod new;

@@ -1,11 +1,10 @@
 //! What a run is made of: the script, its variables, and the layers of options that come from outside of it.
 
-use throng_agent::RunConfig;
+use throng_agent::{RunConfig, Test};
 
 use crate::args::{Global, OptionArgs, ScriptArgs};
 use crate::build;
 use crate::layers::{self, Environment, Setting};
-use crate::load::Test;
 use crate::printing;
 
 /// A test with its layers; `system_env` says whether it sees the system's environment if nothing else does.
@@ -19,22 +18,16 @@ pub(crate) fn run_config(
         printing::warning(&message, global);
     }
     let mut flags = layers::of_flags(options);
-    let env = layers::script_variables(script, test.env, (environment, system_env), &mut flags.faults);
+    let env = layers::script_variables(script, test.env.clone(), (environment, system_env), &mut flags.faults);
     let no_thresholds =
         Setting::NO_THRESHOLDS.switch(script.no_thresholds.as_deref(), environment, &mut flags.faults).unwrap_or(false);
     RunConfig {
-        test: test.name,
-        component: test.component,
-        files: test.files,
-        options: test.options,
         layers_below: layers::of_file(script.config.as_ref(), environment).into_iter().collect(),
         layers_above: environment.layers().into_iter().chain([flags]).collect(),
         env,
         cache_dir: build::components_directory(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        machine_summary: false,
         csv: environment.csv_defaults(),
         no_thresholds,
-        tls_key_log: None,
+        ..RunConfig::new(test, env!("CARGO_PKG_VERSION"))
     }
 }

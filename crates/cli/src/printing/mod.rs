@@ -44,6 +44,12 @@ pub(crate) fn note(text: &str, global: &Global) {
     }
 }
 
+/// A remark from a thread that goes on beside the command.
+pub(crate) fn note_from_thread(text: &str) {
+    // In one piece, and not lost in a panic when nobody reads it any more.
+    let _ = writeln!(stderr(), "{text}");
+}
+
 /// A warning; `--quiet` silences it.
 pub(crate) fn warning(text: &str, global: &Global) {
     if !global.quiet {

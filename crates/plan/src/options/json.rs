@@ -160,11 +160,14 @@ fn dns(dns: DnsOptions) -> Value {
 }
 
 fn throng(own: &ThrongOptions, tls: &TlsOptions) -> Value {
+    let agents: Vec<_> = own.agents.iter().map(ToString::to_string).collect();
     json!({
         "memoryLimit": size::format(own.memory_limit_bytes),
         "guestTimeLimit": time(own.guest_time_limit),
         "seed": own.seed,
         "tlsCaCertificates": tls.ca_certificates,
+        "agents": (!own.agents.is_empty()).then(|| agents.join(",")),
+        "onAgentLoss": own.on_agent_loss.as_str(),
     })
 }
 
@@ -214,7 +217,8 @@ mod tests {
             "summaryMode": "full", "handleSummaryTimeout": "5s", "out": ["json=a.json", "csv"],
             "hosts": {"*.a.example:80": "[::1]:8080", "b": "192.0.2.1"}, "blacklistIPs": ["10.0.0.0/8"],
             "blockHostnames": ["*"], "dns": "ttl=inf,select=first,policy=any",
-            "throng": {"memoryLimit": "1GiB", "seed": 5, "guestTimeLimit": "1s", "tlsCaCertificates": [CERT]},
+            "throng": {"memoryLimit": "1GiB", "seed": 5, "guestTimeLimit": "1s", "tlsCaCertificates": [CERT],
+                "agents": "zone=eu+disk=fast:2@3,all@capacity", "onAgentLoss": "reassign"},
         });
         let short_stages = json!({"vus": 0, "stages": [{"duration": "5s", "target": 3}, {"target": 1}]});
         for value in [json!({}), json!({"vus": 3, "duration": "5s"}), short_stages, all] {

@@ -18,6 +18,7 @@ use super::rules::PartialRules;
 use super::shortcuts::Shortcuts;
 use super::tls::PartialTls;
 use super::{Layer, Options, ThrongOptions, fields, scenarios, thresholds};
+use crate::agent_rules::{AgentRule, OnAgentLoss};
 use crate::load_model::Stage;
 use crate::names::NamedFunctions;
 use crate::scenario::Scenario;
@@ -68,6 +69,8 @@ pub(super) struct Partial {
     memory_limit_bytes: Option<u64>,
     guest_time_limit: Option<Duration>,
     seed: Option<u64>,
+    agents: Option<Vec<AgentRule>>,
+    on_agent_loss: Option<OnAgentLoss>,
 }
 
 impl Partial {
@@ -137,6 +140,8 @@ impl Partial {
         self.memory_limit_bytes = members.read(reader, "memoryLimit", memory_limit);
         self.guest_time_limit = members.duration(reader, "guestTimeLimit", Duration::from_millis(1));
         self.seed = members.read(reader, "seed", |r, at| r.whole(at, 0, u64::MAX));
+        self.agents = members.read(reader, "agents", agents);
+        self.on_agent_loss = members.read(reader, "onAgentLoss", |r, at| r.word(at, &OnAgentLoss::WORDS));
     }
 
     /// Lays a higher layer over this one.
@@ -186,6 +191,8 @@ impl Partial {
             memory_limit_bytes: upper.memory_limit_bytes.or(self.memory_limit_bytes),
             guest_time_limit: upper.guest_time_limit.or(self.guest_time_limit),
             seed: upper.seed.or(self.seed),
+            agents: upper.agents.or(self.agents),
+            on_agent_loss: upper.on_agent_loss.or(self.on_agent_loss),
         }
     }
 
@@ -231,6 +238,8 @@ impl Partial {
                 memory_limit_bytes: self.memory_limit_bytes.unwrap_or(own.memory_limit_bytes),
                 guest_time_limit: self.guest_time_limit.unwrap_or(own.guest_time_limit),
                 seed: self.seed,
+                agents: self.agents.unwrap_or(own.agents),
+                on_agent_loss: self.on_agent_loss.unwrap_or(own.on_agent_loss),
             },
             scenarios_origin: scenarios.origin,
             thresholds_origin: thresholds.origin,
@@ -258,6 +267,16 @@ fn system_tag(reader: &mut Reader<'_>, place: Place<'_>) -> Option<SystemTag> {
         reader.fault(place.path(), format!("there is no system tag `{key}`{hint}"));
     }
     tag
+}
+
+/// Rules as a text, or a number of agents.
+fn agents(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Vec<AgentRule>> {
+    let text = match place.value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return reader.wrong_type(place, "a number of agents, or which ones, such as \"zone=eu:2\""),
+    };
+    AgentRule::parse_all(&text).map_err(|error| reader.fault(place.path(), error.to_string())).ok()
 }
 
 fn memory_limit(reader: &mut Reader<'_>, place: Place<'_>) -> Option<u64> {

@@ -53,6 +53,8 @@ fn load() -> Vec<Row> {
         variable("THRONG_SEED", "abc", "throng.seed", "must be a whole number, not \"abc\""),
         variable("THRONG_MEMORY_LIMIT", "64M", "throng.memoryLimit", "write it like `64MiB`"),
         variable("THRONG_MEMORY_LIMIT", "8GiB", "throng.memoryLimit", "must be 1MiB to 4GiB, not 8GiB"),
+        variable("THRONG_AGENTS", "eu", "throng.agents", "write it like `3`, `all`, `zone=eu:2`"),
+        variable("THRONG_ON_AGENT_LOSS", "stop", "throng.onAgentLoss", "there are fail, continue, reassign"),
         variable("THRONG_GUEST_TIME_LIMIT", "0", "throng.guestTimeLimit", "must be at least 1ms, not 0s"),
         variable("K6_NO_THRESHOLDS", "x", "noThresholds", "must be true or false, not \"x\""),
         variable("THRONG_NO_THRESHOLDS", "2", "noThresholds", "must be true or false"),

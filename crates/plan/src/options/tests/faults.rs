@@ -176,6 +176,12 @@ fn of_thresholds_and_ours() -> Vec<(Value, &'static str, &'static str)> {
         (own("guestTimeLimit", json!(0)), "throng.guestTimeLimit", "must be at least 1ms, not 0s"),
         (own("seed", json!(-1)), "throng.seed", "at least 0, not -1"),
         (own("seed", json!("x")), "throng.seed", "must be a whole number, not \"x\""),
+        (own("agents", json!(0)), "throng.agents", "it must be 1 to 10000"),
+        (own("agents", json!("eu")), "throng.agents", "write it like `3`, `all`, `zone=eu:2`"),
+        (own("agents", json!("zone=eu:2@x")), "throng.agents", "`x` isn't a weight"),
+        (own("agents", json!(["a"])), "throng.agents", "a number of agents, or which ones"),
+        (own("onAgentLoss", json!("stop")), "throng.onAgentLoss", "there are fail, continue, reassign"),
+        (own("onAgentLoss", json!("Continue")), "throng.onAgentLoss", "did you mean `continue`?"),
     ]
 }
 

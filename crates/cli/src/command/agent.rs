@@ -1,0 +1,157 @@
+//! `throng agent`.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, anyhow, bail, ensure};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use throng_agent::SHARDS_MAX;
+use throng_control::AgentName;
+use throng_control::limits::{AGENT_LABELS_MAX, LABEL_BYTES_MAX, WEIGHT_MAX};
+use throng_link::{ArchiveCache, Left, LinkConfig, LinkError, MachineConfig, MachineWorkers, Notes};
+use throng_plan::{duration, size};
+use throng_transport::machine::{self, Facts};
+
+use crate::args::{AgentArgs, Global};
+use crate::build;
+use crate::exit::{Exit, Failure};
+use crate::printing;
+
+pub(crate) fn run(args: &AgentArgs, global: &Global) -> Result<Exit, Failure> {
+    let drain = Arc::new(AtomicBool::new(false));
+    let config = config(args, &drain).map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
+    let machine = machine(args)?;
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&drain))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&drain)))
+            .map_err(|error| Failure::new(Exit::Machine, anyhow!(error).context("signals can't be handled")))?;
+    }
+    let mut notes = Printed { global, is_ready: false };
+    let left = throng_link::run(config, MachineWorkers::new(machine), &mut notes).map_err(failed)?;
+    if left == Left::Dismissed {
+        printing::note("the group doesn't need this agent any more", global);
+    }
+    Ok(Exit::Success)
+}
+
+/// Tells the user how it goes. The first thing is that the agent is ready.
+struct Printed<'a> {
+    global: &'a Global,
+    is_ready: bool,
+}
+
+impl Notes for Printed<'_> {
+    fn note(&mut self, text: &str) {
+        if std::mem::replace(&mut self.is_ready, true) {
+            printing::note(text, self.global);
+        } else {
+            printing::line(text);
+        }
+    }
+
+    fn warn(&mut self, text: &str) {
+        printing::warning(text, self.global);
+    }
+}
+
+fn config(args: &AgentArgs, drain: &Arc<AtomicBool>) -> anyhow::Result<LinkConfig> {
+    let nodes: Vec<String> = args.join.iter().map(|node| node.trim().to_owned()).collect();
+    if let Some(wrong) = nodes.iter().find(|node| !throng_link::is_address(node)) {
+        bail!("--join has {wrong:?}, which is no address: write HOST:PORT, several with commas between");
+    }
+    let name = args.name.clone().unwrap_or_else(usual_name);
+    let cores = machine::cores().len().min(args.shards.unwrap_or(SHARDS_MAX)).min(SHARDS_MAX);
+    let capacity = args.capacity.unwrap_or((cores as u32).clamp(1, WEIGHT_MAX));
+    ensure!((1..=WEIGHT_MAX).contains(&capacity), "--capacity is {capacity}; it has to be 1 to {WEIGHT_MAX}");
+    ensure!(args.shards != Some(0), "--shards has to be above 0");
+    let give_up_after = args
+        .give_up_after
+        .as_ref()
+        .map(|text| duration::parse(text).with_context(|| format!("--give-up-after {text}")));
+    let addresses = Facts::read().addresses.into_iter().map(|one| one.address.to_string());
+    Ok(LinkConfig {
+        name: AgentName::new(&name).context("--name")?,
+        nodes,
+        capacity,
+        tags: tags(&args.tag)?,
+        addresses: addresses.take(AGENT_LABELS_MAX).collect(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        give_up_after: give_up_after.transpose()?,
+        drain: Arc::clone(drain),
+    })
+}
+
+fn tags(given: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut tags = BTreeMap::new();
+    for tag in given {
+        let (key, value) = tag
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .with_context(|| format!("--tag {tag}: write KEY=VALUE, for example zone=eu"))?;
+        ensure!(
+            key.len().max(value.len()) <= LABEL_BYTES_MAX,
+            "--tag {key}: it is longer than {LABEL_BYTES_MAX} bytes"
+        );
+        ensure!(tags.insert(key.to_owned(), value.to_owned()).is_none(), "--tag {key} is there twice");
+    }
+    ensure!(tags.len() <= AGENT_LABELS_MAX, "there are more than {AGENT_LABELS_MAX} tags");
+    Ok(tags)
+}
+
+/// The host's name, as far as it can be one of an agent's, and a number that another agent there hardly has.
+fn usual_name() -> String {
+    let host = nix::sys::utsname::uname().map(|system| system.nodename().to_string_lossy().into_owned());
+    let fits = |character: &char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
+    let host: String = host.unwrap_or_default().chars().filter(fits).take(48).collect();
+    let number = RandomState::new().build_hasher().finish() as u32;
+    if host.is_empty() { format!("agent-{number:08x}") } else { format!("{host}-{number:08x}") }
+}
+
+/// What of this machine runs may use; whether there can be any is found out now and not with the first one.
+fn machine(args: &AgentArgs) -> Result<MachineConfig, Failure> {
+    machine::try_shards().map_err(|error| Failure::new(Exit::Machine, error))?;
+    let bytes_max = size::parse(&args.archive_cache)
+        .with_context(|| format!("--archive-cache {}", args.archive_cache))
+        .map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
+    let directory = build::archives_directory().unwrap_or_else(|| std::env::temp_dir().join("throng-archives"));
+    let archives = ArchiveCache::open(&directory, bytes_max)
+        .with_context(|| format!("the directory for archives, {}, can't be used", directory.display()))
+        .map_err(|error| Failure::new(Exit::Machine, error))?;
+    Ok(MachineConfig {
+        archives,
+        cache_dir: build::components_directory(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        shards_max: args.shards.unwrap_or(SHARDS_MAX),
+        parts_max: args.parts,
+    })
+}
+
+fn failed(error: LinkError) -> Failure {
+    let exit = match &error {
+        LinkError::Runtime(_) => Exit::Machine,
+        LinkError::Version(_) | LinkError::Duplicate(_) | LinkError::Refused(_) => Exit::Refused,
+        LinkError::Unreachable { .. } => Exit::NoSuchRun,
+    };
+    Failure::new(exit, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_pairs_and_each_key_is_there_once() {
+        let given = |tags: &[&str]| super::tags(&tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>());
+        assert_eq!(given(&["a=1", "b=x=y", "c="]).unwrap().into_iter().collect::<Vec<_>>().len(), 3);
+        for wrong in [&["a"][..], &["=1"], &["a=1", "a=2"]] {
+            assert!(given(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_usual_name_can_be_one() {
+        assert!(AgentName::new(&usual_name()).is_ok());
+    }
+}

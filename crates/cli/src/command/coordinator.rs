@@ -1,0 +1,90 @@
+//! `throng coordinator`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use throng_coordinator::{
+    Coordinator, CoordinatorError, Ended, Environment, NodeConfig, Peers, StartError, SystemDisk, Timing,
+};
+use throng_plan::duration;
+
+use crate::args::{CoordinatorArgs, Global};
+use crate::exit::{Exit, Failure};
+use crate::printing;
+
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+pub(crate) fn run(args: &CoordinatorArgs, global: &Global) -> Result<Exit, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| Failure::new(Exit::Machine, anyhow!(error).context("signals can't be handled")))?;
+    }
+    let config = config(args, global).map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
+    let disk = SystemDisk::open(&args.data_dir).map_err(|error| Failure::new(Exit::Machine, error))?;
+    let coordinator = Coordinator::start(config, args.listen.clone(), Environment::system(disk)).map_err(failed)?;
+    if !coordinator.address().ip().is_loopback() {
+        let what = "whoever reaches it can change the group and its runs: there is no authentication (--insecure)";
+        printing::warning(&format!("this node listens on {}, and {what}", coordinator.address()), global);
+    }
+    printing::line(&format!("listening on {}", coordinator.address()));
+    while !stop.load(Ordering::Relaxed) && !coordinator.has_ended() {
+        std::thread::sleep(LOOK_EVERY);
+    }
+    match coordinator.stop() {
+        Ended::Planned => Ok(Exit::Success),
+        removed @ Ended::Removed(_) => {
+            printing::note(&removed.to_string(), global);
+            Ok(Exit::Success)
+        }
+        refused @ Ended::Refused(_) => Err(Failure::new(Exit::Refused, refused)),
+        disk @ Ended::Disk { .. } => Err(Failure::new(Exit::Machine, disk)),
+        fault @ Ended::Fault(_) => Err(Failure::new(Exit::Other, fault)),
+    }
+}
+
+fn config(args: &CoordinatorArgs, global: &Global) -> anyhow::Result<NodeConfig> {
+    let CoordinatorArgs { id, listen, .. } = args;
+    anyhow::ensure!(*id > 0, "--id has to be above 0");
+    throng_remote::listen_address(listen, args.insecure).with_context(|| format!("--listen {listen}"))?;
+    let peers: Peers = match &args.peers {
+        Some(peers) => peers.parse().context("--peers")?,
+        None => Peers::alone(*id, listen.clone()),
+    };
+    peers.has(*id).context("--peers")?;
+    if let Some(other) = peers.at(listen).filter(|other| other != id) {
+        return Err(anyhow!(
+            "node {id} is told to listen at the address of node {other}, {listen}: give it --id {other}, or --listen {}",
+            peers.address(*id).unwrap_or_default()
+        ));
+    }
+    let time = |flag: &str, text: &str| duration::parse(text).with_context(|| format!("--{flag} {text}"));
+    let (min, max) = (&args.election_timeout_min, &args.election_timeout_max);
+    let timing = Timing {
+        heartbeat: time("heartbeat", &args.heartbeat)?,
+        election: (time("election-timeout-min", min)?, time("election-timeout-max", max)?),
+        snapshot_entries: args.snapshot_entries,
+        ..Timing::default()
+    };
+    let quiet = global.quiet;
+    let notify = Arc::new(move |text: &str| {
+        if !quiet {
+            printing::note_from_thread(text);
+        }
+    });
+    Ok(NodeConfig { id: *id, peers, timing, version: env!("CARGO_PKG_VERSION").to_owned(), notify })
+}
+
+fn failed(error: CoordinatorError) -> Failure {
+    let exit = match &error {
+        CoordinatorError::Listen { .. } => Exit::CannotListen,
+        CoordinatorError::Node(StartError::Peers(_) | StartError::Timing(_)) => Exit::InvalidConfig,
+        CoordinatorError::Node(StartError::Store(_)) | CoordinatorError::Thread(_) => Exit::Machine,
+        CoordinatorError::Node(StartError::Raft(_)) => Exit::Other,
+    };
+    Failure::new(exit, error)
+}

@@ -1,0 +1,24 @@
+//! What the leader of a run knows of it: the totals of all agents, what the thresholds say, how far the scenarios are.
+//!
+//! Agents send an [`AgentWindow`] a second. A [`Judge`] takes those of any number of agents, each once, and makes of them
+//! totals, verdicts, a [`Progress`] and at last the report. A [`Conclusion`] is why the run ends, by what has happened.
+//!
+//! There is no clock here: all times are counted from the run's beginning, which is before setup, and are arguments. The
+//! same windows in any order give the same totals.
+
+mod conclusion;
+mod health;
+mod judging;
+mod progress;
+mod report;
+#[cfg(test)]
+mod tests;
+mod vus;
+mod window;
+
+pub use conclusion::{CallFailure, Conclusion, Ending};
+pub use judging::{AgentPart, Judge, NotTaken};
+pub use progress::{Progress, Rate, ScenarioProgress};
+pub use report::ReportFacts;
+pub use vus::VusAt;
+pub use window::{AgentWindow, ScenarioCounts, Seconds, ShardUsage, Standing, VUS_SECONDS_MAX, VuCount};

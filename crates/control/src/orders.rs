@@ -1,0 +1,140 @@
+//! What an agent is to do now.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::id::{AgentName, AssignmentId, Digest, RunId};
+use crate::run::{Assignment, Progress, Run, RunState};
+use crate::state::State;
+
+/// What an agent is to do now. Saying it again changes nothing, so that a lost message is cured by the next one. What isn't
+/// ordered any more is over: the agent lets go of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orders {
+    /// One for each part that it has.
+    pub parts: Vec<Order>,
+    /// It isn't needed any more: it has been told to drain, and has no work.
+    pub leave: bool,
+}
+
+/// What an agent is to do with one part of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// The run.
+    pub run: RunId,
+    /// Which part.
+    pub assignment: AssignmentId,
+    /// The test.
+    pub archive: Digest,
+    /// The segment, as the option `executionSegment` has it.
+    pub segment: String,
+    /// All segments, as the option `executionSegmentSequence` has them.
+    pub sequence: String,
+    /// The number of the part among all that the run has had, from 0: by it the sources of its windows are told apart.
+    pub number: u32,
+    /// When the run began, which is before setup; none before that.
+    pub began: Option<Timestamp>,
+    /// What is to be done.
+    pub task: Task,
+    /// The last window that is in a checkpoint: the agent needs to keep those that come later.
+    pub included: u64,
+    /// Whether the run is paused.
+    pub paused: bool,
+    /// VUs of externally-controlled scenarios in the whole run, if they were changed.
+    pub vus: Option<u64>,
+    /// The most of them.
+    pub max_vus: Option<u64>,
+}
+
+/// How far an agent is to go with a part. Each includes all before it that has to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// Fetch the archive, compile it, make VUs, say that it is ready, and wait.
+    Prepare,
+    /// Call setup, once, and say what came of it.
+    Setup,
+    /// Start.
+    Run {
+        /// When the run starts or started, in the group's time.
+        start: Timestamp,
+        /// How far into the run the agent's part begins.
+        from_ms: u64,
+        /// Iterations of each scenario that were started before that.
+        begun_before: Vec<u64>,
+        /// Whether there is setup data, which [`crate::Run::setup_data`] has.
+        setup_data: bool,
+    },
+    /// Stop: cut iterations, give the last windows, say that it is done.
+    Stop {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Keep what there is until the run has ended; windows that aren't in a checkpoint are given again.
+    Hold,
+    /// Call teardown, once, and say what came of it.
+    Teardown,
+    /// Call the script's own summary, once, and say what came of it.
+    Summarize,
+}
+
+impl State {
+    /// What an agent is to do now. Nothing if it isn't known or alive.
+    pub fn orders(&self, agent: &AgentName) -> Orders {
+        let Some(known) = self.agent(agent).filter(|known| known.is_alive()) else { return Orders::default() };
+        let mut parts = Vec::new();
+        for run in self.runs().filter(|run| !run.state().has_ended()) {
+            let own = run.of_agent(agent);
+            let held = own.filter(|(_, one)| one.is_held() && one.incarnation == known.info.incarnation);
+            parts.extend(held.map(|(id, assignment)| order(run, id, assignment)));
+        }
+        Orders { leave: known.draining && parts.is_empty(), parts }
+    }
+}
+
+fn order(run: &Run, id: AssignmentId, assignment: &Assignment) -> Order {
+    let (segment, sequence) = run.segment(assignment.part);
+    let (vus, max_vus) = run.scale();
+    Order {
+        run: run.id().clone(),
+        task: task(run, &id, assignment),
+        archive: run.archive(),
+        segment,
+        sequence,
+        number: run.number_of(&id).unwrap_or_default(),
+        began: run.began(),
+        assignment: id,
+        included: assignment.included,
+        paused: run.is_paused(),
+        vus,
+        max_vus,
+    }
+}
+
+fn task(run: &Run, id: &AssignmentId, assignment: &Assignment) -> Task {
+    if assignment.progress == Progress::Done {
+        return if run.teardown().on() == Some(id) {
+            Task::Teardown
+        } else if run.summarize().on() == Some(id) {
+            Task::Summarize
+        } else {
+            Task::Hold
+        };
+    }
+    if let Some(heir) = &assignment.taken_over_by {
+        return Task::Stop { reason: format!("the agent was lost, and {} took over", heir.agent) };
+    }
+    if let Some(reason) = run.reason() {
+        return Task::Stop { reason: reason.to_string() };
+    }
+    match (run.state(), assignment.progress, run.start()) {
+        (RunState::Draining | RunState::Teardown, ..) => Task::Stop { reason: "the run is over".to_owned() },
+        (_, Progress::Running, Some(start)) => Task::Run {
+            start,
+            from_ms: assignment.from_ms,
+            begun_before: assignment.begun_before.clone(),
+            setup_data: run.setup_data().is_some(),
+        },
+        _ if run.setup().on() == Some(id) => Task::Setup,
+        _ => Task::Prepare,
+    }
+}

@@ -1,0 +1,198 @@
+//! Asking a group, by any of its nodes.
+
+use std::fs::File;
+use std::future::Future;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use throng_protocol::cluster::{
+    AddRequest, ClusterClient, HandoverRequest, PutArchiveRequest, RemoveRequest, StatusRequest, StatusResponse,
+};
+use throng_protocol::{ControlError, ErrorKind};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{Instant, sleep, timeout};
+use tonic::transport::Channel;
+use tonic::{Response, Status};
+
+use crate::archive_store::PART_BYTES_MAX;
+use crate::environment::{Network, SystemNetwork};
+use crate::raft::connect;
+
+/// How long a node may take to answer how it does.
+const STATUS_TIME_MAX: Duration = Duration::from_secs(3);
+/// How long a change of the group may take.
+const CHANGE_TIME_MAX: Duration = Duration::from_secs(160);
+/// How long a group without a leader is waited for, by a call that needs one.
+const LEADER_TIME_MAX: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long an archive may take.
+const ARCHIVE_TIME_MAX: Duration = Duration::from_secs(1_800);
+
+/// A way to a group of which one node that is up has to be known. Its methods block.
+pub struct Client {
+    runtime: Runtime,
+    network: Arc<dyn Network>,
+    addresses: Vec<String>,
+}
+
+impl Client {
+    /// A client of the group with nodes at these addresses, HOST:PORT each, with commas between.
+    ///
+    /// # Errors
+    /// When they aren't addresses.
+    pub fn new(addresses: &str) -> Result<Self, ControlError> {
+        let addresses: Vec<String> =
+            addresses.split(',').map(str::trim).filter(|address| !address.is_empty()).map(str::to_owned).collect();
+        let wrong = |text: &str| {
+            let message = format!("{text:?} is no address: write HOST:PORT, several with commas between");
+            ControlError::new(ErrorKind::InvalidArgument, message)
+        };
+        let is_address = |address: &String| {
+            let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+            port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+        };
+        if let Some(bad) = addresses.iter().find(|address| !is_address(address)) {
+            return Err(wrong(bad));
+        }
+        if addresses.is_empty() {
+            return Err(wrong(""));
+        }
+        let internal = |error: std::io::Error| ControlError::new(ErrorKind::Internal, error.to_string());
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(internal)?;
+        Ok(Self { runtime, network: Arc::new(SystemNetwork), addresses })
+    }
+
+    /// How the group does, as the leader says, or else the first node that answers.
+    ///
+    /// # Errors
+    /// When no node answers.
+    pub fn status(&self) -> Result<StatusResponse, ControlError> {
+        let call = |mut client: ClusterClient<_>| async move { client.status(StatusRequest {}).await };
+        self.ask(STATUS_TIME_MAX, Duration::ZERO, call)
+    }
+
+    /// Takes a node into the group, in place of another one if `replaces` isn't 0.
+    ///
+    /// # Errors
+    /// When the group refuses, or there is no answer.
+    pub fn add(&self, id: u64, address: &str, replaces: u64) -> Result<StatusResponse, ControlError> {
+        let request = AddRequest { id, address: address.to_owned(), replaces };
+        let call = |mut client: ClusterClient<_>| {
+            let request = request.clone();
+            async move { client.add(request).await }
+        };
+        Ok(self.ask(CHANGE_TIME_MAX, LEADER_TIME_MAX, call)?.status.unwrap_or_default())
+    }
+
+    /// Takes a node out of the group.
+    ///
+    /// # Errors
+    /// When the group refuses, or there is no answer.
+    pub fn remove(&self, id: u64) -> Result<StatusResponse, ControlError> {
+        let call = |mut client: ClusterClient<_>| async move { client.remove(RemoveRequest { id }).await };
+        Ok(self.ask(CHANGE_TIME_MAX, LEADER_TIME_MAX, call)?.status.unwrap_or_default())
+    }
+
+    /// Has another node lead: this one, or the best; which one leads then.
+    ///
+    /// # Errors
+    /// When the group refuses, or there is no answer.
+    pub fn hand_over(&self, to: u64) -> Result<u64, ControlError> {
+        let call = |mut client: ClusterClient<_>| async move { client.handover(HandoverRequest { to }).await };
+        Ok(self.ask(CHANGE_TIME_MAX, LEADER_TIME_MAX, call)?.leader)
+    }
+
+    /// Gives the group an archive, a file; its digest, and whether the group had it already.
+    ///
+    /// # Errors
+    /// When the file can't be read, the group refuses, or there is no answer.
+    pub fn put_archive(&self, path: &Path) -> Result<(String, bool), ControlError> {
+        let unreadable = |error: io::Error| {
+            let message = format!("{} can't be read: {error}", path.display());
+            ControlError::new(ErrorKind::InvalidArgument, message)
+        };
+        let mut hash = Sha256::new();
+        let mut bytes = 0;
+        for part in Parts(File::open(path).map_err(unreadable)?) {
+            let part = part.map_err(unreadable)?;
+            hash.update(&part);
+            bytes += part.len() as u64;
+        }
+        let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let call = |mut client: ClusterClient<_>| {
+            let first = PutArchiveRequest { digest: digest.clone(), bytes, ..PutArchiveRequest::default() };
+            let file = File::open(path);
+            async move {
+                let unreadable = |error: io::Error| Status::invalid_argument(format!("the archive: {error}"));
+                // A part that can't be read ends what is sent, and the group finds it too short.
+                let parts = Parts(file.map_err(unreadable)?).map_while(Result::ok);
+                let parts = parts.map(|data| PutArchiveRequest { data, ..PutArchiveRequest::default() });
+                client.put_archive(tokio_stream::iter(std::iter::once(first).chain(parts))).await
+            }
+        };
+        let known = self.ask(ARCHIVE_TIME_MAX, LEADER_TIME_MAX, call)?.known;
+        Ok((digest, known))
+    }
+
+    /// Asks one node after the other until one answers, and again while the group has no leader.
+    fn ask<A, F>(
+        &self,
+        time: Duration,
+        patience: Duration,
+        call: impl Fn(ClusterClient<Channel>) -> F,
+    ) -> Result<A, ControlError>
+    where
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        self.runtime.block_on(async {
+            let until = Instant::now() + patience;
+            loop {
+                let mut last = None;
+                for address in &self.addresses {
+                    let channel = connect(&self.network, address).map_err(ControlError::from)?;
+                    match timeout(time, call(ClusterClient::new(channel))).await {
+                        Ok(Ok(response)) => return Ok(response.into_inner()),
+                        Ok(Err(status)) if std::error::Error::source(&status).is_some() => {
+                            last.get_or_insert_with(|| self.unreachable());
+                        }
+                        Ok(Err(status)) if status.code() == tonic::Code::Unavailable => last = Some(status.into()),
+                        Ok(Err(status)) => return Err(status.into()),
+                        Err(_) => {
+                            let text = format!("{address} gives no answer within {time:?}: is it stopped?");
+                            last.get_or_insert(ControlError::new(ErrorKind::TimedOut, text));
+                        }
+                    }
+                }
+                if Instant::now() >= until {
+                    return Err(last.unwrap_or_else(|| self.unreachable()));
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        })
+    }
+
+    fn unreachable(&self) -> ControlError {
+        let text = format!("no coordinator answers at {}: is one of them up?", self.addresses.join(", "));
+        ControlError::new(ErrorKind::Unavailable, text)
+    }
+}
+
+/// A file in parts that fit into messages.
+struct Parts(File);
+
+impl Iterator for Parts {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut part = Vec::with_capacity(PART_BYTES_MAX);
+        match (&mut self.0).take(PART_BYTES_MAX as u64).read_to_end(&mut part) {
+            Ok(0) => None,
+            Ok(_) => Some(Ok(part.into())),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}

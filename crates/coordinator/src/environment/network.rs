@@ -1,0 +1,73 @@
+//! Connections.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What comes later.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A connection.
+pub type Dialed = Box<dyn DuplexStream>;
+
+/// What can be read from and written to.
+pub trait DuplexStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> DuplexStream for T {}
+
+/// Where a node connects and listens.
+pub trait Network: Send + Sync + 'static {
+    /// Connects to HOST:PORT. Whoever calls limits the time.
+    fn dial(&self, address: String) -> Pending<'static, io::Result<Dialed>>;
+
+    /// Listens at HOST:PORT.
+    fn listen(&self, address: String) -> Pending<'static, io::Result<Box<dyn Listener>>>;
+}
+
+/// Where connections come in.
+pub trait Listener: Send + Sync + 'static {
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the kernel doesn't say.
+    fn address(&self) -> io::Result<SocketAddr>;
+
+    /// The next connection.
+    fn accept(&self) -> Pending<'_, io::Result<Dialed>>;
+}
+
+/// The machine's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemNetwork;
+
+impl Network for SystemNetwork {
+    fn dial(&self, address: String) -> Pending<'static, io::Result<Dialed>> {
+        Box::pin(async move {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Dialed)
+        })
+    }
+
+    fn listen(&self, address: String) -> Pending<'static, io::Result<Box<dyn Listener>>> {
+        Box::pin(async move { Ok(Box::new(TcpListener::bind(address).await?) as Box<dyn Listener>) })
+    }
+}
+
+impl Listener for TcpListener {
+    fn address(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+
+    fn accept(&self) -> Pending<'_, io::Result<Dialed>> {
+        Box::pin(async move {
+            let (stream, _) = TcpListener::accept(self).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Dialed)
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! What a node looks after by itself: who leads, whether its disk and its consensus are well, how long the log is.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use openraft::ServerState;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::errors::Fatal;
+use tokio::time::{Instant, interval};
+
+use super::{Leadership, Node, Stopped};
+use crate::raft::{LOG_BYTES_MAX, Metrics};
+
+/// How often it looks at what nobody tells.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After a snapshot was asked for on account of the log's length: the log gets shorter once it is made.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
+
+pub(super) async fn watch(node: Node) {
+    let mut metrics = node.raft().metrics();
+    let mut failed = node.shared().log.failed();
+    let mut stopped = node.stopped();
+    let mut ticks = interval(LOOK_EVERY);
+    let mut cut = None;
+    loop {
+        let now = metrics.borrow_watched().clone();
+        tell_leadership(&node, &now);
+        if let Some(why) = trouble(&node, &now) {
+            return node.end(why).await;
+        }
+        let members: BTreeSet<u64> = now.membership_config.membership().nodes().map(|(id, _)| *id).collect();
+        if !members.is_empty() {
+            // An error is that of the disk, which the next round finds.
+            let _ = node.shared().identity.keep(&members).await;
+        }
+        cut_log(&node, &mut cut).await;
+        tokio::select! {
+            changed = metrics.changed() => if changed.is_err() { return },
+            _ = failed.changed() => {}
+            _ = stopped.changed() => {}
+            _ = ticks.tick() => {}
+        }
+        if stopped.borrow().is_some() {
+            return;
+        }
+    }
+}
+
+fn tell_leadership(node: &Node, now: &Metrics) {
+    let leads = now.state == ServerState::Leader
+        && now.current_leader == Some(node.id())
+        && now.last_applied.is_some_and(|applied| applied.committed_leader_id().term == now.current_term);
+    let leadership = Leadership { leader: now.current_leader, term: now.current_term, leads };
+    node.shared().leadership.send_if_modified(|known| {
+        let is_new = *known != leadership;
+        if known.leader != leadership.leader
+            && let Some(leader) = leadership.leader
+        {
+            node.shared().notices.tell(format!("node {leader} leads since term {}", leadership.term));
+        }
+        *known = leadership;
+        is_new
+    });
+}
+
+/// Why the node can't go on, if it can't.
+fn trouble(node: &Node, now: &Metrics) -> Option<Stopped> {
+    if let Some(why) = node.shared().log.failed().borrow().clone() {
+        return Some(Stopped::Disk { place: node.shared().environment.disk.place(), why });
+    }
+    match &now.running_state {
+        Ok(()) | Err(Fatal::Stopped) => None,
+        Err(Fatal::StorageError(error)) => {
+            Some(Stopped::Disk { place: node.shared().environment.disk.place(), why: error.to_string() })
+        }
+        Err(error) => Some(Stopped::Fault(error.to_string())),
+    }
+}
+
+async fn cut_log(node: &Node, asked: &mut Option<Instant>) {
+    let is_due = asked.is_none_or(|asked| asked.elapsed() > SNAPSHOT_EVERY);
+    if node.shared().log.bytes() > LOG_BYTES_MAX && is_due {
+        *asked = Some(Instant::now());
+        let _ = node.scoped(node.raft().trigger().snapshot()).await;
+    }
+}

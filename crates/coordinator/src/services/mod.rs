@@ -1,0 +1,13 @@
+//! What a node answers, all on one port.
+
+mod archives;
+mod cluster;
+mod listening;
+mod raft;
+mod routes;
+
+pub(crate) use archives::Archives;
+pub(crate) use cluster::ClusterService;
+pub(crate) use listening::admit;
+pub(crate) use raft::RaftService;
+pub(crate) use routes::Routes;

@@ -1,0 +1,204 @@
+//! Parts on this machine: a worker each.
+
+mod preparing;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use throng_agent::link::{PARTS_MAX, PartEvent, PartId};
+use throng_agent::{Late, Step, Worker, machine_share_on};
+use throng_control::{Failure, FailureKind, Order};
+use throng_plan::{ControlledVus, LoadModel, Plan};
+use tokio::sync::mpsc;
+
+use crate::archives::ArchiveCache;
+use crate::workers::{PartNews, Word, Workers};
+use preparing::Preparing;
+
+/// What workers have said and the link hasn't heard; at the limit they wait, and what they record goes on into their next
+/// windows.
+pub const NEWS_WAITING_MAX: usize = 256;
+
+/// What of this machine parts may use.
+#[derive(Clone, Debug)]
+pub struct MachineConfig {
+    /// Archives that were fetched.
+    pub archives: ArchiveCache,
+    /// Where compiled scripts are kept.
+    pub cache_dir: Option<PathBuf>,
+    /// The version that `User-Agent` names.
+    pub version: String,
+    /// Shards of a part at most.
+    pub shards_max: usize,
+    /// Parts at once, among which source ports and sockets are divided; at most [`PARTS_MAX`].
+    pub parts_max: u16,
+}
+
+/// Parts on this machine.
+#[derive(Debug)]
+pub struct MachineWorkers {
+    config: Arc<MachineConfig>,
+    slots: Slots,
+    news: mpsc::Sender<PartNews>,
+}
+
+/// The parts that there are, for the link's thread, those that prepare parts, and workers' own.
+#[derive(Clone, Debug, Default)]
+struct Slots(Arc<Mutex<BTreeMap<PartId, Slot>>>);
+
+/// A part.
+#[derive(Debug)]
+struct Slot {
+    /// Which of the machine's shares it has.
+    share: u16,
+    /// Set when it isn't wanted any more, for who prepares it.
+    released: Arc<AtomicBool>,
+    /// Whether it was told to stop before it had a worker.
+    is_stopped: bool,
+    running: Option<Running>,
+}
+
+/// A part that has a worker.
+#[derive(Debug)]
+struct Running {
+    worker: Worker,
+    /// Externally-controlled scenarios, by their place in the plan.
+    controlled: Vec<(usize, ControlledVus)>,
+}
+
+impl Slots {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PartId, Slot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MachineWorkers {
+    /// None yet; what happens to parts is heard by the receiver.
+    #[must_use]
+    pub fn new(config: MachineConfig) -> (Self, mpsc::Receiver<PartNews>) {
+        let (news, heard) = mpsc::channel(NEWS_WAITING_MAX);
+        let parts_max = config.parts_max.clamp(1, PARTS_MAX as u16);
+        let config = Arc::new(MachineConfig { parts_max, ..config });
+        (Self { config, slots: Slots::default(), news }, heard)
+    }
+
+    /// Says that a part can't begin, from where it may take a while to be heard.
+    fn refuse(&self, part: PartId, kind: FailureKind, message: String) {
+        let (news, event) = (self.news.clone(), PartEvent::NotBegun(Failure { kind, message }));
+        tokio::spawn(async move { drop(news.send((part, event)).await) });
+    }
+}
+
+impl Workers for MachineWorkers {
+    fn begin(&mut self, order: Order, nodes: Vec<String>) {
+        let part = PartId::from(&order);
+        let mut slots = self.slots.lock();
+        let taken = |share: u16| slots.values().any(|slot| slot.share == share);
+        let free = (0..self.config.parts_max).find(|share| !taken(*share));
+        let (Some(share), false) = (free, slots.contains_key(&part)) else {
+            drop(slots);
+            let text = format!(
+                "this agent has {} parts of runs already, as many as it may (--parts), or one that hasn't ended yet",
+                self.config.parts_max
+            );
+            return self.refuse(part, FailureKind::Machine, text);
+        };
+        let released = Arc::new(AtomicBool::new(false));
+        slots.insert(part.clone(), Slot { share, released: Arc::clone(&released), is_stopped: false, running: None });
+        drop(slots);
+        let shards = machine_share_on(self.config.shards_max, share, self.config.parts_max);
+        let preparing = Preparing {
+            config: Arc::clone(&self.config),
+            slots: self.slots.clone(),
+            news: self.news.clone(),
+            part: part.clone(),
+            order,
+            nodes,
+            shards,
+            released,
+        };
+        if let Err(error) = preparing.start() {
+            self.slots.lock().remove(&part);
+            self.refuse(part, FailureKind::Machine, format!("no thread could be started: {error}"));
+        }
+    }
+
+    fn tell(&mut self, part: &PartId, word: Word) {
+        let mut slots = self.slots.lock();
+        let Some(slot) = slots.get_mut(part) else { return };
+        slot.is_stopped |= word == Word::Stop;
+        let Some(running) = &mut slot.running else { return };
+        let is_first = word == Word::Prepare;
+        running.tell(word);
+        if is_first && slot.is_stopped {
+            running.tell(Word::Stop);
+        }
+    }
+
+    fn window_taken(&mut self, part: &PartId) {
+        if let Some(running) = self.slots.lock().get(part).and_then(|slot| slot.running.as_ref()) {
+            running.worker.window_taken();
+        }
+    }
+
+    fn release(&mut self, part: &PartId) {
+        // The slot is given back when the worker has finished, or by whoever prepares it.
+        if let Some(slot) = self.slots.lock().get(part) {
+            slot.released.store(true, Ordering::Relaxed);
+            if let Some(running) = &slot.running {
+                running.worker.tell(Step::Finish);
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.slots.lock().is_empty()
+    }
+}
+
+impl Running {
+    fn new(worker: Worker, plan: &Plan) -> Self {
+        let scenarios = plan.scenarios().iter().enumerate();
+        let controlled = scenarios.filter_map(|(index, planned)| match planned.scenario().model {
+            LoadModel::ExternallyControlled { vus, max_vus, .. } => Some((index, ControlledVus::new(vus, max_vus))),
+            _ => None,
+        });
+        Self { worker, controlled: controlled.collect() }
+    }
+
+    fn tell(&mut self, word: Word) {
+        match word {
+            Word::Prepare => self.worker.tell(Step::Prepare),
+            Word::SetUp { began } => self.worker.tell(Step::Setup { began }),
+            Word::InitVus { began, setup_data } => self.worker.tell(Step::InitVus { began, setup_data }),
+            Word::Start { began, at, from_ms, begun_before, setup_data } => {
+                let late = Late { from: Duration::from_millis(from_ms), begun_before };
+                self.worker.tell(Step::Start { began, at, late, setup_data });
+            }
+            Word::Control { paused, vus, max_vus } => self.control(paused, vus, max_vus),
+            Word::Stop => self.worker.tell(Step::Stop),
+            Word::TearDown => self.worker.tell(Step::Teardown),
+            Word::Summarize(json) => self.worker.tell(Step::Summarize(json.to_string())),
+        }
+    }
+
+    fn control(&mut self, paused: bool, vus: Option<u64>, max_vus: Option<u64>) {
+        for (scenario, controlled) in &mut self.controlled {
+            let before = *controlled;
+            if let Some(max_vus) = max_vus {
+                controlled.set_max_vus(max_vus);
+            }
+            if let Some(vus) = vus {
+                // The leader has looked at that; of more there are as many as there may be.
+                let _ = controlled.scale(vus.min(controlled.max_vus()));
+            }
+            controlled.pause(paused);
+            if *controlled != before {
+                self.worker.tell(Step::Control { scenario: *scenario, vus: *controlled });
+            }
+        }
+    }
+}

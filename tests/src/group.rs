@@ -1,0 +1,195 @@
+//! A group of coordinators as processes.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{Finished, Process, until};
+use crate::throng::Throng;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const PORT: u16 = 7701;
+
+/// Coordinators with data directories of their own; dropping them ends all.
+#[derive(Debug)]
+pub struct Group {
+    directory: TempDir,
+    /// 127.x.y, which no other group of the tests has.
+    network: String,
+    nodes: Vec<u64>,
+    processes: Vec<(u64, Process)>,
+}
+
+impl Group {
+    /// Starts so many nodes, and waits until one leads.
+    ///
+    /// # Errors
+    /// When there is no leader in time.
+    pub fn start(count: u64) -> Result<Self> {
+        let mut group = Self::prepare(count)?;
+        for id in 1..=count {
+            group.boot(id)?;
+        }
+        group.leader()?;
+        Ok(group)
+    }
+
+    /// A group of which no node has been started.
+    ///
+    /// # Errors
+    /// When there is no directory for it.
+    pub fn prepare(count: u64) -> Result<Self> {
+        static GROUPS: AtomicU32 = AtomicU32::new(0);
+        // Loopback is large enough for each process of tests, and each group in it, to have addresses of its own.
+        let (process, group) = (std::process::id(), GROUPS.fetch_add(1, Ordering::Relaxed));
+        let network = format!("127.{}.{}", 1 + (process * 7 + group) % 250, 1 + (process / 250) % 250);
+        let nodes = (1..=count).collect();
+        Ok(Self { directory: tempfile::tempdir()?, network, nodes, processes: Vec::new() })
+    }
+
+    /// HOST:PORT of a node.
+    #[must_use]
+    pub fn address(&self, id: u64) -> String {
+        format!("{}.{id}:{PORT}", self.network)
+    }
+
+    /// What `--peers` has.
+    #[must_use]
+    pub fn peers(&self) -> String {
+        self.nodes.iter().map(|id| format!("{id}={}", self.address(*id))).collect::<Vec<_>>().join(",")
+    }
+
+    /// The directory of a node's data.
+    #[must_use]
+    pub fn data(&self, id: u64) -> PathBuf {
+        self.directory.path().join(format!("node-{id}"))
+    }
+
+    /// `throng coordinator` for a node, which may have more arguments.
+    ///
+    /// # Errors
+    /// When there is no binary or no directory.
+    pub fn command(&self, id: u64, listen: &str, peers: &str, data: &Path) -> Result<Throng> {
+        let id = id.to_string();
+        let arguments = ["coordinator", "--id", &id, "--listen", listen, "--peers", peers, "--data-dir"];
+        Ok(Throng::command(arguments)?.arg(data))
+    }
+
+    /// Starts a node, and waits until it listens.
+    ///
+    /// # Errors
+    /// When it doesn't.
+    pub fn boot(&mut self, id: u64) -> Result<()> {
+        let command = self.command(id, &self.address(id), &self.peers(), &self.data(id))?;
+        let mut process = command.start()?;
+        process.stdout_line("listening on ", PATIENCE)?;
+        self.processes.push((id, process));
+        Ok(())
+    }
+
+    /// Counts a node more among the peers of those that are started from now on.
+    pub fn expect(&mut self, id: u64) {
+        self.nodes.push(id);
+    }
+
+    /// The process of a node.
+    ///
+    /// # Errors
+    /// When it isn't started.
+    pub fn process(&mut self, id: u64) -> Result<&mut Process> {
+        let found = self.processes.iter_mut().find(|(other, _)| *other == id);
+        Ok(&mut found.with_context(|| format!("node {id} isn't started"))?.1)
+    }
+
+    /// The process of a node, which the group forgets.
+    ///
+    /// # Errors
+    /// When it isn't started.
+    pub fn take(&mut self, id: u64) -> Result<Process> {
+        let index = self.processes.iter().position(|(other, _)| *other == id);
+        Ok(self.processes.remove(index.with_context(|| format!("node {id} isn't started"))?).1)
+    }
+
+    /// Ends a node by SIGKILL; when that was.
+    ///
+    /// # Errors
+    /// When it isn't started.
+    pub fn kill(&mut self, id: u64) -> Result<Instant> {
+        let process = self.take(id)?;
+        process.signal(Signal::SIGKILL)?;
+        let killed = Instant::now();
+        process.wait(PATIENCE)?;
+        Ok(killed)
+    }
+
+    /// Addresses of the nodes that are started, with commas between.
+    #[must_use]
+    pub fn alive(&self) -> String {
+        self.processes.iter().map(|(id, _)| self.address(*id)).collect::<Vec<_>>().join(",")
+    }
+
+    /// `throng cluster` with these arguments, asking the nodes that are started.
+    ///
+    /// # Errors
+    /// When it doesn't end.
+    pub fn cluster(&self, arguments: &[&str]) -> Result<Finished> {
+        Throng::command(["cluster"])?.args(arguments).args(["--cluster", &self.alive()]).finish()
+    }
+
+    /// What `throng cluster status --json` says.
+    ///
+    /// # Errors
+    /// When no node answers.
+    pub fn status(&self) -> Result<Value> {
+        Ok(serde_json::from_str(&self.cluster(&["status", "--json"])?.stdout)?)
+    }
+
+    /// Waits until there is a leader among the nodes that are started.
+    ///
+    /// # Errors
+    /// When there is none in time.
+    pub fn leader(&self) -> Result<u64> {
+        until("a leader", PATIENCE, || {
+            let leader = self.status()?["leader"].as_u64();
+            Ok(leader.filter(|leader| self.processes.iter().any(|(id, _)| id == leader)))
+        })
+    }
+
+    /// Waits until every started node of the group has the whole log.
+    ///
+    /// # Errors
+    /// When one hasn't in time.
+    pub fn caught_up(&self) -> Result<()> {
+        until("no node is behind", PATIENCE, || {
+            let status = self.status()?;
+            let nodes = status["nodes"].as_array().context("no nodes")?;
+            let is_up = |node: &&Value| self.processes.iter().any(|(id, _)| node["id"] == *id);
+            Ok(nodes.iter().filter(is_up).all(|node| node["lag"] == 0).then_some(()))
+        })
+    }
+
+    /// Has the group acknowledge an archive with this content.
+    ///
+    /// # Errors
+    /// When it isn't acknowledged.
+    pub fn upload(&self, content: &str) -> Result<String> {
+        let path = self.directory.path().join("upload");
+        std::fs::write(&path, content)?;
+        let path = path.to_str().context("a directory that isn't UTF-8")?;
+        Ok(self.cluster(&["upload", path])?.expect_code(0)?.stdout.trim().to_owned())
+    }
+
+    /// Waits until a node has an archive on its disk.
+    ///
+    /// # Errors
+    /// When it hasn't in time.
+    pub fn has_archive(&self, id: u64, digest: &str) -> Result<()> {
+        let path = self.data(id).join("archives").join(digest);
+        until(&format!("node {id} has {digest}"), PATIENCE, || Ok(path.exists().then_some(())))
+    }
+}

@@ -1,0 +1,51 @@
+//! `throng agent`, as far as no group is needed for it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use nix::sys::signal::Signal;
+use throng_tests::Throng;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Nobody listens there.
+const NOBODY: &str = "127.0.0.1:9";
+
+#[test]
+fn an_agent_that_finds_no_coordinator_gives_up_when_it_is_to() -> Result<()> {
+    let asked = Instant::now();
+    let arguments = ["agent", "--join", NOBODY, "--give-up-after", "1s"];
+    let finished = Throng::command(arguments)?.finish()?.expect_code(114)?;
+    ensure!(asked.elapsed() >= Duration::from_secs(1), "it gave up after {:?}", asked.elapsed());
+    for part in [NOBODY, "--give-up-after", "refused"] {
+        ensure!(finished.stderr.contains(part), "{}", finished.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_agent_that_looks_for_coordinators_ends_at_a_signal() -> Result<()> {
+    let process = Throng::command(["agent", "--join", NOBODY])?.start()?;
+    // It may not have begun to listen to signals.
+    std::thread::sleep(Duration::from_secs(1));
+    process.signal(Signal::SIGTERM)?;
+    process.wait(PATIENCE)?.expect_code(0)?;
+    Ok(())
+}
+
+#[test]
+fn what_is_wrong_with_an_agents_arguments_is_told() -> Result<()> {
+    let wrong: [(&[&str], &str); 7] = [
+        (&["--join", "host"], "HOST:PORT"),
+        (&["--join", NOBODY, "--name", "a b"], "--name"),
+        (&["--join", NOBODY, "--tag", "zone"], "KEY=VALUE"),
+        (&["--join", NOBODY, "--capacity", "0"], "1 to 1000"),
+        (&["--join", NOBODY, "--shards", "0"], "above 0"),
+        (&["--join", NOBODY, "--give-up-after", "soon"], "--give-up-after soon"),
+        (&["--join", NOBODY, "--archive-cache", "much"], "--archive-cache much"),
+    ];
+    for (arguments, text) in wrong {
+        let finished = Throng::command(["agent"])?.args(arguments).finish()?.expect_code(104)?;
+        ensure!(finished.stderr.contains(text), "{arguments:?}: {}", finished.stderr);
+    }
+    Ok(())
+}

@@ -10,9 +10,9 @@
 //! explicitly by [`source`], since the kernel's own choice gets dear when half of a range is in use.
 //!
 //! A [`Stream`] is a connection in plain or by [`tls`]. [`http1`] is the HTTP/1.1 client over it, with a parser that
-//! does no IO.
+//! does no IO, and [`websocket`] what follows an upgrade.
 //!
-//! Not here: HTTP/2, WebSocket, and anything that knows of virtual users, metrics or scripts.
+//! Not here: HTTP/2, and anything that knows of virtual users, metrics or scripts.
 
 pub mod http1;
 pub mod machine;
@@ -23,6 +23,7 @@ pub mod source;
 mod stream;
 mod time;
 pub mod tls;
+pub mod websocket;
 
 pub use names::{LookUpFailure, NameError, NameOptions, NamePolicy, NameRules, NameSelect, Names, NoRules, Resolver};
 pub use ring::{Chunk, Connection, DialError, Listener, RingError, SendBytes, SharedBytes};

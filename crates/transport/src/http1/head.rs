@@ -222,6 +222,6 @@ fn why_name(line: &[u8]) -> Option<HeadError> {
 }
 
 /// RFC 9110 section 5.6.2.
-pub(super) fn is_token_byte(byte: u8) -> bool {
+pub(crate) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

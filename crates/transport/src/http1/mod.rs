@@ -25,6 +25,7 @@ pub use client::{Exchange, ExchangeOptions, Exchanged, Payload, ResponseBody, Ti
 pub use error::ExchangeError;
 pub use framing::{FramingError, Notable};
 pub use head::HeadError;
+pub(crate) use head::is_token_byte;
 pub use origin::Origin;
 pub use parser::{Fed, Keep, Limits, ParseError, ResponseBuffer, ResponseParser};
 pub use pool::Pool;

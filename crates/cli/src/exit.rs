@@ -36,11 +36,15 @@ pub(crate) enum Exit {
     NoSuchRun = 114,
     /// A test that runs, or a group of coordinators, refuses what it was asked for.
     Refused = 115,
+    /// An agent of a group was lost, and the run ended for that.
+    AgentLost = 116,
+    /// A group had too few agents for the run.
+    NoAgents = 117,
     Other = 255,
 }
 
 impl Exit {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::Success,
         Self::Unfit,
         Self::ThresholdsFailed,
@@ -58,6 +62,8 @@ impl Exit {
         Self::OutputFailed,
         Self::NoSuchRun,
         Self::Refused,
+        Self::AgentLost,
+        Self::NoAgents,
         Self::Other,
     ];
 
@@ -86,6 +92,8 @@ impl Exit {
             Self::OutputFailed => "what was to be written of the run could not be",
             Self::NoSuchRun => "no such test runs, or none answers; no coordinator answers, or none leads",
             Self::Refused => "the test, or the group, refuses",
+            Self::AgentLost => "an agent was lost, which ended the run",
+            Self::NoAgents => "the group had too few agents for the run",
             Self::Other => "something else failed",
         }
     }

@@ -8,6 +8,7 @@ use crate::agent::AgentInfo;
 use crate::clock::Timestamp;
 use crate::id::{AgentName, AssignmentId, Digest, Incarnation, RunId};
 use crate::run::{AbortReason, Failure, Submission, Verdict};
+use crate::totals::MergedWindows;
 
 /// A fact or a wish, with the leader's time at which it was proposed.
 ///
@@ -149,8 +150,15 @@ pub enum Action {
         run: RunId,
         /// What the thresholds say at last.
         verdict: Verdict,
-        /// The summary. Not looked at.
+        /// The summary, by [`crate::judge::RunSummary::encode`]. Not looked at.
         summary: Vec<u8>,
+    },
+    /// The script marked the run as failed. The first message stays.
+    MarkRunFailed {
+        /// Which run.
+        run: RunId,
+        /// What it said.
+        message: String,
     },
 }
 
@@ -161,8 +169,8 @@ pub struct Checkpoint {
     pub run: RunId,
     /// Which windows of each agent that has new ones.
     pub windows: BTreeMap<AssignmentId, WindowSpan>,
-    /// All of them as one, by [`throng_stats::Window::encode`]. Empty for none.
-    pub delta: Vec<u8>,
+    /// All of them as one. Empty for none.
+    pub delta: MergedWindows,
     /// How far the run is, in milliseconds since its start.
     pub elapsed_ms: u64,
     /// What the thresholds say. [`Verdict::Abort`] ends the run by itself, and stays.

@@ -17,6 +17,7 @@
 //! This crate has no clock, no files, no threads and no randomness. Times are in commands, or arguments.
 
 pub mod judge;
+pub mod leading;
 pub mod limits;
 
 mod agent;
@@ -40,7 +41,7 @@ pub use command::{Action, Checkpoint, Command, RunControl, WindowSpan};
 pub use duties::Duty;
 pub use id::{AgentName, AssignmentId, Digest, Epoch, Incarnation, NameError, RunId};
 pub use manifest::Manifest;
-pub use orders::{Order, Orders, Task};
+pub use orders::{Brief, Order, Orders, Task};
 pub use refusal::Refusal;
 pub use reply::{Accepted, Reply};
 pub use run::{

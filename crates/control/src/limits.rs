@@ -28,6 +28,8 @@ pub const AGENT_RULES_MAX: usize = 100;
 pub const AGENT_ASSIGNMENTS_MAX: usize = 2;
 /// Assignments of a run, lost ones included.
 pub const ASSIGNMENTS_MAX: usize = 2 * RUN_AGENTS_MAX;
+/// Shards of an assignment, each a source of windows of its own.
+pub const SOURCES_OF_PART: u32 = 1_024;
 /// Bytes of a run's options.
 pub const OPTIONS_BYTES_MAX: usize = 1 << 20;
 /// Bytes of what setup returns.

@@ -77,17 +77,69 @@ pub enum Task {
     Summarize,
 }
 
+/// What of an agent's orders may change while it has them, but for the numbers of windows. As long as it is equal so are the
+/// orders, and it is far cheaper.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Brief {
+    parts: Vec<PartBrief>,
+    leave: bool,
+}
+
+/// That of one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct PartBrief {
+    run: RunId,
+    assignment: AssignmentId,
+    began: Option<Timestamp>,
+    task: Task,
+    control: (bool, Option<u64>, Option<u64>),
+}
+
+impl Brief {
+    /// The agent's parts.
+    pub fn parts(&self) -> impl Iterator<Item = (&RunId, &AssignmentId)> {
+        self.parts.iter().map(|part| (&part.run, &part.assignment))
+    }
+}
+
 impl State {
+    /// What of an agent's orders may change.
+    pub fn brief(&self, agent: &AgentName) -> Brief {
+        let parts = self.parts_of(agent).map(|(run, assignment, own)| PartBrief {
+            run: run.id().clone(),
+            began: run.began(),
+            task: task(run, &assignment, own),
+            control: (run.is_paused(), run.scale().0, run.scale().1),
+            assignment,
+        });
+        let parts: Vec<_> = parts.collect();
+        Brief { leave: self.is_to_leave(agent, parts.is_empty()), parts }
+    }
+
+    fn is_to_leave(&self, agent: &AgentName, is_free: bool) -> bool {
+        is_free && self.agent(agent).is_some_and(|known| known.is_alive() && known.draining)
+    }
+
+    /// The parts that an agent has of runs that haven't ended; none if it isn't alive.
+    fn parts_of<'a>(
+        &'a self,
+        agent: &'a AgentName,
+    ) -> impl Iterator<Item = (&'a Run, AssignmentId, &'a Assignment)> + 'a {
+        let known = self.agent(agent).filter(|known| known.is_alive());
+        known.into_iter().flat_map(move |known| {
+            let live = self.runs().filter(|run| !run.state().has_ended());
+            live.flat_map(move |run| {
+                let own = run.of_agent(agent);
+                let held = own.filter(|(_, one)| one.is_held() && one.incarnation == known.info.incarnation);
+                held.map(move |(id, assignment)| (run, id, assignment))
+            })
+        })
+    }
+
     /// What an agent is to do now. Nothing if it isn't known or alive.
     pub fn orders(&self, agent: &AgentName) -> Orders {
-        let Some(known) = self.agent(agent).filter(|known| known.is_alive()) else { return Orders::default() };
-        let mut parts = Vec::new();
-        for run in self.runs().filter(|run| !run.state().has_ended()) {
-            let own = run.of_agent(agent);
-            let held = own.filter(|(_, one)| one.is_held() && one.incarnation == known.info.incarnation);
-            parts.extend(held.map(|(id, assignment)| order(run, id, assignment)));
-        }
-        Orders { leave: known.draining && parts.is_empty(), parts }
+        let parts: Vec<_> = self.parts_of(agent).map(|(run, id, assignment)| order(run, id, assignment)).collect();
+        Orders { leave: self.is_to_leave(agent, parts.is_empty()), parts }
     }
 }
 

@@ -139,6 +139,7 @@ impl State {
             Action::Summarized { run, assignment, result } => {
                 self.change(&run, now, |run| run.summarized(&assignment, result, now))
             }
+            Action::MarkRunFailed { run, message } => self.change(&run, now, |run| run.mark_failed(message)),
             Action::AbortRun { run, reason } => self.change(&run, now, |run| run.abort_by(reason)),
             Action::ControlRun { run, control } => self.change(&run, now, |run| run.control(control)),
             Action::ConcludeRun { run, verdict, summary } => {

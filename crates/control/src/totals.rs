@@ -56,25 +56,50 @@ impl MergedWindows {
         self.parts.iter().map(|part| Window::decode(part, registry)).collect()
     }
 
-    /// These windows with one more. It costs about as much as there is in both.
-    pub(crate) fn with(&self, delta: &[u8], registry: &Registry) -> Result<Self, MergeError> {
-        let delta = Window::decode(delta, registry)?;
+    /// That of one window.
+    pub fn of(window: Window) -> Self {
+        let mut parts = Vec::new();
+        if !window.is_empty() || !window.overflows.is_empty() {
+            encode(sorted(window), &mut parts);
+        }
+        Self { parts }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Bytes that may be no window.
+    #[cfg(test)]
+    pub(crate) fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self { parts: vec![bytes] }
+    }
+
+    /// These windows with some more. It costs about as much as there is in both.
+    pub(crate) fn with(&self, delta: &Self, registry: &Registry) -> Result<Self, MergeError> {
+        let delta = delta.decode(registry)?;
         let mut merger = WindowMerger::new(SourceId::default());
-        for window in self.decode(registry)? {
+        for window in self.decode(registry)?.into_iter().chain(delta) {
             merger.add(window);
         }
-        merger.add(delta);
         let mut merged = merger.take();
         if !merged.series.iter().all(|series| can_be_read(&series.delta)) {
             return Err(MergeError::Samples);
         }
-        merged.series.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.tags.iter().cmp(b.tags.iter())));
+        merged = sorted(merged);
         thin_out(&mut merged.series);
         let mut parts = Vec::new();
         encode(merged, &mut parts);
         let merged = Self { parts };
         if merged.bytes() > TOTALS_BYTES_MAX { Err(MergeError::TooLarge) } else { Ok(merged) }
     }
+}
+
+/// In an order of its own.
+fn sorted(mut window: Window) -> Window {
+    window.series.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.tags.iter().cmp(b.tags.iter())));
+    window
 }
 
 /// Series without tags come last: a merger takes them in whatever its number of series.
@@ -172,10 +197,14 @@ mod tests {
         ])
     }
 
+    fn delta(window: Vec<u8>) -> MergedWindows {
+        MergedWindows::of_bytes(window)
+    }
+
     fn merged(windows: impl IntoIterator<Item = Vec<u8>>) -> MergedWindows {
         let registry = Registry::new();
         let all = windows.into_iter();
-        all.fold(MergedWindows::default(), |merged, window| merged.with(&window, &registry).unwrap())
+        all.fold(MergedWindows::default(), |merged, window| merged.with(&delta(window), &registry).unwrap())
     }
 
     #[test]
@@ -184,7 +213,7 @@ mod tests {
         assert_eq!(forth, merged((0..30).rev().map(times)));
         assert_ne!(forth, merged((0..29).map(times)));
         let again: MergedWindows = postcard::from_bytes(&postcard::to_stdvec(&forth).unwrap()).unwrap();
-        assert_eq!(again.with(&times(40), &Registry::new()), forth.with(&times(40), &Registry::new()));
+        assert_eq!(again.with(&delta(times(40)), &Registry::new()), forth.with(&delta(times(40)), &Registry::new()));
     }
 
     #[test]
@@ -224,7 +253,7 @@ mod tests {
             window(vec![(builtin::HTTP_REQS, TagSet::empty(), count)])
         };
         let merged = merged([most(SAMPLES_MAX)]);
-        assert_eq!(merged.with(&most(1), &Registry::new()), Err(MergeError::Samples));
-        assert!(matches!(merged.with(b"nothing", &Registry::new()), Err(MergeError::Window(_))));
+        assert_eq!(merged.with(&delta(most(1)), &Registry::new()), Err(MergeError::Samples));
+        assert!(matches!(merged.with(&delta(b"nothing".to_vec()), &Registry::new()), Err(MergeError::Window(_))));
     }
 }

@@ -14,7 +14,7 @@ use crate::inbox::{Inbox, Sender};
 use crate::shard::{self, Reporting};
 
 /// Shards of one assignment. A machine with more cores than that leaves some unused.
-pub const SHARDS_MAX: usize = 1024;
+pub const SHARDS_MAX: usize = throng_control::limits::SOURCES_OF_PART as usize;
 
 /// A shard on each core that the process may use, for the `index`th of so many workers at once: all have all cores, and
 /// divide source ports and sockets among them, so that none takes another's.

@@ -52,7 +52,7 @@ impl Assignment {
     /// The first source of the windows of a run's assignment of that number, from 0: no two have one in common.
     #[must_use]
     pub fn sources(number: u32) -> SourceId {
-        SourceId(number.saturating_mul(SHARDS_MAX as u32))
+        SourceId(number.saturating_mul(throng_control::limits::SOURCES_OF_PART))
     }
 }
 

@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow};
 use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use throng_agent::{Ending, RunConfig, RunHandle, RunResult};
+use throng_control::FailureKind;
 use throng_plan::{Layer, SummaryMode};
 use throng_stats::{Mode, Report, json, text};
 
@@ -171,6 +172,15 @@ fn exit_code(result: &RunResult) -> Exit {
         Ending::SetupTimeout { .. } => Exit::SetupTimeout,
         Ending::TeardownTimeout(_) => Exit::TeardownTimeout,
         Ending::ThresholdAbort => Exit::ThresholdsFailed,
+        Ending::AgentLost(_) => Exit::AgentLost,
+        Ending::NoAgents(_) => Exit::NoAgents,
+        Ending::AgentFailed { kind, .. } => match kind {
+            FailureKind::Script => Exit::ScriptFailed,
+            FailureKind::Options => Exit::InvalidConfig,
+            FailureKind::Machine | FailureKind::Archive => Exit::Machine,
+            FailureKind::TimedOut | FailureKind::Other => Exit::Other,
+        },
+        Ending::Failed(_) => Exit::Other,
         Ending::Finished if result.marked_failed.is_some() => Exit::MarkedFailed,
         Ending::Finished if !throng_stats::failed_metrics(&result.outcomes).is_empty() => Exit::ThresholdsFailed,
         Ending::Finished => Exit::Success,

@@ -108,9 +108,16 @@ fn cannot_listen(error: ServerError) -> Failure {
 fn reason(result: &RunResult) -> String {
     let failed = throng_stats::failed_metrics(&result.outcomes);
     match (&result.ending, &result.marked_failed) {
-        (Ending::ScriptAbort(message) | Ending::SetupFailed(message) | Ending::TeardownFailed(message), _) => {
-            message.clone()
-        }
+        (
+            Ending::ScriptAbort(message)
+            | Ending::SetupFailed(message)
+            | Ending::TeardownFailed(message)
+            | Ending::AgentLost(message)
+            | Ending::AgentFailed { message, .. }
+            | Ending::NoAgents(message)
+            | Ending::Failed(message),
+            _,
+        ) => message.clone(),
         _ if !failed.is_empty() => format!("thresholds on {} have failed", failed.join(", ")),
         (_, Some(message)) => message.clone(),
         _ => String::new(),

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-/// Why a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+use crate::run::FailureKind;
+
+/// Why a run ended. It is kept with results: names stay, and new ones come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// Every scenario came to its end.
     Finished,
@@ -28,6 +32,19 @@ pub enum Ending {
     TeardownFailed(String),
     /// teardown took too long.
     TeardownTimeout(Duration),
+    /// An agent of a group was lost.
+    AgentLost(String),
+    /// An agent of a group can't do its part.
+    AgentFailed {
+        /// What kind of thing went wrong there.
+        kind: FailureKind,
+        /// Which agent, and why.
+        message: String,
+    },
+    /// A group had too few agents for too long.
+    NoAgents(String),
+    /// Something else of a group's.
+    Failed(String),
 }
 
 impl Ending {
@@ -48,6 +65,10 @@ impl Ending {
             Self::TeardownTimeout(limit) => {
                 format!("teardown took longer than {limit:?}; the option teardownTimeout sets that limit")
             }
+            Self::AgentLost(message)
+            | Self::AgentFailed { message, .. }
+            | Self::NoAgents(message)
+            | Self::Failed(message) => message.clone(),
         })
     }
 }

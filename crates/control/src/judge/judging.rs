@@ -1,9 +1,11 @@
 //! The judge of a run.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use throng_plan::segment::SegmentTuple;
 use throng_plan::{Arrivals, Plan, PortionError, Shard};
 use throng_stats::{
@@ -78,6 +80,23 @@ pub(super) struct AgentState {
     had_ended: bool,
     /// Whether all that it recorded is there, as far as anyone knows.
     pub(super) is_complete: bool,
+}
+
+/// What a judge knows that isn't in the totals.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    agents: BTreeMap<String, AgentMemory>,
+    peak_sockets: u32,
+    load_began: Option<Duration>,
+    load_ended: Option<Duration>,
+}
+
+/// That of one agent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct AgentMemory {
+    before: Vec<ShardUsage>,
+    standing: Standing,
+    reported_at: Duration,
 }
 
 /// The merged run so far, and what the thresholds say of it.
@@ -165,9 +184,10 @@ impl Judge {
     /// # Errors
     ///
     /// When it isn't the agent's next one; nothing changes then.
-    pub fn take(&mut self, agent: &str, report: AgentWindow) -> Result<Vec<String>, NotTaken> {
+    pub fn take(&mut self, agent: &str, report: impl Borrow<AgentWindow>) -> Result<Vec<String>, NotTaken> {
         let state = self.agents.get_mut(agent).ok_or_else(|| NotTaken::Unknown(agent.to_owned()))?;
-        let AgentWindow { first, last, window, vus, standing } = report;
+        let AgentWindow { first, last, window, vus, standing } = report.borrow();
+        let (first, last) = (*first, *last);
         if last <= state.through {
             return Err(NotTaken::Already { agent: agent.to_owned(), through: state.through });
         }
@@ -175,9 +195,9 @@ impl Judge {
             return Err(NotTaken::OutOfTurn { agent: agent.to_owned(), first, last, expected: state.through + 1 });
         }
         state.through = last;
-        state.take(&window, standing);
-        vus.into_iter().for_each(|said| self.vus_at.note(agent.to_owned(), said));
-        self.totals.merge(&window);
+        state.take(window, standing.clone());
+        vus.iter().for_each(|said| self.vus_at.note(agent.to_owned(), *said));
+        self.totals.merge(window);
         let sockets = self.agents.values().flat_map(|state| &state.standing.shards).map(|shard| shard.sockets).sum();
         self.peak_sockets = self.peak_sockets.max(sockets);
         let registry = self.totals.registry();
@@ -205,6 +225,41 @@ impl Judge {
     /// The load is over.
     pub fn end_load(&mut self, at: Duration) {
         self.load_ended = Some(at);
+    }
+
+    /// An agent that was lost is back, with all that it had.
+    pub fn note_back(&mut self, agent: &str) {
+        if let Some(state) = self.agents.get_mut(agent) {
+            (state.has_ended, state.is_complete) = (false, true);
+        }
+    }
+
+    /// What a judge that goes on from a checkpoint has to know beside the totals.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let agents = self.agents.iter().map(|(name, state)| {
+            let (before, standing) = (state.before.clone(), state.standing.clone());
+            (name.clone(), AgentMemory { before, standing, reported_at: state.reported_at })
+        });
+        let Self { peak_sockets, load_began, load_ended, .. } = *self;
+        Memory { agents: agents.collect(), peak_sockets, load_began, load_ended }
+    }
+
+    /// Takes over from another judge, once all have their parts that had one there.
+    pub fn remember(&mut self, memory: Memory) {
+        self.peak_sockets = self.peak_sockets.max(memory.peak_sockets);
+        self.load_began = self.load_began.or(memory.load_began);
+        self.load_ended = self.load_ended.or(memory.load_ended);
+        for (name, AgentMemory { before, standing, reported_at }) in memory.agents {
+            if let Some(state) = self.agents.get_mut(&name)
+                && (standing.scenarios.is_empty() || standing.scenarios.len() == state.planned.len())
+            {
+                (state.before, state.reported_at) = (before, reported_at);
+                if !standing.scenarios.is_empty() {
+                    state.standing = standing;
+                }
+            }
+        }
     }
 
     /// An agent's load is over, and its last window is there.

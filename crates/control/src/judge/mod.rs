@@ -11,14 +11,16 @@ mod health;
 mod judging;
 mod progress;
 mod report;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod vus;
 mod window;
 
 pub use conclusion::{CallFailure, Conclusion, Ending};
-pub use judging::{AgentPart, Judge, NotTaken};
+pub use judging::{AgentPart, Judge, Memory, NotTaken};
 pub use progress::{Progress, Rate, ScenarioProgress};
 pub use report::ReportFacts;
+pub use summary::{RunSummary, SummaryError, SummaryText};
 pub use vus::VusAt;
 pub use window::{AgentWindow, ScenarioCounts, Seconds, ShardUsage, Standing, VUS_SECONDS_MAX, VuCount};

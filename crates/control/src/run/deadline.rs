@@ -62,7 +62,10 @@ impl Run {
     /// There was no leader for a while: whatever is waited for gets all its time anew.
     pub(crate) fn renew_deadlines(&mut self, now: Timestamp) {
         self.step_since = now;
-        for call in [&mut self.setup, &mut self.teardown, &mut self.summarize] {
+        // When a call has ended stays as it is: it says how long the run was.
+        for call in
+            [&mut self.setup, &mut self.teardown, &mut self.summarize].into_iter().filter(|call| call.on().is_some())
+        {
             call.since = now;
         }
         for assignment in self.assignments.values_mut() {

@@ -153,6 +153,11 @@ pub enum AbortReason {
     },
     /// The merged windows became too large.
     TotalsTooLarge,
+    /// The leader can't lead it.
+    Unled {
+        /// Why.
+        message: String,
+    },
 }
 
 impl AbortReason {
@@ -171,7 +176,8 @@ impl AbortReason {
             | Self::AgentFailed { failure: Failure { message: text, .. }, .. }
             | Self::Setup(Failure { message: text, .. })
             | Self::NoAgents { message: text }
-            | Self::Overdue { message: text } => cut(text),
+            | Self::Overdue { message: text }
+            | Self::Unled { message: text } => cut(text),
             Self::TotalsTooLarge => {}
         }
         self
@@ -188,7 +194,7 @@ impl fmt::Display for AbortReason {
             Self::AgentLost { agent, message } => write!(f, "the agent `{agent}` was lost: {message}"),
             Self::AgentFailed { agent, failure } => write!(f, "the agent `{agent}` failed: {}", failure.message),
             Self::Setup(failure) => write!(f, "setup failed: {}", failure.message),
-            Self::NoAgents { message } | Self::Overdue { message } => f.write_str(message),
+            Self::NoAgents { message } | Self::Overdue { message } | Self::Unled { message } => f.write_str(message),
             Self::TotalsTooLarge => f.write_str("the run has too many series with too many different values"),
         }
     }
@@ -238,7 +244,7 @@ pub struct RunResult {
     pub verdict: Verdict,
     /// What is missing.
     pub completeness: Completeness,
-    /// What the leader made of it: the summary. Not looked at.
+    /// What the leader made of it, by [`crate::judge::RunSummary::encode`]. Not looked at.
     pub summary: Vec<u8>,
 }
 

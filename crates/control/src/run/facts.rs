@@ -1,6 +1,6 @@
 //! What agents and the leader report of a run.
 
-use super::ending::{Completeness, Loss, RunResult};
+use super::ending::{Completeness, Loss, RunResult, cut};
 use super::{AbortReason, Assignment, CallState, Failure, Progress, Run, RunState};
 use crate::clock::Timestamp;
 use crate::command::RunControl;
@@ -171,6 +171,15 @@ impl Run {
         Ok(if is_first { Accepted::Done } else { Accepted::Already })
     }
 
+    pub(crate) fn mark_failed(&mut self, mut message: String) -> Applied {
+        if self.marked_failed.is_some() {
+            return Ok(Accepted::Already);
+        }
+        cut(&mut message);
+        self.marked_failed = Some(message);
+        Ok(Accepted::Done)
+    }
+
     pub(crate) fn control(&mut self, control: RunControl) -> Applied {
         if self.state >= RunState::Draining {
             return Err(self.not_now("paused, resumed or scaled"));
@@ -210,12 +219,14 @@ impl Run {
         }
         let missing = |id: &AssignmentId, one: &Assignment| {
             let has_begun = one.progress >= Progress::Running || self.setup.was_given_to(id);
-            !one.is_held() && !one.is_complete() && (has_begun || one.taken_over_by.is_none())
+            let is_lost = !one.is_held() && !one.is_complete() && (has_begun || one.taken_over_by.is_none());
+            // What it did of teardown it has never told, even if it is back.
+            is_lost || self.teardown.cut_short.contains(id)
         };
         let lost = self.assignments.iter().filter(|(id, one)| missing(id, one));
         let losses = lost.map(|(id, one)| Loss {
             assignment: id.clone(),
-            at: one.lost_since.unwrap_or_default(),
+            at: one.lost_since.unwrap_or(self.teardown.since),
             last_window: one.included,
             covered_ms: one.covered_ms,
             taken_over_by: one.taken_over_by.clone(),

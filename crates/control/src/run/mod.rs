@@ -59,6 +59,7 @@ pub struct Run {
     pub(crate) notes: Vec<u8>,
     pub(crate) verdict: Verdict,
     pub(crate) reason: Option<AbortReason>,
+    pub(crate) marked_failed: Option<String>,
     pub(crate) result: Option<RunResult>,
 }
 
@@ -90,6 +91,7 @@ impl Run {
             notes: Vec::new(),
             verdict: Verdict::Pass,
             reason: None,
+            marked_failed: None,
             result: None,
             submission,
         }
@@ -215,6 +217,11 @@ impl Run {
     /// Why it ends or ended early.
     pub fn reason(&self) -> Option<&AbortReason> {
         self.reason.as_ref()
+    }
+
+    /// The first message by which the script marked it as failed.
+    pub fn marked_failed(&self) -> Option<&str> {
+        self.marked_failed.as_deref()
     }
 
     /// What came of it, once it has ended.

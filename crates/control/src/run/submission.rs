@@ -44,6 +44,10 @@ pub struct Wants {
     pub summary_ms: Option<u64>,
     /// How long iterations may go on after their scenario's end: the longest graceful stop.
     pub graceful_stop_ms: u64,
+    /// What the summary calls the test: the script's file, as a rule.
+    pub test: String,
+    /// Whether the script's own summary is made of the machine-readable one, and not of k6's argument of `handleSummary`.
+    pub machine_summary: bool,
 }
 
 /// A metric that a script declares.
@@ -139,8 +143,8 @@ impl Submission {
             return Err(Refusal::TooMany { what: "rules of agents".to_owned(), limit: AGENT_RULES_MAX as u64 });
         }
         let tags = self.wants.agents.iter().flat_map(|rule| &rule.tags).flat_map(|(key, value)| [key, value]);
-        if tags.chain([&self.client]).any(|text| text.len() > LABEL_BYTES_MAX) {
-            return Err(too_large("the client's name or a tag of agents", LABEL_BYTES_MAX));
+        if tags.chain([&self.client, &self.wants.test]).any(|text| text.len() > LABEL_BYTES_MAX) {
+            return Err(too_large("the client's name, that of the test or a tag of agents", LABEL_BYTES_MAX));
         }
         self.registry().map(drop)
     }

@@ -125,7 +125,7 @@ fn a_verdict_that_ends_the_run_stays() {
         let checkpoint = Checkpoint {
             run: run_id(),
             windows: BTreeMap::new(),
-            delta: Vec::new(),
+            delta: MergedWindows::default(),
             elapsed_ms: 1,
             verdict,
             failed_metric: Some("http_reqs".to_owned()),

@@ -172,7 +172,7 @@ impl Group {
         let checkpoint = Checkpoint {
             run: run_id(),
             windows: windows.collect(),
-            delta: window(iterations),
+            delta: MergedWindows::of_bytes(window(iterations)),
             elapsed_ms: 1_000,
             verdict: Verdict::Pass,
             failed_metric: None,

@@ -49,7 +49,8 @@ fn wants() -> impl Strategy<Value = Wants> {
 fn checkpoints() -> impl Strategy<Value = Action> {
     let span = (numbers(), numbers()).prop_map(|(after, last)| WindowSpan { after, last, ..WindowSpan::default() });
     let windows = prop::collection::btree_map(parts(), span, 0..3);
-    let delta = prop_oneof![Just(Vec::new()), (1..9_u64).prop_map(window), prop::collection::vec(any::<u8>(), 0..9)];
+    let bytes = prop_oneof![(1..9_u64).prop_map(window), prop::collection::vec(any::<u8>(), 0..9)];
+    let delta = prop_oneof![1 => Just(MergedWindows::default()), 2 => bytes.prop_map(MergedWindows::of_bytes)];
     (runs(), windows, delta, verdicts()).prop_map(|(run, windows, delta, verdict)| {
         let (failed_metric, notes) = (Some("m".to_owned()), Some(vec![1]));
         Action::Checkpoint(Box::new(Checkpoint { run, windows, delta, elapsed_ms: 5, verdict, failed_metric, notes }))
@@ -90,6 +91,7 @@ fn of_runs() -> impl Strategy<Value = Action> {
         2 => (runs(), parts(), results())
             .prop_map(|(run, assignment, result)| Action::Summarized { run, assignment, result }),
         1 => runs().prop_map(move |run| Action::AbortRun { run, reason: AbortReason::Stopped { by: by() } }),
+        1 => runs().prop_map(|run| Action::MarkRunFailed { run, message: "no".to_owned() }),
         1 => (runs(), prop::option::of(any::<bool>()), prop::option::of(numbers())).prop_map(|(run, paused, vus)| {
             Action::ControlRun { run, control: RunControl { paused, vus, max_vus: vus } }
         }),

@@ -251,7 +251,7 @@ impl World {
             }
         }
         let is_new = windows.iter().all(|(id, span)| span.after == self.group.run().assignments()[id].included);
-        let delta = if windows.is_empty() { Vec::new() } else { merger.take().encode() };
+        let delta = if windows.is_empty() { MergedWindows::default() } else { MergedWindows::of(merger.take()) };
         let (elapsed_ms, verdict, failed_metric) = (self.group.now, Verdict::Pass, None);
         let (run, notes) = (run_id(), None);
         let checkpoint = Checkpoint { run, windows, delta, elapsed_ms, verdict, failed_metric, notes };

@@ -1,0 +1,127 @@
+//! What a run came to, once all that belongs to it is there.
+
+use std::time::Duration;
+
+use throng_stats::{Report, failed_metrics, json};
+
+use super::lead::RunLead;
+use super::returned::{OwnSummary, SetupReturned};
+use crate::judge::{Ending, ReportFacts, RunSummary};
+use crate::limits::RESULT_BYTES_MAX;
+use crate::run::{AbortReason, CallState, Failure, FailureKind, Loss, OnceCall, Run, Verdict};
+
+/// What a result says that neither the run nor its lead knows.
+#[derive(Debug, Clone, Default)]
+pub struct ResultFacts {
+    /// The version of the program.
+    pub version: String,
+    /// When it is made, as RFC 3339.
+    pub generated_at: String,
+}
+
+/// Why a run ended or ends, by which the exit code is chosen.
+#[must_use]
+pub fn ending(run: &Run) -> Ending {
+    let limit = |call: &OnceCall| Duration::from_millis(call.limit_ms.unwrap_or(0));
+    let Some(reason) = run.reason() else {
+        return match &run.teardown().state {
+            CallState::Failed(Failure { kind: FailureKind::TimedOut, .. }) => {
+                Ending::TeardownTimeout(limit(run.teardown()))
+            }
+            CallState::Failed(failure) => Ending::TeardownFailed(failure.message.clone()),
+            _ => Ending::Finished,
+        };
+    };
+    match reason {
+        AbortReason::Stopped { .. } => Ending::Stopped,
+        AbortReason::Interrupted { .. } => Ending::Interrupted,
+        AbortReason::Threshold { .. } => Ending::ThresholdAbort,
+        AbortReason::Script { message } => Ending::ScriptAbort(message.clone()),
+        AbortReason::Setup(Failure { kind: FailureKind::TimedOut, .. }) => {
+            Ending::SetupTimeout { scenario: None, limit: limit(run.setup()) }
+        }
+        AbortReason::Setup(failure) => Ending::SetupFailed(failure.message.clone()),
+        AbortReason::AgentLost { .. } => Ending::AgentLost(reason.to_string()),
+        AbortReason::AgentFailed { failure, .. } => {
+            Ending::AgentFailed { kind: failure.kind, message: reason.to_string() }
+        }
+        AbortReason::NoAgents { message } => Ending::NoAgents(message.clone()),
+        AbortReason::Overdue { .. } | AbortReason::TotalsTooLarge | AbortReason::Unled { .. } => {
+            Ending::Failed(reason.to_string())
+        }
+    }
+}
+
+impl RunLead {
+    /// What the script's own summary is to be made of, as JSON.
+    pub fn summary_data(&mut self, run: &Run, facts: ResultFacts) -> String {
+        let is_machine = run.submission().wants.machine_summary;
+        let report = self.report(run, facts);
+        if is_machine { json::machine(&report) } else { json::handle_summary(&report) }.to_string()
+    }
+
+    /// The result: what the thresholds say at last, and the summary's bytes.
+    pub fn conclude(&mut self, run: &Run, facts: ResultFacts) -> (Verdict, Vec<u8>) {
+        let report = self.report(run, facts);
+        let outcomes = self.judge.outcomes().to_vec();
+        let verdict = if failed_metrics(&outcomes).is_empty() { Verdict::Pass } else { Verdict::Fail };
+        let mut summary = RunSummary::new(&report, self.plan.options().summary_mode, ending(run), outcomes);
+        summary.marked_failed = run.marked_failed().map(str::to_owned);
+        summary.own = run.own_summary().and_then(OwnSummary::decode).and_then(|own| own.0);
+        if let CallState::Failed(failure) = &run.summarize().state {
+            summary.own_failure = Some(failure.message.clone());
+        }
+        (verdict, summary.encode(RESULT_BYTES_MAX))
+    }
+
+    /// The run is over: it is judged for the last time, and summed up. It lasted until teardown's end, so that another
+    /// leader says the same.
+    fn report(&mut self, run: &Run, facts: ResultFacts) -> Report {
+        let elapsed = super::lead::elapsed(run, run.teardown().since);
+        self.judge.judge(elapsed, true);
+        let setup_data = run.setup_data().and_then(SetupReturned::decode).and_then(|returned| returned.run);
+        let facts = ReportFacts {
+            test: run.submission().wants.test.clone(),
+            version: facts.version,
+            generated_at: facts.generated_at,
+            histograms: true,
+            setup_data: setup_data.and_then(|text| serde_json::from_str(&text).ok()),
+            outputs: Vec::new(),
+            remarks: remarks(run),
+        };
+        self.judge.report(elapsed, facts)
+    }
+}
+
+/// What is to be known of a run beside its numbers.
+fn remarks(run: &Run) -> Vec<String> {
+    let completeness = run.completeness();
+    let mut remarks: Vec<String> = completeness.losses.iter().map(|loss| of_loss(run, loss)).collect();
+    if completeness.left_out > 0 {
+        let count = completeness.left_out;
+        remarks.push(format!("{count} checkpoints found no room in the merged windows: their samples are missing"));
+    }
+    let calls = [("setup", run.setup()), ("teardown", run.teardown()), ("the script's own summary", run.summarize())];
+    for (what, call) in calls {
+        remarks.extend(call.cut_short.iter().map(|id| {
+            let done_by = call.by.as_ref().filter(|by| *by != id && call.is_over() && call.state != CallState::Skipped);
+            let then =
+                done_by.map_or_else(|| "nobody made it again".to_owned(), |by| format!("{} made it again", by.agent));
+            format!("the agent `{}` was lost while it was at {what}; {then}", id.agent)
+        }));
+    }
+    remarks
+}
+
+fn of_loss(run: &Run, loss: &Loss) -> String {
+    let agent = &loss.assignment.agent;
+    let at = run.start().map(|start| loss.at.since(start) as f64 / 1_000.0);
+    let at = at.map(|seconds| format!(" {seconds:.1} s after the start")).unwrap_or_default();
+    let until = loss.covered_ms as f64 / 1_000.0;
+    let missing = match loss.last_window {
+        0 => "nothing that it did is in the result".to_owned(),
+        last => format!("what it did after its window {last}, {until:.1} s after the start, isn't in the result"),
+    };
+    let heir = loss.taken_over_by.as_ref().map(|heir| format!("; `{}` took over its part", heir.agent));
+    format!("the agent `{agent}` was lost{at}: {missing}{}", heir.unwrap_or_default())
+}

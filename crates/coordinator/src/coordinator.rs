@@ -12,8 +12,9 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::archive_store::ArchiveStore;
 use crate::environment::{Environment, Listener};
+use crate::leader::Leader;
 use crate::node::{Node, NodeConfig, Peers, StartError, Stopped};
-use crate::services::{Archives, ClusterService, RaftService, Routes, admit};
+use crate::services::{AgentsService, Archives, ClusterService, RaftService, Routes, admit};
 
 /// Calls of a connection that go on at a time.
 const CALLS_MAX: u32 = 256;
@@ -155,10 +156,16 @@ async fn open(
 /// Serves until the node ends, or is to.
 async fn serve(node: Node, listener: Box<dyn Listener>, mut ended: watch::Receiver<bool>) -> Ended {
     let archives = Archives { node: node.clone(), store: ArchiveStore::new(node.shared().environment.clone()) };
-    let routes = Routes::new(RaftService::new(node.clone(), archives.clone()), ClusterService::new(archives.clone()));
+    let leader = Leader::new(node.clone());
+    let routes = Routes::new(
+        RaftService::new(node.clone(), archives.clone()),
+        ClusterService::new(archives.clone()),
+        AgentsService::new(leader.clone()),
+    );
     let (sender, connections) = mpsc::channel(1);
     let accepting = tokio::spawn(admit(listener, sender));
     let keeping = tokio::spawn(archives.keep_up());
+    let leading = tokio::spawn(leader.lead());
     let (closing, closed) = watch::channel(false);
     let closed = async move {
         let mut closed = closed;
@@ -190,6 +197,7 @@ async fn serve(node: Node, listener: Box<dyn Listener>, mut ended: watch::Receiv
     let _ = tokio::time::timeout(FAREWELL, serving).await;
     accepting.abort();
     keeping.abort();
+    leading.abort();
     let why = node.stopped().borrow().clone();
     why.unwrap_or(Stopped::Planned)
 }

@@ -12,12 +12,16 @@
 //! What a node needs of the world is an [`Environment`]: network, disk, clock and randomness. A simulation gives it
 //! others (feature `simulation`), and runs this very code.
 //!
-//! Not here: what a run does next (`control`), the conversation with agents, printing, arguments.
+//! While a node leads it does a leader's work too: agents' streams end there, and live runs are led. Those who watch a run
+//! are given its [`RunFeed`].
+//!
+//! Not here: what a run does next and how windows are judged (`control`), printing, arguments.
 
 mod archive_store;
 mod client;
 mod coordinator;
 mod environment;
+mod leader;
 mod node;
 mod raft;
 mod services;
@@ -29,6 +33,7 @@ pub use environment::{Clock, Dialed, DirectoryError, Disk, Environment, Listener
 #[cfg(any(test, feature = "simulation"))]
 pub use environment::{DiskImage, SimulatedDisk};
 pub use environment::{DuplexStream, SystemClock, SystemDisk, SystemNetwork};
+pub use leader::{Feeds, LOGS_KEPT_MAX, LogLine, LogReader, LogsRead, RunFeed};
 pub use node::{
     GroupError, Leadership, Member, Node, NodeConfig, NodeState, Peers, PeersError, ProposeError, Repeat, StartError,
     Stopped, Timing, TimingError,

@@ -33,6 +33,11 @@ pub struct Environment {
 pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since the epoch.
     fn now_ms(&self) -> u64;
+
+    /// Microseconds since the epoch.
+    fn now_us(&self) -> u64 {
+        self.now_ms().saturating_mul(1_000)
+    }
 }
 
 /// That of the machine.
@@ -43,6 +48,11 @@ impl Clock for SystemClock {
     fn now_ms(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn now_us(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use throng_protocol::agent::{AgentsServer, SERVICE_NAME as AGENTS};
 use throng_protocol::cluster::{ClusterServer, SERVICE_NAME as CLUSTER};
 use throng_protocol::raft::{RaftServer, SERVICE_NAME as RAFT};
 use tonic::Status;
@@ -12,26 +13,31 @@ use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tower_service::Service;
 
-use super::{ClusterService, RaftService};
+use super::{AgentsService, ClusterService, RaftService};
 use crate::raft::MESSAGE_BYTES_MAX;
 
 /// The largest request of a client: a part of an archive, with room.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
+
+/// The largest message of an agent: a window, or what setup returned, and what is around it.
+const AGENT_BYTES_MAX: usize = 20 << 20;
 
 /// All services of a node.
 #[derive(Clone)]
 pub(crate) struct Routes {
     raft: RaftServer<RaftService>,
     cluster: ClusterServer<ClusterService>,
+    agents: AgentsServer<AgentsService>,
 }
 
 impl Routes {
-    pub(crate) fn new(raft: RaftService, cluster: ClusterService) -> Self {
+    pub(crate) fn new(raft: RaftService, cluster: ClusterService, agents: AgentsService) -> Self {
         let raft = RaftServer::new(raft)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let cluster = ClusterServer::new(cluster).max_decoding_message_size(REQUEST_BYTES_MAX);
-        Self { raft, cluster }
+        let agents = AgentsServer::new(agents).max_decoding_message_size(AGENT_BYTES_MAX);
+        Self { raft, cluster, agents }
     }
 }
 
@@ -41,7 +47,7 @@ impl Service<Request<Body>> for Routes {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Both are always ready.
+        // All are always ready.
         Poll::Ready(Ok(()))
     }
 
@@ -49,11 +55,12 @@ impl Service<Request<Body>> for Routes {
         match request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default() {
             RAFT => Box::pin(self.raft.call(request)),
             CLUSTER => Box::pin(self.cluster.call(request)),
+            AGENTS => Box::pin(self.agents.call(request)),
             other => {
                 // What somebody sends comes back to them alone, and not much of it.
                 let shown: String = other.chars().take(80).collect();
                 let text = format!(
-                    "there is no service {shown} here, only {CLUSTER} and {RAFT}: use a throng of the coordinators' version"
+                    "there is no service {shown} here, only {AGENTS}, {CLUSTER} and {RAFT}: use a throng of the coordinators' version"
                 );
                 Box::pin(std::future::ready(Ok(Status::unimplemented(text).into_http())))
             }

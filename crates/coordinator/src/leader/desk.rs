@@ -1,0 +1,252 @@
+//! What the leader has at hand while it leads: its leads of the live runs, who is there, what is under way. No IO.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use throng_control::judge::{Ending, NotTaken, RunSummary, Standing};
+use throng_control::leading::{ResultFacts, RunLead, Settled};
+use throng_control::{
+    AbortReason, Action, AgentName, AssignmentId, Checkpoint, Duty, Incarnation, Run, RunId, State, Timestamp, Verdict,
+};
+use throng_protocol::agent::LogLevel;
+
+use super::feed::{Feeds, LogLine};
+
+/// How often leases are renewed, all that are to be at once.
+const RENEW_EVERY_MS: u64 = 400;
+/// How often those who watch a run see it anew.
+const VIEW_EVERY_MS: u64 = 500;
+/// How far ahead of now a run starts, so that all agents know it by then; and more for each agent.
+const START_AHEAD_MS: u64 = 250;
+const START_AHEAD_US_PER_AGENT: u64 = 500;
+/// How far ahead a part begins that was taken over.
+const JOIN_AHEAD_MS: u64 = 200;
+
+/// A live run.
+enum Lead {
+    On(Box<RunLead>),
+    /// It can't be led, and is to end.
+    Broken(String),
+}
+
+/// What is proposed, once at a time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Task {
+    Duty(Duty),
+    RenewLeases,
+    /// To end a run that can't be led.
+    GiveUp(RunId),
+}
+
+/// See the module.
+pub(super) struct Desk {
+    feeds: Feeds,
+    version: String,
+    leads: BTreeMap<RunId, Lead>,
+    /// Agents that have said that they are there.
+    heard: BTreeMap<AgentName, Incarnation>,
+    renewed: Timestamp,
+    viewed: Timestamp,
+    under_way: BTreeSet<Task>,
+    /// Somebody else's checkpoint is in the log: everything has to begin anew.
+    pub(super) is_overtaken: bool,
+}
+
+impl Desk {
+    pub(super) fn new(feeds: Feeds, version: String) -> Self {
+        let never = Timestamp(0);
+        Self {
+            feeds,
+            version,
+            leads: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            renewed: never,
+            viewed: never,
+            under_way: BTreeSet::new(),
+            is_overtaken: false,
+        }
+    }
+
+    /// Takes note of what has been applied.
+    pub(super) fn observe(&mut self, state: &State, now: Timestamp) {
+        let is_live = |run: &RunId| state.run(run).is_some_and(|run| !run.state().has_ended());
+        self.leads.retain(|run, _| is_live(run));
+        self.feeds.close(|run| !is_live(run));
+        for run in state.runs().filter(|run| !run.state().has_ended()) {
+            match self.leads.get_mut(run.id()) {
+                Some(Lead::On(lead)) => lead.observe(run, now),
+                Some(Lead::Broken(_)) => {}
+                None => {
+                    let lead = RunLead::new(run, now);
+                    let lead =
+                        lead.map_or_else(|error| Lead::Broken(error.to_string()), |lead| Lead::On(Box::new(lead)));
+                    self.leads.insert(run.id().clone(), lead);
+                    self.feeds.open(run.id());
+                    self.viewed = Timestamp(0);
+                }
+            }
+        }
+    }
+
+    /// What is to be proposed now, each until [`Desk::is_done`] says what came of it.
+    pub(super) fn tasks(&mut self, state: &State, clock: Timestamp) -> Vec<(Task, Action)> {
+        let now = state.clock().at(clock);
+        let mut tasks = Vec::new();
+        for duty in state.duties(clock) {
+            let task = Task::Duty(duty.clone());
+            if !self.under_way.contains(&task) {
+                tasks.extend(self.perform(state, duty, now).map(|action| (task, action)));
+            }
+        }
+        for (id, lead) in &self.leads {
+            let is_aborting = state.run(id).is_none_or(|run| run.reason().is_some());
+            if let (Lead::Broken(message), false) = (lead, is_aborting) {
+                let reason = AbortReason::Unled { message: message.clone() };
+                tasks.push((Task::GiveUp(id.clone()), Action::AbortRun { run: id.clone(), reason }));
+            }
+        }
+        if !self.heard.is_empty() && clock.since(self.renewed) >= RENEW_EVERY_MS {
+            self.renewed = clock;
+            let heard = std::mem::take(&mut self.heard);
+            tasks.push((Task::RenewLeases, Action::RenewLeases(heard.into_iter().collect())));
+        }
+        tasks.retain(|(task, _)| self.under_way.insert(task.clone()));
+        self.show(state, now);
+        tasks
+    }
+
+    fn perform(&mut self, state: &State, duty: Duty, now: Timestamp) -> Option<Action> {
+        match duty {
+            Duty::ExpireLeases => Some(Action::ExpireLeases),
+            Duty::StartRun(run) => {
+                let agents = state.run(&run)?.assignments().len() as u64;
+                let ahead = START_AHEAD_MS + agents * START_AHEAD_US_PER_AGENT / 1_000;
+                Some(Action::StartRun { run, at: now.plus(ahead) })
+            }
+            Duty::StartAssignment(run, assignment) => {
+                let from_ms = now.since(state.run(&run)?.start()?) + JOIN_AHEAD_MS;
+                Some(Action::StartAssignment { run, assignment, from_ms })
+            }
+            Duty::Checkpoint(run) => {
+                let checkpoint = self.checkpoint(state.run(&run)?, now)?;
+                Some(Action::Checkpoint(Box::new(checkpoint)))
+            }
+            Duty::ConcludeRun(id) => {
+                let (run, facts) = (state.run(&id)?, self.facts(now));
+                let (verdict, summary) = match self.leads.get_mut(&id)? {
+                    Lead::On(lead) => lead.conclude(run, facts),
+                    Lead::Broken(message) => {
+                        let ending = Ending::Failed(message.clone());
+                        (Verdict::Fail, RunSummary::without_report(ending).encode(usize::MAX))
+                    }
+                };
+                Some(Action::ConcludeRun { run: id, verdict, summary })
+            }
+        }
+    }
+
+    fn checkpoint(&mut self, run: &Run, now: Timestamp) -> Option<Checkpoint> {
+        let Lead::On(lead) = self.leads.get_mut(run.id())? else { return None };
+        match lead.settle(run) {
+            Settled::Applied => {}
+            Settled::Missing => return lead.proposed().cloned(),
+            Settled::Overtaken => {
+                self.is_overtaken = true;
+                return None;
+            }
+        }
+        if now < lead.due(run) {
+            return None;
+        }
+        let checkpoint = lead.checkpoint(run, now);
+        self.feeds.open(run.id()).show(lead.view(run, now));
+        checkpoint
+    }
+
+    /// When the next checkpoint is due.
+    pub(super) fn due(&self, state: &State) -> Option<Timestamp> {
+        let leads = self.leads.iter().filter_map(|(id, lead)| match lead {
+            Lead::On(lead) if lead.proposed().is_none() => Some(lead.due(state.run(id)?)),
+            _ => None,
+        });
+        leads.min()
+    }
+
+    /// Whether there is anything to look after.
+    pub(super) fn is_idle(&self) -> bool {
+        self.leads.is_empty() && self.heard.is_empty() && self.under_way.is_empty()
+    }
+
+    /// What was proposed has been answered, in whichever way: the state says what holds.
+    pub(super) fn is_done(&mut self, task: &Task) {
+        self.under_way.remove(task);
+    }
+
+    /// A checkpoint can't come into the state, and never will.
+    pub(super) fn give_up(&mut self, run: &RunId, why: String) {
+        self.leads.insert(run.clone(), Lead::Broken(why));
+    }
+
+    /// An agent is there.
+    pub(super) fn heard(&mut self, agent: &AgentName, incarnation: Incarnation) {
+        self.heard.insert(agent.clone(), incarnation);
+    }
+
+    pub(super) fn lead(&self, run: &RunId) -> Option<&RunLead> {
+        match self.leads.get(run)? {
+            Lead::On(lead) => Some(lead),
+            Lead::Broken(_) => None,
+        }
+    }
+
+    fn lead_mut(&mut self, run: &RunId) -> Option<&mut RunLead> {
+        match self.leads.get_mut(run)? {
+            Lead::On(lead) => Some(lead),
+            Lead::Broken(_) => None,
+        }
+    }
+
+    pub(super) fn note_ready(&mut self, run: &RunId, assignment: &AssignmentId, standing: Standing) {
+        if let Some(lead) = self.lead_mut(run) {
+            lead.note_ready(assignment, standing);
+        }
+    }
+
+    /// Takes in a window of a part. Whether it is due at once is seen with the next look.
+    pub(super) fn take(
+        &mut self,
+        run: &Run,
+        assignment: &AssignmentId,
+        window: throng_control::judge::AgentWindow,
+        now: Timestamp,
+    ) -> Result<(), NotTaken> {
+        let Some(lead) = self.lead_mut(run.id()) else { return Err(NotTaken::Unknown(assignment.to_string())) };
+        let messages = lead.take(assignment, window, run, now)?;
+        if !messages.is_empty() {
+            let line =
+                |message| LogLine { agent: String::new(), level: LogLevel::Warn, message, source: String::new() };
+            self.feeds.open(run.id()).log(messages.into_iter().map(line), 0);
+        }
+        Ok(())
+    }
+
+    pub(super) fn summary_data(&mut self, run: &Run, now: Timestamp) -> Option<String> {
+        let facts = self.facts(now);
+        Some(self.lead_mut(run.id())?.summary_data(run, facts))
+    }
+
+    fn facts(&self, now: Timestamp) -> ResultFacts {
+        ResultFacts { version: self.version.clone(), generated_at: now.rfc3339() }
+    }
+
+    fn show(&mut self, state: &State, now: Timestamp) {
+        if now.since(self.viewed) < VIEW_EVERY_MS {
+            return;
+        }
+        self.viewed = now;
+        for (id, lead) in &self.leads {
+            if let (Lead::On(lead), Some(run)) = (lead, state.run(id)) {
+                self.feeds.open(id).show(lead.view(run, now));
+            }
+        }
+    }
+}

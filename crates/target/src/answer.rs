@@ -105,6 +105,7 @@ fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
 /// RFC 9110's phrase, or one for its class.
 pub(crate) fn reason(status: u16) -> &'static str {
     match status {
+        101 => "Switching Protocols",
         200 => "OK",
         201 => "Created",
         202 => "Accepted",
@@ -131,6 +132,7 @@ pub(crate) fn reason(status: u16) -> &'static str {
         417 => "Expectation Failed",
         418 => "I'm a teapot",
         422 => "Unprocessable Content",
+        426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",

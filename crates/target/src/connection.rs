@@ -10,6 +10,7 @@ use throng_transport::{Clock, Connection, Nanos, Received, SendBytes, Stream, Tr
 use crate::routes::Peer;
 use crate::server::{BLOCK_BYTES, Open};
 use crate::session::{FILLER, Next, Session};
+use crate::websocket;
 
 /// Bytes that may be queued without looking whether the client takes them.
 const UNFLUSHED_BYTES_MAX: usize = 256 * 1024;
@@ -29,6 +30,12 @@ pub(crate) async fn serve(connection: Connection, server: Open) {
         Conversation { stream, server, session, held: Vec::new(), unflushed: 0, paced_from: Nanos::default() };
     // Once the connection is broken or the server stops there is nobody to tell: what there is to say was counted.
     let _ = conversation.run().await;
+    let Conversation { stream, server, mut session, held, .. } = conversation;
+    if let Some(agreement) = session.take_agreement() {
+        // Another task, which is smaller: there may be a million.
+        let shard = stream.connection().shard().clone();
+        shard.spawn(websocket::serve(stream, server, agreement, held));
+    }
 }
 
 /// Shakes hands if the server speaks TLS; none if that comes to nothing.
@@ -78,6 +85,7 @@ impl Conversation {
                     Next::Stream(bytes) => self.stream(bytes).await?,
                     Next::Again => {}
                     Next::Pace { since, first } => self.pace(since, first).await?,
+                    Next::Upgrade => return Ok(()),
                     Next::Reset => return self.reset().await,
                     Next::Close => return self.close().await,
                 }

@@ -12,6 +12,23 @@ const STATUS_FIRST: usize = 100;
 const STATUSES: usize = 500;
 const ROUTES: usize = Route::ALL.len();
 
+/// What is counted of WebSockets.
+#[derive(Clone, Copy, Debug)]
+enum OfWebsockets {
+    Opened,
+    Closed,
+    ClosedProperly,
+    Violations,
+    MessagesIn,
+    MessagesOut,
+    MessageBytesIn,
+    MessageBytesOut,
+    BytesIn,
+    BytesOut,
+}
+
+const WEBSOCKETS: usize = OfWebsockets::BytesOut as usize + 1;
+
 /// One shard's counts. Only its own thread writes, so adding needs no locked instruction; the alignment keeps two
 /// shards out of one cache line.
 #[derive(Debug)]
@@ -22,6 +39,7 @@ pub(crate) struct Counters {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     bad_requests: AtomicU64,
+    websockets: [AtomicU64; WEBSOCKETS],
     routes: [AtomicU64; ROUTES],
     statuses: [AtomicU64; STATUSES],
 }
@@ -34,6 +52,7 @@ impl Counters {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             bad_requests: AtomicU64::new(0),
+            websockets: [const { AtomicU64::new(0) }; WEBSOCKETS],
             routes: [const { AtomicU64::new(0) }; ROUTES],
             statuses: [const { AtomicU64::new(0) }; STATUSES],
         }
@@ -66,6 +85,50 @@ impl Counters {
         self.count_status(status);
     }
 
+    pub(crate) fn websocket_opened(&self) {
+        self.websocket(OfWebsockets::Opened, 1);
+    }
+
+    pub(crate) fn websocket_closed(&self) {
+        self.websocket(OfWebsockets::Closed, 1);
+    }
+
+    /// The client has sent a close frame.
+    pub(crate) fn closed_properly(&self) {
+        self.websocket(OfWebsockets::ClosedProperly, 1);
+    }
+
+    /// The client broke the protocol.
+    pub(crate) fn violation(&self) {
+        self.websocket(OfWebsockets::Violations, 1);
+    }
+
+    /// A message of so many bytes, decompressed.
+    pub(crate) fn message_in(&self, bytes: usize) {
+        self.websocket(OfWebsockets::MessagesIn, 1);
+        self.websocket(OfWebsockets::MessageBytesIn, bytes as u64);
+    }
+
+    /// A message of so many bytes, before compression.
+    pub(crate) fn message_out(&self, bytes: usize) {
+        self.websocket(OfWebsockets::MessagesOut, 1);
+        self.websocket(OfWebsockets::MessageBytesOut, bytes as u64);
+    }
+
+    /// Bytes of frames.
+    pub(crate) fn websocket_received(&self, bytes: usize) {
+        self.websocket(OfWebsockets::BytesIn, bytes as u64);
+    }
+
+    /// Bytes of frames.
+    pub(crate) fn websocket_sent(&self, bytes: usize) {
+        self.websocket(OfWebsockets::BytesOut, bytes as u64);
+    }
+
+    fn websocket(&self, what: OfWebsockets, count: u64) {
+        add(&self.websockets[what as usize], count);
+    }
+
     fn count_status(&self, status: u16) {
         if let Some(counter) = usize::from(status).checked_sub(STATUS_FIRST).and_then(|at| self.statuses.get(at)) {
             add(counter, 1);
@@ -94,6 +157,7 @@ struct Sums {
     bytes_in: u64,
     bytes_out: u64,
     bad_requests: u64,
+    websockets: [u64; WEBSOCKETS],
     routes: [u64; ROUTES],
     statuses: [u64; STATUSES],
 }
@@ -131,6 +195,7 @@ impl Board {
             .collect();
         let routed = sums.routes.iter().sum::<u64>() - base.routes.iter().sum::<u64>();
         let bad = sums.bad_requests - base.bad_requests;
+        let of = |what: OfWebsockets| sums.websockets[what as usize] - base.websockets[what as usize];
         json!({
             "connections": {
                 "opened": sums.opened - base.opened,
@@ -139,6 +204,16 @@ impl Board {
             },
             "requests": { "total": routed + bad, "by_route": by_route, "by_status": by_status },
             "bad_requests": bad,
+            "websockets": {
+                "opened": of(OfWebsockets::Opened),
+                "closed": of(OfWebsockets::Closed),
+                "closed_properly": of(OfWebsockets::ClosedProperly),
+                "violations": of(OfWebsockets::Violations),
+                "open": sums.websockets[OfWebsockets::Opened as usize] - sums.websockets[OfWebsockets::Closed as usize],
+                "messages": { "in": of(OfWebsockets::MessagesIn), "out": of(OfWebsockets::MessagesOut) },
+                "message_bytes": { "in": of(OfWebsockets::MessageBytesIn), "out": of(OfWebsockets::MessageBytesOut) },
+                "bytes": { "in": of(OfWebsockets::BytesIn), "out": of(OfWebsockets::BytesOut) },
+            },
             "bytes": { "in": sums.bytes_in - base.bytes_in, "out": sums.bytes_out - base.bytes_out },
         })
     }
@@ -155,6 +230,14 @@ impl Sums {
             bytes_in: sum(|shard| &shard.bytes_in),
             bytes_out: sum(|shard| &shard.bytes_out),
             bad_requests: sum(|shard| &shard.bad_requests),
+            // From the last to the first, so that no more are seen to have ended than begun.
+            websockets: {
+                let mut sums = [0; WEBSOCKETS];
+                for at in (0..WEBSOCKETS).rev() {
+                    sums[at] = shards.iter().map(|shard| load(&shard.websockets[at])).sum();
+                }
+                sums
+            },
             routes: std::array::from_fn(|at| shards.iter().map(|shard| load(&shard.routes[at])).sum()),
             statuses: std::array::from_fn(|at| shards.iter().map(|shard| load(&shard.statuses[at])).sum()),
         }

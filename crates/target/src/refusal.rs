@@ -26,6 +26,8 @@ pub(crate) enum Refusal {
     MethodNotAllowed(&'static str),
     #[error("{0}")]
     BadParameter(&'static str),
+    #[error("this path is a WebSocket: it takes an upgrade to version 13 by HTTP/1.1")]
+    UpgradeRequired,
     #[error("{0}")]
     Forbidden(&'static str),
     #[error("the content codings known here are gzip, deflate, br and zstd, at most four on each other")]
@@ -43,6 +45,7 @@ impl Refusal {
             Self::MethodNotAllowed(_) => 405,
             Self::BodyTooLarge | Self::DecodedTooLarge => 413,
             Self::UnknownContentCoding => 415,
+            Self::UpgradeRequired => 426,
             Self::HeadTooLarge => 431,
             Self::UnknownCoding => 501,
             Self::UnknownVersion => 505,

@@ -73,6 +73,12 @@ routes! {
     Stream "/stream/{n}" "GET, HEAD" "n lines of JSON, in chunks"
     Close "/close" "" "`ok`, and closes"
     ResetConnection "/reset" "GET, HEAD" "100 of 1000 bytes, then resets the connection"
+    WsEcho "/ws/echo" "GET" "a WebSocket that sends every message back; `life` closes it at random, on average after that \
+        many milliseconds"
+    WsBroadcast "/ws/broadcast?every={ms}" "GET" "a WebSocket that sends all clients the same message at the same \
+        instants: a number; `bytes` is its length"
+    WsSilent "/ws/silent" "GET" "a WebSocket that says nothing"
+    WsClose "/ws/close?after={ms}" "GET" "a WebSocket that closes after so long, with `code` (1000)"
 }
 
 impl Route {
@@ -113,6 +119,10 @@ impl Route {
             ("stall", Some(_)) => Self::Stall,
             ("stats", None) => Self::Stats,
             ("stats", Some("reset")) => return (Self::Reset, ""),
+            ("ws", Some("echo")) => return (Self::WsEcho, ""),
+            ("ws", Some("broadcast")) => return (Self::WsBroadcast, ""),
+            ("ws", Some("silent")) => return (Self::WsSilent, ""),
+            ("ws", Some("close")) => return (Self::WsClose, ""),
             ("cookies", Some("set")) => return (Self::SetCookies, ""),
             ("cookies", Some("delete")) => return (Self::DeleteCookies, ""),
             (_, None) => Self::alone(segment),
@@ -186,7 +196,20 @@ mod tests {
 
     #[test]
     fn paths_that_are_nearly_there_are_other() {
-        for path in ["/nowhere", "/delay", "/delayed/1", "/stats/", "/stats/x", "/cookies/", "/gzip/", "//", "/page2"] {
+        for path in [
+            "/nowhere",
+            "/delay",
+            "/delayed/1",
+            "/stats/",
+            "/stats/x",
+            "/ws",
+            "/ws/",
+            "/ws/echo/x",
+            "/cookies/",
+            "/gzip/",
+            "//",
+            "/page2",
+        ] {
             assert_eq!(Route::of(path).0, Route::Other, "{path}");
         }
         assert_eq!(Route::of("/anything/a/b"), (Route::Anything, "a/b"));

@@ -27,6 +27,12 @@ impl Secret {
         hex(&digest.finalize()[..MARK_BYTES])
     }
 
+    /// A number that follows from another, and looks random to all who don't have the key.
+    pub(crate) fn number(&self, of: u64) -> u64 {
+        let digest = Sha256::new().chain_update(self.0).chain_update(of.to_le_bytes()).finalize();
+        digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
     /// The text of `text.mark`, if the mark is ours.
     pub(crate) fn open<'a>(&self, purpose: &str, sealed: &'a str) -> Option<&'a str> {
         let (text, mark) = sealed.rsplit_once('.')?;

@@ -19,6 +19,7 @@ use crate::routes::Nonces;
 use crate::secret::Secret;
 use crate::session::{Desk, FILLER};
 use crate::silence::Silence;
+use crate::websocket;
 
 /// Accepts that wait at once on a shard: so many connections are taken in one turn.
 const ACCEPTS: u32 = 16;
@@ -70,6 +71,8 @@ impl Everyone {
 pub(crate) struct Server {
     pub(crate) desk: Desk,
     pub(crate) everyone: Arc<Everyone>,
+    /// What the shard's WebSockets share.
+    pub(crate) sockets: websocket::Board,
     /// A piece of the bodies of `/bytes`.
     pub(crate) block: Rc<[u8]>,
 }
@@ -84,7 +87,7 @@ impl Server {
             date: DateCache::new(shard.turn_time()),
             issued: Cell::new(0),
         };
-        Rc::new(Self { desk, everyone, block: vec![FILLER; BLOCK_BYTES].into() })
+        Rc::new(Self { desk, everyone, sockets: websocket::Board::default(), block: vec![FILLER; BLOCK_BYTES].into() })
     }
 
     /// Until when what is under way may go on, once the server stops.

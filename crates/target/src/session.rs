@@ -16,6 +16,7 @@ use crate::route::Route;
 use crate::routes::{self, Body, Content, Flow, Nonces, Peer, Reply, Request};
 use crate::secret::Secret;
 use crate::task::Task;
+use crate::websocket::Agreement;
 
 /// Longest body of `/bytes/{n}` that is written with its head; longer ones are streamed.
 const INLINE_BYTES_MAX: u64 = 4096;
@@ -37,6 +38,12 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn counters(&self) -> &Counters {
         self.board.shard(self.shard)
+    }
+
+    /// A number that nobody can guess.
+    pub(crate) fn random(&self) -> u64 {
+        self.issued.set(self.issued.get() + 1);
+        self.secret.number((self.shard as u64) << 48 | self.issued.get())
     }
 
     /// A name that nobody had before and nobody can guess.
@@ -61,6 +68,8 @@ pub(crate) enum Next {
     Again,
     /// Go on so long after the body began, of which this is the first piece or not.
     Pace { since: Duration, first: bool },
+    /// Go on as a WebSocket: [`Session::take_agreement`] says how.
+    Upgrade,
     /// Break the connection off once the bytes so far are sent.
     Reset,
     /// End the connection, in order.
@@ -74,6 +83,8 @@ pub(crate) struct Session {
     /// Bytes of an incomplete head that were looked at already.
     scanned: u32,
     peer: Peer,
+    /// What the connection is to go on as.
+    agreement: Option<Box<Agreement>>,
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +111,11 @@ struct Exchange {
 impl Session {
     pub(crate) fn new(peer: Peer) -> Self {
         Self { peer, ..Self::default() }
+    }
+
+    /// What was agreed on, once the connection is a WebSocket.
+    pub(crate) fn take_agreement(&mut self) -> Option<Agreement> {
+        self.agreement.take().map(|agreement| *agreement)
     }
 
     /// Takes the bytes received and not consumed so far, appends answers to `out`, and says how many bytes it consumed
@@ -228,6 +244,10 @@ impl Session {
                 self.state = State::Flow(Box::new(flow), goes_on);
                 None
             }
+            Rest::Upgrade(agreement) => {
+                self.agreement = Some(agreement);
+                Some(Next::Upgrade)
+            }
         }
     }
 
@@ -257,6 +277,10 @@ impl Exchange {
             | Route::Reset
             | Route::Other => (Task::of(route, head.method, parameter), Body::Dropped),
             Route::Echo => (echo::task(head, fields), Body::Kept(Vec::new())),
+            Route::WsEcho | Route::WsBroadcast | Route::WsSilent | Route::WsClose => {
+                let agreed = route.check_method(head.method).and_then(|()| Agreement::new(route, head, fields));
+                (agreed.map_or_else(Task::Refuse, |agreement| Task::Upgrade(Box::new(agreement))), Body::Dropped)
+            }
             _ => match route.check_method(head.method) {
                 Ok(()) => {
                     let request = Request::new(route, head, fields, peer);
@@ -289,12 +313,17 @@ impl Exchange {
     }
 }
 
+/// What a request for a WebSocket has to say: RFC 9110 section 15.5.22, RFC 6455 section 4.4.
+const UPGRADE_FIELDS: &[u8] = b"\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
+
 /// What follows an answer's head, or its whole.
 enum Rest {
     Nothing,
     /// So many bytes of [`FILLER`].
     Filler(u64),
     Flow(Flow),
+    /// Frames.
+    Upgrade(Box<Agreement>),
 }
 
 /// Writes the answer, or its head if the body comes later; returns the status, and what comes.
@@ -332,12 +361,19 @@ fn write(exchange: &mut Exchange, desk: &Desk, out: &mut Vec<u8>) -> (u16, Rest)
             desk.board.reset();
             put(200, answer::TEXT, b"ok\n")
         }
+        Task::Upgrade(agreement) => {
+            let fields = Fields { more: &agreement.fields, ..Fields::default() };
+            answer::write_head(out, 101, fields, None, manner, date);
+            (101, Rest::Upgrade(agreement))
+        }
         Task::Refuse(refusal) => {
-            let allow = match refusal {
-                Refusal::MethodNotAllowed(methods) => Some(methods),
-                _ => None,
-            };
-            put(refusal.status(), Fields { allow, ..answer::TEXT }, format!("{refusal}\n").as_bytes())
+            let (mut allow, mut more) = (None, &b""[..]);
+            match refusal {
+                Refusal::MethodNotAllowed(methods) => allow = Some(methods),
+                Refusal::UpgradeRequired => more = UPGRADE_FIELDS,
+                _ => {}
+            }
+            put(refusal.status(), Fields { allow, more, ..answer::TEXT }, format!("{refusal}\n").as_bytes())
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::refusal::Refusal;
 use crate::route::Route;
 use crate::routes::Request;
+use crate::websocket::Agreement;
 
 /// Longest delay and longest silence.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
@@ -30,6 +31,8 @@ pub(crate) enum Task {
     Reset,
     /// One of [`routes`](crate::routes), which need the whole head.
     Serve(Box<Request>),
+    /// Make the connection a WebSocket.
+    Upgrade(Box<Agreement>),
     Refuse(Refusal),
 }
 
@@ -53,7 +56,7 @@ impl Task {
     }
 }
 
-fn milliseconds(text: &str) -> Result<Duration, Refusal> {
+pub(crate) fn milliseconds(text: &str) -> Result<Duration, Refusal> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let duration = text.parse::<f64>().ok().and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok());
     duration

@@ -105,6 +105,10 @@ pub(crate) fn serve(route: Route, request: &Request, body: Body, desk: &Desk) ->
         | Route::Stall
         | Route::Stats
         | Route::Reset
+        | Route::WsEcho
+        | Route::WsBroadcast
+        | Route::WsSilent
+        | Route::WsClose
         | Route::Other => Err(Refusal::NotFound),
     };
     reply.unwrap_or_else(|refusal| Reply::text(refusal.status(), &format!("{refusal}\n")))

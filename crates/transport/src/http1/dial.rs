@@ -15,7 +15,7 @@ use crate::time::{Clock, Nanos};
 use crate::tls::Session;
 
 /// Opens a stream to `origin` until `deadline`, which is `timeout` after the beginning.
-pub(super) async fn open(
+pub(crate) async fn open(
     shard: &Shard,
     origin: &Origin,
     deadline: Nanos,

@@ -22,6 +22,7 @@ pub use body::{Body, BodyPart};
 pub use body_pipe::BodyPipe;
 pub use chunked::ChunkError;
 pub use client::{Exchange, ExchangeOptions, Exchanged, Payload, ResponseBody, Timings, exchange};
+pub(crate) use dial::open;
 pub use error::ExchangeError;
 pub use framing::{FramingError, Notable};
 pub use head::HeadError;

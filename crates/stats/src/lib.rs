@@ -54,6 +54,6 @@ pub use threshold::{
     Expression, Method, MethodError, Operator, Outcome, Threshold, ThresholdError, Thresholds, ValidationError,
     failed_metrics,
 };
-pub use totals::Totals;
+pub use totals::{Totals, TotalsMemory};
 pub use trend::Trend;
 pub use window::{SERIES_MAX, SourceId, WINDOW_BYTES_MAX, Window, WindowError, WindowMerger, WindowSeries};

@@ -16,6 +16,7 @@ use submetrics::Submetrics;
 
 mod cell;
 mod detail;
+mod memory;
 mod recent;
 mod submetrics;
 mod summed;
@@ -24,6 +25,7 @@ mod tally;
 mod tests;
 
 pub(crate) use detail::{Detail, GroupTotals};
+pub use memory::TotalsMemory;
 pub(crate) use recent::Lately;
 pub(crate) use tally::Tally;
 

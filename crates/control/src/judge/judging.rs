@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use throng_plan::segment::SegmentTuple;
 use throng_plan::{Arrivals, Plan, PortionError, Shard};
 use throng_stats::{
-    Aggregate, Outcome, Registry, SourceId, Stamp, TagSet, Thresholds, Totals, Window, WindowSeries, builtin,
+    Aggregate, Outcome, Registry, SourceId, Stamp, TagSet, Thresholds, Totals, TotalsMemory, Window, WindowSeries,
+    builtin,
 };
 
 use super::progress::{Progress, Rate, ScenarioProgress};
@@ -89,6 +90,18 @@ pub struct Memory {
     peak_sockets: u32,
     load_began: Option<Duration>,
     load_ended: Option<Duration>,
+    /// See [`TotalsMemory`].
+    spans: Vec<Vec<Vec<u8>>>,
+    counts: Vec<(usize, u64, f64, f64)>,
+}
+
+impl Memory {
+    /// The same without the last whiles of thresholds, which may be large.
+    #[must_use]
+    pub fn without_spans(mut self) -> Self {
+        self.spans = Vec::new();
+        self
+    }
 }
 
 /// That of one agent.
@@ -168,7 +181,7 @@ impl Judge {
 
     /// Takes in what somebody else has merged, as a checkpoint has it. The agents' [`AgentPart::through`] say what is in it.
     pub fn restore(&mut self, merged: &Window) {
-        self.totals.merge(merged);
+        self.totals.restore(merged);
     }
 
     /// An agent has made its VUs, and stands like this before anything is run.
@@ -242,11 +255,15 @@ impl Judge {
             (name.clone(), AgentMemory { before, standing, reported_at: state.reported_at })
         });
         let Self { peak_sockets, load_began, load_ended, .. } = *self;
-        Memory { agents: agents.collect(), peak_sockets, load_began, load_ended }
+        let TotalsMemory { spans, counts } = self.totals.memory();
+        Memory { agents: agents.collect(), peak_sockets, load_began, load_ended, spans, counts }
     }
 
-    /// Takes over from another judge, once all have their parts that had one there.
+    /// Takes over from another judge, once all have their parts that had one there, and before [`Judge::restore`].
     pub fn remember(&mut self, memory: Memory) {
+        // What another version kept there is done without: thresholds on the last while begin anew.
+        let of_totals = TotalsMemory { spans: memory.spans, counts: memory.counts };
+        let _ = self.totals.remember(&of_totals);
         self.peak_sockets = self.peak_sockets.max(memory.peak_sockets);
         self.load_began = self.load_began.or(memory.load_began);
         self.load_ended = self.load_ended.or(memory.load_ended);

@@ -77,10 +77,7 @@ impl RunLead {
     pub fn new(run: &Run, now: Timestamp) -> Result<Self, PlanError> {
         let (registry, plan) = plan_of(run.submission())?;
         let detail = plan.options().summary_mode == SummaryMode::Full;
-        let mut judge = Judge::new(&registry, &plan, detail);
-        // What the state has it has read itself.
-        let merged = run.totals().decode(&registry).unwrap_or_default();
-        merged.iter().for_each(|window| judge.restore(window));
+        let judge = Judge::new(&registry, &plan, detail);
         let mut lead = Self {
             run: run.id().clone(),
             registry,
@@ -100,6 +97,9 @@ impl RunLead {
         if let Ok(memory) = postcard::from_bytes::<Memory>(run.notes()) {
             lead.judge.remember(memory);
         }
+        // What the state has it has read itself.
+        let merged = run.totals().decode(&lead.registry).unwrap_or_default();
+        merged.iter().for_each(|window| lead.judge.restore(window));
         lead.observe(run, now);
         Ok(lead)
     }
@@ -265,7 +265,12 @@ impl RunLead {
 
     fn notes(&self) -> Option<Vec<u8>> {
         // What doesn't fit the next leader does without: it is sent the standing of all who still run.
-        postcard::to_stdvec(&self.judge.memory()).ok().filter(|notes| notes.len() <= NOTES_BYTES_MAX)
+        let encoded = |memory: &Memory| {
+            let notes = postcard::to_stdvec(memory).ok();
+            notes.filter(|notes| notes.len() <= NOTES_BYTES_MAX)
+        };
+        let memory = self.judge.memory();
+        encoded(&memory).or_else(|| encoded(&memory.without_spans()))
     }
 
     /// The checkpoint that was proposed, until it is settled.

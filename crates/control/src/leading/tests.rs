@@ -259,6 +259,30 @@ fn who_takes_over_counts_on_from_what_was_begun() {
 }
 
 #[test]
+fn the_last_while_of_a_threshold_and_the_bounds_of_counts_outlive_a_leader() {
+    let thresholds = json!({ "iterations": [{ "threshold": "count<100", "window": "10s" }] });
+    let mut led = Led::new(&["a"], OnAgentLoss::Fail, thresholds);
+    let mut a = Shard::new("a", 1, 0);
+    let mut value = |led: &mut Led, number| {
+        led.take(&mut a, number, number).unwrap();
+        led.group.now += 1_000;
+        led.commit();
+        led.lead.view(led.run(), led.now()).outcomes[0].value
+    };
+    (1..=30).for_each(|number| drop(value(&mut led, number)));
+    led.replace();
+    assert_eq!(value(&mut led, 31), Some((22..=31).sum::<u64>() as f64));
+    // However few of the values of counts the state keeps, their bounds are there.
+    let window = Shard { recorder: Recorder::new(Arc::new(Registry::new()), SourceId(0)), ..a }.window(32, 1);
+    led.give(&part("a", 1), window, led.now()).unwrap();
+    led.commit();
+    led.group.done("a", 1, 32);
+    led.replace();
+    let vus = led.conclude().1.export["metrics"]["vus"].clone();
+    assert_eq!((&vus["min"], &vus["max"]), (&json!(2), &json!(2)));
+}
+
+#[test]
 fn a_run_that_cannot_be_planned_is_told() {
     let mut group = Group::new(&["a"]);
     let options = json!({ "thresholds": { "nothing": ["count<1"] } }).to_string().into_bytes();

@@ -93,6 +93,16 @@ impl Recent {
         Lately { aggregate, covered: now.saturating_sub(from) }
     }
 
+    /// How long a step is.
+    pub(super) fn step(&self) -> Duration {
+        self.step
+    }
+
+    /// The steps that aren't over, with their numbers: one ends so many lengths of a step after the run's start.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u64, &Aggregate)> {
+        self.steps.iter().map(|(number, aggregate)| (*number, aggregate))
+    }
+
     /// Bytes of memory that it takes.
     pub(super) fn held_bytes(&self) -> usize {
         let steps: usize = self.steps.iter().map(|(_, aggregate)| aggregate.held_bytes()).sum();

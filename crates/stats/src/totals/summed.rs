@@ -29,6 +29,21 @@ pub(super) struct SummedGauge {
 }
 
 impl SummedGauge {
+    /// One whose seconds before that one are closed, with these bounds of their sums.
+    pub(super) fn going_on(second: u64, bounds: (f64, f64)) -> Self {
+        Self { closed_before: second, bounds: Some(bounds), ..Self::default() }
+    }
+
+    /// A second before the newest by so many, and the bounds of the sums before it; none without any.
+    pub(super) fn bounds_before(&self, seconds: u64) -> Option<(u64, f64, f64)> {
+        let newest = *self.open.last_key_value()?.0;
+        let second = (newest + 1).saturating_sub(seconds).max(self.closed_before);
+        let mut latest = self.closed.clone();
+        let sums = self.open.range(..second).map(|(_, parts)| sum_after(&mut latest, parts));
+        let (min, max) = sums.fold(self.bounds, |bounds, sum| Some(widened(bounds, sum)))?;
+        Some((second, min, max))
+    }
+
     /// Takes in a part's value.
     pub(super) fn report(&mut self, series: &WindowSeries) {
         let Aggregate::Gauge { last, stamp, .. } = series.delta else { return };

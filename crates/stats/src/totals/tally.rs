@@ -1,6 +1,7 @@
 //! All metrics of one scope: the run, a scenario or a group.
 
 use super::cell::Cell;
+use super::summed::SummedGauge;
 use crate::aggregate::Aggregate;
 use crate::builtin;
 use crate::checks::Checks;
@@ -35,6 +36,17 @@ impl Tally {
     pub(crate) fn metric(&self, metric: MetricId) -> Option<&Aggregate> {
         let cell = self.cells.get(metric.index())?;
         cell.as_ref().map(Cell::aggregate)
+    }
+
+    pub(super) fn cell(&self, metric: MetricId) -> Option<&Cell> {
+        self.cells.get(metric.index())?.as_ref()
+    }
+
+    /// A gauge that is a count goes on from that second, with these bounds of the sums before it.
+    pub(super) fn begin_count(&mut self, metric: MetricId, second: u64, bounds: (f64, f64)) {
+        if let Some(cell) = self.cells.get_mut(metric.index()) {
+            *cell = Some(Cell::Summed(Box::new(SummedGauge::going_on(second, bounds))));
+        }
     }
 
     /// Bytes of memory that its samples take.

@@ -241,3 +241,42 @@ fn thousands_of_submetrics_each_get_their_own_samples() {
         assert_eq!(totals.selected(selector).unwrap().sum(), expected, "{selector}");
     }
 }
+
+#[test]
+fn totals_that_go_on_from_others_know_their_bounds_and_their_last_while() {
+    let registry = Arc::new(Registry::new());
+    let span = (Selector::parse("http_reqs").unwrap(), SECOND * 20);
+    let totals = || Totals::new(Arc::clone(&registry), &[]).with_spans(std::slice::from_ref(&span));
+    let mut recorders = [recorder(&registry, 0), recorder(&registry, 1)];
+    let mut windows = |second: u32| {
+        recorders.each_mut().map(|recorder| {
+            let [reqs, vus] = [builtin::HTTP_REQS, builtin::VUS].map(|id| recorder.series(id, &TagSet::empty()));
+            recorder.increment(reqs, u64::from(second));
+            recorder.set(vus, f64::from(if second < 30 { 40 - second } else { second }));
+            recorder.take(SECOND * second)
+        })
+    };
+    let (mut all, mut merger) = (totals(), crate::window::WindowMerger::new(SourceId(9)));
+    for second in 1..=90 {
+        for window in windows(second) {
+            all.merge(&window);
+            // Of the counts only the last seconds are kept, as a checkpoint does where there are many.
+            let is_old = |series: &WindowSeries| second < 86 && builtin::is_summed_gauge(series.metric);
+            let series = window.series.iter().filter(|series| !is_old(series)).cloned().collect();
+            merger.add(Window { series, ..window });
+        }
+    }
+    let mut other = totals();
+    other.remember(&all.memory()).unwrap();
+    other.restore(&merger.take());
+    for totals in [&mut all, &mut other] {
+        windows(91).iter().for_each(|window| totals.merge(window));
+        windows(95).iter().for_each(|window| totals.merge(window));
+        totals.advance(SECOND * 95);
+    }
+    assert_eq!(gauge_of(&other, builtin::VUS), (190.0, 22.0, 190.0));
+    assert_eq!(gauge_of(&other, builtin::VUS), gauge_of(&all, builtin::VUS));
+    let lately = |totals: &Totals| totals.lately(&span.0, span.1, SECOND * 95).aggregate.unwrap().sum();
+    assert_eq!(lately(&other), lately(&all));
+    assert_eq!(other.metric(builtin::HTTP_REQS).unwrap().sum(), all.metric(builtin::HTTP_REQS).unwrap().sum());
+}

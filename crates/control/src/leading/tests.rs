@@ -269,7 +269,9 @@ fn the_last_while_of_a_threshold_and_the_bounds_of_counts_outlive_a_leader() {
         led.commit();
         led.lead.view(led.run(), led.now()).outcomes[0].value
     };
-    (1..=30).for_each(|number| drop(value(&mut led, number)));
+    for number in 1..=30 {
+        value(&mut led, number);
+    }
     led.replace();
     assert_eq!(value(&mut led, 31), Some((22..=31).sum::<u64>() as f64));
     // However few of the values of counts the state keeps, their bounds are there.

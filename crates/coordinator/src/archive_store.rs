@@ -246,7 +246,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::environment::{DiskImage, SystemClock, SystemNetwork};
+    use crate::environment::{DiskImage, Simulation, SystemClock, SystemNetwork};
 
     fn store(image: &DiskImage) -> ArchiveStore {
         ArchiveStore::new(Environment {
@@ -254,6 +254,7 @@ mod tests {
             disk: Arc::new(image.start(Duration::ZERO)),
             clock: Arc::new(SystemClock),
             seed: 1,
+            simulation: Simulation::default(),
         })
     }
 

@@ -29,9 +29,9 @@ mod services;
 pub use archive_store::{ARCHIVES_BYTES_MAX, ArchiveError, ArchiveStore, PART_BYTES_MAX, UPLOADS_MAX};
 pub use client::Client;
 pub use coordinator::{Coordinator, CoordinatorError, Ended};
-pub use environment::{Clock, Dialed, DirectoryError, Disk, Environment, Listener, Network, Pending};
 #[cfg(any(test, feature = "simulation"))]
-pub use environment::{DiskImage, SimulatedDisk};
+pub use environment::{Bug, DiskImage, SimulatedDisk, Simulation, Witness, WrittenBy};
+pub use environment::{Clock, Dialed, DirectoryError, Disk, Environment, Listener, Network, Pending};
 pub use environment::{DuplexStream, SystemClock, SystemDisk, SystemNetwork};
 pub use leader::{Feeds, LOGS_KEPT_MAX, LogLine, LogReader, LogsRead, RunFeed};
 pub use node::{

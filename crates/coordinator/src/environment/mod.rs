@@ -4,6 +4,8 @@ mod disk;
 mod network;
 #[cfg(any(test, feature = "simulation"))]
 mod simulated_disk;
+#[cfg(any(test, feature = "simulation"))]
+mod simulation;
 
 use std::fmt;
 use std::io;
@@ -15,6 +17,8 @@ pub use disk::{DirectoryError, Disk, SystemDisk};
 pub use network::{Dialed, DuplexStream, Listener, Network, Pending, SystemNetwork};
 #[cfg(any(test, feature = "simulation"))]
 pub use simulated_disk::{DiskImage, SimulatedDisk};
+#[cfg(any(test, feature = "simulation"))]
+pub use simulation::{Bug, Simulation, Witness, WrittenBy};
 
 /// Network, disk, clock and randomness of one node. Time that passes is tokio's.
 #[derive(Clone)]
@@ -27,6 +31,9 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// What all of its random numbers come from. Two nodes, and two lives of one, must have different ones.
     pub seed: u64,
+    /// What a simulation sees and spoils.
+    #[cfg(any(test, feature = "simulation"))]
+    pub simulation: Simulation,
 }
 
 /// The time of day.
@@ -62,7 +69,14 @@ impl Environment {
     pub fn system(disk: SystemDisk) -> Self {
         // A hasher's keys are the standard library's way to the kernel's randomness.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
-        Self { network: Arc::new(SystemNetwork), disk: Arc::new(disk), clock: Arc::new(SystemClock), seed }
+        Self {
+            network: Arc::new(SystemNetwork),
+            disk: Arc::new(disk),
+            clock: Arc::new(SystemClock),
+            seed,
+            #[cfg(any(test, feature = "simulation"))]
+            simulation: Simulation::default(),
+        }
     }
 
     /// Does something with the disk that takes its time. It goes on when nobody waits for it any more.

@@ -46,14 +46,26 @@ impl DiskImage {
     /// A sync takes `delay`.
     #[must_use]
     pub fn start(&self, delay: Duration) -> SimulatedDisk {
+        self.crash(|| false);
+        SimulatedDisk { image: self.clone(), life: self.lock().life, delay }
+    }
+
+    /// The disk as a node finds it that starts on a machine which went on: all that was written is there.
+    #[must_use]
+    pub fn start_again(&self, delay: Duration) -> SimulatedDisk {
+        let mut image = self.lock();
+        image.life += 1;
+        SimulatedDisk { image: self.clone(), life: image.life, delay }
+    }
+
+    /// Takes the power away: of what wasn't synced each write is there afterwards only if `survives` says so.
+    pub fn crash(&self, mut survives: impl FnMut() -> bool) {
         let mut image = self.lock();
         image.life += 1;
         image.files.retain(|_, content| {
-            content.changed.clear();
-            content.current.clone_from(&content.durable);
+            content.crash(&mut survives);
             content.named
         });
-        SimulatedDisk { image: self.clone(), life: image.life, delay }
     }
 
     /// Has it be full when its files have so many bytes.
@@ -106,6 +118,21 @@ impl Content {
         if length > before {
             self.changed.push((before, length));
         }
+    }
+
+    fn crash(&mut self, mut survives: impl FnMut() -> bool) {
+        let durable = self.durable.len();
+        self.durable.resize(durable.max(self.current.len()), 0);
+        let mut length = durable;
+        for (from, to) in self.changed.drain(..) {
+            let to = to.min(self.current.len());
+            if from < to && survives() {
+                self.durable[from..to].copy_from_slice(&self.current[from..to]);
+                length = length.max(to);
+            }
+        }
+        self.durable.truncate(length);
+        self.current.clone_from(&self.durable);
     }
 
     fn sync(&mut self) {
@@ -253,6 +280,15 @@ mod tests {
         let later = image.start(Duration::ZERO);
         assert_eq!(Disk::read(&later, "a", 0, 9).unwrap(), b"kept");
         assert_eq!(later.length("b").unwrap(), None);
+        // Where the machine goes on nothing is lost; nor need what wasn't synced be when it doesn't.
+        Disk::write(&later, "a", 4, b"!").unwrap();
+        let again = image.start_again(Duration::ZERO);
+        assert_eq!(Disk::read(&again, "a", 0, 9).unwrap(), b"kept!");
+        let mut survives = [true, false].into_iter();
+        Disk::write(&again, "a", 5, b"?").unwrap();
+        image.crash(|| survives.next().unwrap());
+        let later = image.start(Duration::ZERO);
+        assert_eq!(Disk::read(&later, "a", 0, 9).unwrap(), b"kept!");
         // What crashed writes no more.
         assert!(Disk::write(&disk, "a", 0, b"late").is_err());
         image.limit(Some(6));

@@ -147,6 +147,12 @@ impl Leader {
         taken
     }
 
+    /// The last window of a part that was taken.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn through(&self, run: &RunId, assignment: &AssignmentId) -> Option<u64> {
+        self.desk().as_ref()?.lead(run)?.through(assignment)
+    }
+
     /// What a run's own summary is to be made of.
     pub(crate) fn summary_data(&self, run: &RunId) -> Option<String> {
         let clock = self.clock();

@@ -292,6 +292,26 @@ impl Node {
         std::hash::BuildHasher::hash_one(&hasher, self.shared.seeds.next())
     }
 
+    /// The entries of its log, each with its index, by whom it was written, and a checksum, for a simulation to compare.
+    #[cfg(any(test, feature = "simulation"))]
+    #[must_use]
+    pub fn log_entries(&self) -> Vec<(u64, crate::WrittenBy, u32)> {
+        let entry = |entry: crate::raft::Entry| {
+            let by = entry.log_id.committed_leader_id();
+            let checksum = crc32fast::hash(&crate::raft::encode(&entry.payload));
+            (entry.log_id.index, (by.term, by.node_id), checksum)
+        };
+        self.shared.log.all().unwrap_or_default().into_iter().map(entry).collect()
+    }
+
+    /// What it has voted for last, for a simulation to compare: a term and a node.
+    #[cfg(any(test, feature = "simulation"))]
+    #[must_use]
+    pub fn vote(&self) -> (u64, u64) {
+        let vote = self.metrics().vote;
+        (vote.leader_id.term, vote.leader_id.node_id)
+    }
+
     /// Waits until this node has applied so many entries.
     pub(crate) async fn until_applied(&self, entries: u64, deadline: Instant) -> bool {
         let mut applied = self.applied();

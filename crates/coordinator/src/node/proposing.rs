@@ -150,6 +150,10 @@ impl Node {
     /// # Errors
     /// When there is no leader for long.
     pub async fn linearize(&self) -> Result<(), ProposeError> {
+        #[cfg(any(test, feature = "simulation"))]
+        if self.shared().environment.simulation.has(crate::environment::Bug::StaleRead) {
+            return Ok(());
+        }
         let deadline = Instant::now() + PROPOSE_TIME_MAX;
         loop {
             let entries = match self.leader() {

@@ -79,6 +79,11 @@ impl NodeState {
     }
 }
 
+/// Who leads. A node that led before it was started again knows its old vote, and doesn't lead by it.
+pub(super) fn leader(metrics: &Metrics) -> Option<u64> {
+    metrics.current_leader.filter(|leader| *leader != metrics.id || metrics.state == ServerState::Leader)
+}
+
 pub(super) fn of(metrics: &Metrics, shared: &Shared) -> NodeState {
     let membership = metrics.membership_config.membership();
     let voters: Vec<u64> = membership.voter_ids().collect();
@@ -100,7 +105,7 @@ pub(super) fn of(metrics: &Metrics, shared: &Shared) -> NodeState {
     NodeState {
         id: metrics.id,
         cluster_id: shared.identity.cluster().map(|cluster| cluster.to_string()).unwrap_or_default(),
-        leader: metrics.current_leader,
+        leader: leader(metrics),
         term: metrics.current_term,
         last_log_index: metrics.last_log_index,
         applied_index: metrics.last_applied.map(|log_id| log_id.index),

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
-use crate::environment::{DiskImage, SystemClock, SystemNetwork};
+use crate::environment::{DiskImage, Simulation, SystemClock, SystemNetwork};
 use crate::{Coordinator, CoordinatorError};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,6 +50,7 @@ async fn start(id: u64, peers: &Peers, image: &DiskImage, seed: u64) -> Result<R
         disk: Arc::new(image.start(Duration::from_micros(200))),
         clock: Arc::new(SystemClock),
         seed: seed * 1_000 + id,
+        simulation: Simulation::default(),
     };
     let (ending, ended) = watch::channel(false);
     let (sender, started) = oneshot::channel();
@@ -295,6 +296,7 @@ async fn a_node_of_another_group_and_two_with_one_id_are_refused() {
         disk: Arc::new(DiskImage::default().start(Duration::ZERO)),
         clock: Arc::new(SystemClock),
         seed: 77,
+        simulation: Simulation::default(),
     };
     let (_ending, ended) = watch::channel(false);
     let running = Coordinator::run(config(2, &twin_peers, &said), listen, environment, |_| {}, ended);

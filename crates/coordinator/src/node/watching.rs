@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::Fatal;
 use tokio::time::{Instant, interval};
 
-use super::{Leadership, Node, Stopped};
-use crate::raft::{LOG_BYTES_MAX, Metrics};
+use super::{Leadership, Node, Stopped, state};
+use crate::raft::{LOG_BYTES_MAX, LogId, Metrics};
 
 /// How often it looks at what nobody tells.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -47,10 +46,14 @@ pub(super) async fn watch(node: Node) {
 }
 
 fn tell_leadership(node: &Node, now: &Metrics) {
-    let leads = now.state == ServerState::Leader
-        && now.current_leader == Some(node.id())
-        && now.last_applied.is_some_and(|applied| applied.committed_leader_id().term == now.current_term);
-    let leadership = Leadership { leader: now.current_leader, term: now.current_term, leads };
+    // Two nodes may lead in one term, one after the other: what counts is an entry of its own.
+    let is_of_its_own = |applied: LogId| {
+        let by = applied.committed_leader_id();
+        (by.term, by.node_id) == (now.current_term, now.id)
+    };
+    let leader = state::leader(now);
+    let leads = leader == Some(now.id) && now.last_applied.is_some_and(is_of_its_own);
+    let leadership = Leadership { leader, term: now.current_term, leads };
     node.shared().leadership.send_if_modified(|known| {
         let is_new = *known != leadership;
         if known.leader != leadership.leader

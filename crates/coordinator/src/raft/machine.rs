@@ -10,6 +10,8 @@ use throng_control::State;
 use tokio::sync::watch;
 use tokio_stream::{Stream, StreamExt};
 
+#[cfg(any(test, feature = "simulation"))]
+use super::Proposal;
 use super::encoding::{decode, encode};
 use super::snapshot_file;
 use super::store::StoreError;
@@ -55,7 +57,10 @@ impl Machine {
         }
         let (applied, _) = watch::channel(count(data.last));
         let shared = Shared { environment: environment.clone(), data: RwLock::new(data), applied };
-        Ok(Self { shared: Arc::new(shared) })
+        let machine = Self { shared: Arc::new(shared) };
+        #[cfg(any(test, feature = "simulation"))]
+        machine.show(&machine.data(), None);
+        Ok(machine)
     }
 
     /// Looks at the state. Nothing is applied meanwhile, so it has to be short.
@@ -74,6 +79,18 @@ impl Machine {
 
     fn data_mut(&self) -> RwLockWriteGuard<'_, Data> {
         self.shared.data.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows a simulation the state, and the entry that made it; none if it is a snapshot's.
+    #[cfg(any(test, feature = "simulation"))]
+    fn show(&self, data: &Data, entry: Option<&EntryPayload<Proposal, u64, openraft::BasicNode>>) {
+        let (Some(witness), Some(last)) = (&self.shared.environment.simulation.witness, data.last) else { return };
+        let by = (last.committed_leader_id().term, last.committed_leader_id().node_id);
+        match entry {
+            Some(EntryPayload::Normal(proposal)) => witness.applied(last.index, by, Some(&proposal.0), &data.state),
+            Some(_) => witness.applied(last.index, by, None, &data.state),
+            None => witness.restored(last.index, by, &data.state),
+        }
     }
 
     fn tell(&self) {
@@ -103,14 +120,19 @@ impl RaftStateMachine<Types> for Machine {
             let reply = {
                 let mut data = self.data_mut();
                 data.last = Some(entry.log_id);
-                match entry.payload {
+                #[cfg(any(test, feature = "simulation"))]
+                let seen = entry.payload.clone();
+                let reply = match entry.payload {
                     EntryPayload::Blank => None,
                     EntryPayload::Normal(proposal) => Some(data.state.apply(proposal.0)),
                     EntryPayload::Membership(membership) => {
                         data.membership = StoredMembership::new(Some(entry.log_id), membership);
                         None
                     }
-                }
+                };
+                #[cfg(any(test, feature = "simulation"))]
+                self.show(&data, Some(&seen));
+                reply
             };
             if let Some(responder) = responder {
                 responder.send(reply);
@@ -135,6 +157,8 @@ impl RaftStateMachine<Types> for Machine {
         });
         let state = installed.await?;
         *self.data_mut() = Data { last, membership, state };
+        #[cfg(any(test, feature = "simulation"))]
+        self.show(&self.data(), None);
         self.tell();
         Ok(())
     }

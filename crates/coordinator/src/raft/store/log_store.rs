@@ -39,6 +39,8 @@ struct Shared {
     flushed: Arc<AtomicU64>,
     jobs: mpsc::Sender<Job>,
     failed: watch::Receiver<Option<String>>,
+    #[cfg(any(test, feature = "simulation"))]
+    simulation: crate::environment::Simulation,
 }
 
 /// The state of the log, ahead of the disk.
@@ -79,7 +81,15 @@ impl LogStore {
         }
         let log_bytes = sizes.iter().map(|&bytes| u64::from(bytes)).sum();
         let tail = Tail { vote, committed, purged, last, sizes, log_bytes, ..Tail::default() };
-        let shared = Shared { database, tail: Mutex::new(tail), flushed, jobs, failed };
+        let shared = Shared {
+            database,
+            tail: Mutex::new(tail),
+            flushed,
+            jobs,
+            failed,
+            #[cfg(any(test, feature = "simulation"))]
+            simulation: environment.simulation.clone(),
+        };
         Ok((Self { shared: Arc::new(shared) }, incarnation, known))
     }
 
@@ -101,6 +111,12 @@ impl LogStore {
     /// Waits until all that was written before is durable, what nobody waited for too.
     pub(crate) async fn flush(&self) -> io::Result<()> {
         self.durably(Vec::new()).await
+    }
+
+    /// All entries that there are.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn all(&self) -> io::Result<Vec<Entry>> {
+        self.read(0, u64::MAX, usize::MAX)
     }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {
@@ -266,6 +282,10 @@ impl RaftLogStorage<Types> for LogStore {
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
         self.tail().vote = Some(*vote);
+        #[cfg(any(test, feature = "simulation"))]
+        if self.shared.simulation.has(crate::environment::Bug::ForgottenVote) {
+            return Ok(());
+        }
         self.durably(vec![Change::Meta(VOTE, seal(vote))]).await
     }
 

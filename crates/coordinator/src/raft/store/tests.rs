@@ -15,10 +15,16 @@ use throng_control::{Action, Command, Timestamp};
 
 use super::super::{Entry, LogId, Machine, Proposal, Types, Vote, scope};
 use super::{LogStore, StoreError};
-use crate::environment::{DATABASE, DiskImage, Environment, SystemClock, SystemDisk, SystemNetwork};
+use crate::environment::{DATABASE, DiskImage, Environment, Simulation, SystemClock, SystemDisk, SystemNetwork};
 
 fn environment(disk: impl crate::environment::Disk) -> Environment {
-    Environment { network: Arc::new(SystemNetwork), disk: Arc::new(disk), clock: Arc::new(SystemClock), seed: 1 }
+    Environment {
+        network: Arc::new(SystemNetwork),
+        disk: Arc::new(disk),
+        clock: Arc::new(SystemClock),
+        seed: 1,
+        simulation: Simulation::default(),
+    }
 }
 
 fn start(image: &DiskImage) -> Environment {

@@ -2,6 +2,8 @@
 
 mod from_agent;
 mod session;
+#[cfg(any(test, feature = "simulation"))]
+mod spoiling;
 mod to_agent;
 
 use throng_protocol::agent::{Agents, JoinRequest, JoinResponse};

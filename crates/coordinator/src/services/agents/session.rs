@@ -32,7 +32,7 @@ type Answers = mpsc::Sender<Result<JoinResponse, Status>>;
 
 /// The stream of an agent that is registered.
 pub(super) struct Session {
-    leader: Leader,
+    pub(super) leader: Leader,
     /// This node leads as long as that is the reign.
     reign: watch::Receiver<Reign>,
     answers: Answers,
@@ -202,7 +202,7 @@ impl Session {
         Ok(())
     }
 
-    async fn say(&mut self, message: Say) -> Result<(), Status> {
+    pub(super) async fn say(&mut self, message: Say) -> Result<(), Status> {
         tokio::select! {
             biased;
             _ = self.reign.changed() => Err(not_leading()),
@@ -366,6 +366,8 @@ impl Session {
                 return self.tell(Action::AgentFailed { run, assignment, failure }).await;
             }
         };
+        #[cfg(any(test, feature = "simulation"))]
+        let window = self.spoil(&run, &assignment, window).await?;
         match self.leader.take(&run, &assignment, window) {
             Ok(()) | Err(NotTaken::Already { .. } | NotTaken::Unknown(_)) => Ok(()),
             Err(error @ NotTaken::OutOfTurn { .. }) => Err(Status::unavailable(error.to_string())),

@@ -36,13 +36,13 @@ pub(crate) struct CoordinatorArgs {
     #[arg(long)]
     pub(crate) insecure: bool,
     /// How often the leader says that it is there
-    #[arg(long, value_name = "DURATION", default_value = "50ms", help_heading = "Timing, the same for all nodes")]
+    #[arg(long, value_name = "DURATION", default_value = "100ms", help_heading = "Timing, the same for all nodes")]
     pub(crate) heartbeat: String,
     /// Without a leader for a time between this one …
     #[arg(long, value_name = "DURATION", default_value = "200ms", help_heading = "Timing, the same for all nodes")]
     pub(crate) election_timeout_min: String,
     /// … and this one, drawn anew each time, a node wants to lead; both well above the disk's slowest sync
-    #[arg(long, value_name = "DURATION", default_value = "250ms", help_heading = "Timing, the same for all nodes")]
+    #[arg(long, value_name = "DURATION", default_value = "300ms", help_heading = "Timing, the same for all nodes")]
     pub(crate) election_timeout_max: String,
     /// Entries of the log after which a snapshot is made; with 64 MiB of them it is made anyway
     #[arg(long, value_name = "N", default_value_t = 5_000, help_heading = "Timing, the same for all nodes")]

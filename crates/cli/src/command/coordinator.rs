@@ -15,7 +15,8 @@ use crate::args::{CoordinatorArgs, Global};
 use crate::exit::{Exit, Failure};
 use crate::printing;
 
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often it looks whether it is to end. A coordinator that has nothing to do is to cost next to nothing.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(args: &CoordinatorArgs, global: &Global) -> Result<Exit, Failure> {
     let stop = Arc::new(AtomicBool::new(false));

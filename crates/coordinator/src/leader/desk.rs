@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use throng_control::judge::{Ending, NotTaken, RunSummary, Standing};
 use throng_control::leading::{ResultFacts, RunLead, Settled};
 use throng_control::{
-    AbortReason, Action, AgentName, AssignmentId, Checkpoint, Duty, Incarnation, Run, RunId, State, Timestamp, Verdict,
+    AbortReason, Action, AgentName, AssignmentId, Checkpoint, Duty, Incarnation, Run, RunId, RunState, State,
+    Timestamp, Verdict,
 };
 use throng_protocol::agent::LogLevel;
 
@@ -47,6 +48,9 @@ pub(super) struct Desk {
     renewed: Timestamp,
     viewed: Timestamp,
     under_way: BTreeSet<Task>,
+    /// Runs of which no window of this reign is in the log, though they had load before.
+    taken_over: BTreeSet<RunId>,
+    notices: Vec<String>,
     /// Somebody else's checkpoint is in the log: everything has to begin anew.
     pub(super) is_overtaken: bool,
 }
@@ -62,6 +66,8 @@ impl Desk {
             renewed: never,
             viewed: never,
             under_way: BTreeSet::new(),
+            taken_over: BTreeSet::new(),
+            notices: Vec::new(),
             is_overtaken: false,
         }
     }
@@ -76,6 +82,9 @@ impl Desk {
                 Some(Lead::On(lead)) => lead.observe(run, now),
                 Some(Lead::Broken(_)) => {}
                 None => {
+                    if run.state() == RunState::Running && run.elapsed_ms() > 0 {
+                        self.taken_over.insert(run.id().clone());
+                    }
                     let lead = RunLead::new(run, now);
                     let lead =
                         lead.map_or_else(|error| Lead::Broken(error.to_string()), |lead| Lead::On(Box::new(lead)));
@@ -146,7 +155,11 @@ impl Desk {
 
     fn checkpoint(&mut self, run: &Run, now: Timestamp) -> Option<Checkpoint> {
         let Lead::On(lead) = self.leads.get_mut(run.id())? else { return None };
+        let has_windows = lead.proposed().is_some_and(|proposed| !proposed.windows.is_empty());
         match lead.settle(run) {
+            Settled::Applied if has_windows && self.taken_over.remove(run.id()) => {
+                self.notices.push(format!("this node goes on with the run {}, and has windows of it", run.id()));
+            }
             Settled::Applied => {}
             Settled::Missing => return lead.proposed().cloned(),
             Settled::Overtaken => {
@@ -160,6 +173,11 @@ impl Desk {
         let checkpoint = lead.checkpoint(run, now);
         self.feeds.open(run.id()).show(lead.view(run, now));
         checkpoint
+    }
+
+    /// What the node's operator should know.
+    pub(super) fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
     }
 
     /// When the next checkpoint is due.

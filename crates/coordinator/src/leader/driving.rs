@@ -81,7 +81,7 @@ impl Leader {
     /// Looks what is to be done, and begins it; when to look again. None if everything has to begin anew.
     fn look(&self, has_news: bool, proposals: &mut JoinSet<Answered>) -> Option<Instant> {
         let clock = self.clock();
-        let (tasks, wait) = self.node().read(|state| {
+        let (tasks, wait, notices) = self.node().read(|state| {
             let mut desk = self.desk();
             let desk: &mut Desk = desk.as_mut()?;
             let now = state.clock().at(clock);
@@ -94,8 +94,9 @@ impl Leader {
             }
             let due = desk.due(state).map(|due| Duration::from_millis(due.since(now).max(1)));
             let usual = if desk.is_idle() { IDLE_LOOK_EVERY } else { LOOK_EVERY };
-            Some((tasks, due.unwrap_or(usual).min(usual)))
+            Some((tasks, due.unwrap_or(usual).min(usual), desk.take_notices()))
         })?;
+        notices.into_iter().for_each(|notice| self.node().shared().notices.tell(notice));
         for (task, action) in tasks {
             let node = self.node().clone();
             proposals.spawn(async move { (task, node.propose(action, Repeat::Idempotent).await) });

@@ -29,8 +29,8 @@ pub struct TimingError(String);
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            heartbeat: Duration::from_millis(50),
-            election: (Duration::from_millis(200), Duration::from_millis(250)),
+            heartbeat: Duration::from_millis(100),
+            election: (Duration::from_millis(200), Duration::from_millis(300)),
             snapshot_entries: 5_000,
             kept_entries: 1_000,
         }

@@ -16,16 +16,19 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) async fn watch(node: Node) {
-    let mut metrics = node.raft().metrics();
+    let (mut metrics, mut server) = (node.raft().metrics(), node.raft().server_metrics());
     let mut failed = node.shared().log.failed();
     let mut stopped = node.stopped();
     let mut ticks = interval(LOOK_EVERY);
-    let mut cut = None;
+    let (mut cut, mut is_over) = (None, false);
     loop {
         let now = metrics.borrow_watched().clone();
-        tell_leadership(&node, &now);
+        let is_settled = tell_leadership(&node, &now);
         if let Some(why) = trouble(&node, &now) {
             return node.end(why).await;
+        }
+        if is_over {
+            return;
         }
         let members: BTreeSet<u64> = now.membership_config.membership().nodes().map(|(id, _)| *id).collect();
         if !members.is_empty() {
@@ -34,7 +37,10 @@ pub(super) async fn watch(node: Node) {
         }
         cut_log(&node, &mut cut).await;
         tokio::select! {
-            changed = metrics.changed() => if changed.is_err() { return },
+            // Every heartbeat changes the one, and only what matters here the other.
+            // Once there is no consensus any more, its last word is looked at.
+            changed = metrics.changed(), if !is_settled => is_over = changed.is_err(),
+            changed = server.changed() => is_over = changed.is_err(),
             _ = failed.changed() => {}
             _ = stopped.changed() => {}
             _ = ticks.tick() => {}
@@ -45,14 +51,16 @@ pub(super) async fn watch(node: Node) {
     }
 }
 
-fn tell_leadership(node: &Node, now: &Metrics) {
+/// False while it will lead as soon as it has applied what was committed before.
+fn tell_leadership(node: &Node, now: &Metrics) -> bool {
     // Two nodes may lead in one term, one after the other: what counts is an entry of its own.
     let is_of_its_own = |applied: LogId| {
         let by = applied.committed_leader_id();
         (by.term, by.node_id) == (now.current_term, now.id)
     };
     let leader = state::leader(now);
-    let leads = leader == Some(now.id) && now.last_applied.is_some_and(is_of_its_own);
+    let is_leader = leader == Some(now.id);
+    let leads = is_leader && now.last_applied.is_some_and(is_of_its_own);
     let leadership = Leadership { leader, term: now.current_term, leads };
     node.shared().leadership.send_if_modified(|known| {
         let is_new = *known != leadership;
@@ -64,6 +72,7 @@ fn tell_leadership(node: &Node, now: &Metrics) {
         *known = leadership;
         is_new
     });
+    leads || !is_leader
 }
 
 /// Why the node can't go on, if it can't.

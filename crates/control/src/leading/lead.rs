@@ -205,7 +205,7 @@ impl RunLead {
             one.progress == Progress::Done
                 && one.last_window.is_some_and(|last| self.spans.get(id).is_some_and(|span| span.last >= last))
         };
-        if run.assignments().iter().any(is_last) {
+        if run.state() == RunState::Teardown || run.assignments().iter().any(is_last) {
             return self.checkpointed.plus(LAST_GAP_MS).min(regular);
         }
         let mut open = run.assignments().iter().filter(|(_, one)| one.is_held() && !one.is_complete());
@@ -277,6 +277,12 @@ impl RunLead {
     #[must_use]
     pub fn proposed(&self) -> Option<&Checkpoint> {
         self.proposed.as_ref()
+    }
+
+    /// Whether it has windows that aren't in the state, as far as it knows.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.proposed.is_some() || !self.spans.is_empty()
     }
 
     /// Looks in the state what became of the checkpoint that was proposed. One that is missing stays.

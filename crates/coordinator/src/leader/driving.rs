@@ -89,7 +89,7 @@ impl Leader {
                 desk.observe(state, now);
             }
             let tasks = desk.tasks(state, clock);
-            if desk.is_overtaken {
+            if desk.begins_anew {
                 return None;
             }
             let due = desk.due(state).map(|due| Duration::from_millis(due.since(now).max(1)));
@@ -111,7 +111,7 @@ impl Leader {
         }
         let mut desk = self.desk();
         let Some(desk) = desk.as_mut() else { return };
-        desk.is_done(task);
+        desk.is_done(task, self.clock());
         let Task::Duty(Duty::Checkpoint(run)) = task else { return };
         match answer {
             Err(error @ ProposeError::TooLarge(_)) => desk.give_up(run, format!("a checkpoint: {error}")),
@@ -124,6 +124,6 @@ impl Leader {
 
     /// What this node's clock shows.
     pub(super) fn clock(&self) -> Timestamp {
-        Timestamp(self.node().shared().environment.clock.now_ms())
+        Timestamp(self.node().now_us() / 1_000)
     }
 }

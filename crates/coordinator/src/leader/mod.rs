@@ -106,7 +106,7 @@ impl Leader {
 
     /// The group's time, in microseconds since the epoch.
     pub(crate) fn group_us(&self) -> i64 {
-        let (own, us) = (self.clock(), self.node().shared().environment.clock.now_us());
+        let (own, us) = (self.clock(), self.node().now_us());
         let ahead_ms = self.node().read(|state| state.clock().at(own)).since(own);
         i64::try_from(us.saturating_add(ahead_ms.saturating_mul(1_000))).unwrap_or(i64::MAX)
     }
@@ -120,7 +120,11 @@ impl Leader {
 
     /// The metrics of a live run, by which its windows are read.
     pub(crate) fn registry(&self, run: &RunId) -> Option<Arc<Registry>> {
-        Some(Arc::clone(self.desk().as_ref()?.lead(run)?.registry()))
+        let clock = self.clock();
+        self.node().read(|state| {
+            let now = state.clock().at(clock);
+            Some(Arc::clone(self.desk().as_mut()?.lead(state, run, now)?.registry()))
+        })
     }
 
     /// An agent is ready, and stands like this.

@@ -112,6 +112,8 @@ pub(crate) struct Shared {
     log: LogStore,
     machine: Machine,
     seeds: Seeds,
+    /// What the clock showed when the node started, in microseconds since the epoch.
+    began: (u64, Instant),
     leadership: watch::Sender<Leadership>,
     stopped: watch::Sender<Option<Stopped>>,
 }
@@ -157,6 +159,7 @@ impl Node {
         let links = Arc::new(Links::new(environment.clone(), Arc::clone(&identity), notices.clone()));
         let starting = Raft::new(config.id, timing, LinkFactory(Arc::clone(&links)), log.clone(), machine.clone());
         let raft = scope(seeds.next(), starting).await.map_err(|error| StartError::Raft(error.to_string()))?;
+        let began = (environment.clock.now_us(), Instant::now());
         let shared = Shared {
             config,
             environment,
@@ -167,6 +170,7 @@ impl Node {
             log,
             machine,
             seeds,
+            began,
             leadership: watch::channel(Leadership::default()).0,
             stopped: watch::channel(None).0,
         };
@@ -284,6 +288,13 @@ impl Node {
     /// Does something with openraft.
     pub(crate) async fn scoped<F: Future>(&self, work: F) -> F::Output {
         scope(self.shared.seeds.next(), work).await
+    }
+
+    /// The node's time, in microseconds since the epoch: that of its clock when it started, and what has passed since then.
+    /// A clock that is set while it runs changes no lease.
+    pub(crate) fn now_us(&self) -> u64 {
+        let (began, at) = self.shared.began;
+        began.saturating_add(u64::try_from(at.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
     /// A random number.

@@ -99,7 +99,7 @@ impl Node {
 
     /// Enters it into this node's log, which has to lead.
     async fn enter(&self, action: Action, deadline: Instant) -> Attempt {
-        let command = Command::new(Timestamp(self.shared().environment.clock.now_ms()), action);
+        let command = Command::new(Timestamp(self.now_us() / 1_000), action);
         let writing = self.scoped(self.raft().client_write(Proposal(command)));
         match timeout_at(deadline, writing).await {
             Ok(Ok(response)) => response.data.map_or(Attempt::Unknown, Attempt::Done),

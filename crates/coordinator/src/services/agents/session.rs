@@ -247,17 +247,20 @@ impl Session {
         let (needs_setup, needs_summary) =
             (matches!(task, Task::Run { setup_data: true, .. }), matches!(task, Task::Summarize));
         let key = (run.clone(), assignment.clone(), needs_summary);
-        if !(needs_setup || needs_summary) || !self.given.insert(key) {
+        if !(needs_setup || needs_summary) || self.given.contains(&key) {
             return Ok(());
         }
         if needs_setup {
             let data = self.leader.node().read(|state| state.run(run)?.setup_data().map(<[u8]>::to_vec));
             let data = to_agent::setup_data(run, assignment, &data.unwrap_or_default());
-            return self.say(Say::SetupData(data)).await;
+            self.say(Say::SetupData(data)).await?;
+        } else {
+            let Some(json) = self.leader.summary_data(run) else { return Ok(()) };
+            let part = to_agent::part(run, assignment);
+            self.say(Say::SummaryData(proto::SummaryData { part, json })).await?;
         }
-        let Some(json) = self.leader.summary_data(run) else { return Ok(()) };
-        let part = to_agent::part(run, assignment);
-        self.say(Say::SummaryData(proto::SummaryData { part, json })).await
+        self.given.insert(key);
+        Ok(())
     }
 
     async fn heard(&mut self, message: Said) -> Result<(), Status> {

@@ -234,6 +234,11 @@ impl Desk {
         if !self.leads.contains_key(run) {
             self.observe(state, now);
         }
+        self.known(run)
+    }
+
+    /// The lead of a run, if there is one by now.
+    pub(super) fn known(&self, run: &RunId) -> Option<&RunLead> {
         match self.leads.get(run)? {
             Lead::On(lead) => Some(lead),
             Lead::Broken(_) => None,

@@ -154,7 +154,7 @@ impl Leader {
     /// The last window of a part that was taken.
     #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn through(&self, run: &RunId, assignment: &AssignmentId) -> Option<u64> {
-        self.desk().as_ref()?.lead(run)?.through(assignment)
+        self.desk().as_ref()?.known(run)?.through(assignment)
     }
 
     /// What a run's own summary is to be made of.

@@ -2,8 +2,9 @@
 //!
 //! [`control`] is the service that watches and changes running tests: its messages, its client and its server's trait,
 //! and conversions from and to what `stats` has. Errors travel as gRPC's codes with a text: [`ControlError`] is what
-//! both sides see of them. [`agent`] is what agents and coordinators say to each other. [`cluster`] and [`raft`] are
-//! those of a group of coordinators: the one is for clients and agents, the other for the group's nodes alone.
+//! both sides see of them. [`agent`] is what agents and coordinators say to each other. [`cluster`], [`run`] and
+//! [`raft`] are those of a group of coordinators: the first for clients and agents, the second for clients, the third for
+//! the group's nodes alone.
 //!
 //! The generated code is checked in (`src/generated`), since a compiler of protocol buffers would be the larger part of
 //! a cold build; `tools/generate-protocol` makes it anew, and a test tells when that has been forgotten.
@@ -15,6 +16,7 @@ pub mod cluster;
 pub mod control;
 mod error;
 pub mod raft;
+pub mod run;
 
 pub use error::{ControlError, ErrorKind};
 
@@ -32,6 +34,6 @@ mod tests {
                 assert_eq!(digest, generated, "proto/ has changed ({}): run tools/generate-protocol", $service);
             )*};
         }
-        check!("agent", "cluster", "control", "raft");
+        check!("agent", "cluster", "control", "raft", "run");
     }
 }

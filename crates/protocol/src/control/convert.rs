@@ -50,6 +50,8 @@ impl RunState {
             Self::Paused => "paused",
             Self::Teardown => "teardown",
             Self::Ended => "ended",
+            Self::Waiting => "waiting for agents",
+            Self::Draining => "draining",
         }
     }
 }

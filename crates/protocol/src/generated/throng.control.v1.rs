@@ -176,7 +176,7 @@ pub struct RunStatus {
     pub process_id: u32,
 }
 /// How far a scenario is.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ScenarioStatus {
     /// Its name.
     #[prost(string, tag = "1")]
@@ -205,6 +205,15 @@ pub struct ScenarioStatus {
     /// Whether it has ended.
     #[prost(bool, tag = "9")]
     pub ended: bool,
+    /// VUs that it has, or may have, in number.
+    #[prost(uint64, tag = "10")]
+    pub vus_max: u64,
+    /// How many iterations are to begin a second now, in number; absent unless its load model is an open one.
+    #[prost(double, optional, tag = "11")]
+    pub rate_planned: ::core::option::Option<f64>,
+    /// How many began in the last second, in number; absent unless its load model is an open one.
+    #[prost(double, optional, tag = "12")]
+    pub rate_actual: ::core::option::Option<f64>,
 }
 /// What all thresholds say.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -302,6 +311,10 @@ pub enum RunState {
     Teardown = 6,
     /// Over.
     Ended = 7,
+    /// It waits for agents of its group.
+    Waiting = 8,
+    /// No iteration starts any more; the last windows of its agents are waited for.
+    Draining = 9,
 }
 impl RunState {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -318,6 +331,8 @@ impl RunState {
             Self::Paused => "RUN_STATE_PAUSED",
             Self::Teardown => "RUN_STATE_TEARDOWN",
             Self::Ended => "RUN_STATE_ENDED",
+            Self::Waiting => "RUN_STATE_WAITING",
+            Self::Draining => "RUN_STATE_DRAINING",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -331,6 +346,8 @@ impl RunState {
             "RUN_STATE_PAUSED" => Some(Self::Paused),
             "RUN_STATE_TEARDOWN" => Some(Self::Teardown),
             "RUN_STATE_ENDED" => Some(Self::Ended),
+            "RUN_STATE_WAITING" => Some(Self::Waiting),
+            "RUN_STATE_DRAINING" => Some(Self::Draining),
             _ => None,
         }
     }

@@ -45,8 +45,8 @@ pub use orders::{Brief, Order, Orders, Task};
 pub use refusal::Refusal;
 pub use reply::{Accepted, Reply};
 pub use run::{
-    AbortReason, Assignment, CallState, Completeness, CustomMetric, Failure, FailureKind, Loss, MetricContains,
-    MetricKind, OnceCall, Progress, Run, RunResult, RunState, Submission, Verdict, Wants,
+    AbortReason, Assignment, CallState, Completeness, CustomMetric, ExitCode, Failure, FailureKind, Loss,
+    MetricContains, MetricKind, OnceCall, Progress, Run, RunResult, RunState, Submission, Verdict, Wants,
 };
 pub use state::State;
 pub use totals::MergedWindows;

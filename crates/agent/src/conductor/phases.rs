@@ -349,6 +349,7 @@ impl<'a> Conductor<'a> {
                 histograms: self.config.machine_summary,
                 setup_data: setup_data.and_then(|text| serde_json::from_str(&text).ok()),
                 outputs: outputs::describe(&outputs),
+                losses: Vec::new(),
                 remarks: outputs.iter().filter_map(OutputReport::trouble).collect(),
             },
         );

@@ -23,6 +23,8 @@ pub struct ReportFacts {
     pub setup_data: Option<Value>,
     /// What became of the outputs, as the JSON shows it.
     pub outputs: Vec<Value>,
+    /// What is missing of it by agent, as the JSON shows it.
+    pub losses: Vec<Value>,
     /// What is to be known beside the judge's own remarks.
     pub remarks: Vec<String>,
 }
@@ -40,23 +42,31 @@ impl Judge {
             shards: state.standing.shards.len(),
             complete: state.is_complete,
         });
+        let agents: Vec<AgentReport> = agents.collect();
+        let complete = facts.losses.is_empty() && agents.iter().all(|agent| agent.complete);
+        let named = agents
+            .iter()
+            .map(|agent| json!({ "name": agent.name, "shards": agent.shards, "complete": agent.complete }));
+        let throng = json!({
+            "version": facts.version,
+            "generator": health.json,
+            "outputs": facts.outputs,
+            "agents": named.collect::<Vec<_>>(),
+            "completeness": { "complete": complete, "losses": facts.losses },
+            "remarks": remarks,
+        });
         let options = self.plan.options();
         let settings = Settings {
             run_duration: elapsed,
             histograms: facts.histograms,
             generated_at: facts.generated_at,
             test: Some(facts.test),
-            agents: agents.collect(),
+            agents,
             remarks: remarks.clone(),
             setup_data: facts.setup_data,
             trend_stats: options.summary_trend_stats.clone(),
             time_unit: options.summary_time_unit,
-            throng: json!({
-                "version": facts.version,
-                "generator": health.json,
-                "outputs": facts.outputs,
-                "remarks": remarks,
-            }),
+            throng,
             ..Settings::default()
         };
         Report::new(&self.totals, &self.outcomes, settings)

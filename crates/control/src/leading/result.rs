@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use throng_stats::{Report, failed_metrics, json};
 
 use super::lead::RunLead;
@@ -87,6 +88,7 @@ impl RunLead {
             histograms: true,
             setup_data: setup_data.and_then(|text| serde_json::from_str(&text).ok()),
             outputs: Vec::new(),
+            losses: run.completeness().losses.iter().map(|loss| loss_json(run, loss)).collect(),
             remarks: remarks(run),
         };
         self.judge.report(elapsed, facts)
@@ -111,6 +113,18 @@ fn remarks(run: &Run) -> Vec<String> {
         }));
     }
     remarks
+}
+
+/// A loss for machines: times in milliseconds after the start.
+fn loss_json(run: &Run, loss: &Loss) -> Value {
+    json!({
+        "agent": loss.assignment.agent.as_str(),
+        "epoch": loss.assignment.epoch.0,
+        "lostMs": run.start().map(|start| loss.at.since(start)),
+        "lastWindow": loss.last_window,
+        "coveredMs": loss.covered_ms,
+        "takenOverBy": loss.taken_over_by.as_ref().map(|heir| heir.agent.as_str()),
+    })
 }
 
 fn of_loss(run: &Run, loss: &Loss) -> String {

@@ -226,6 +226,38 @@ pub struct Completeness {
     pub left_out: u64,
 }
 
+impl fmt::Display for Completeness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_complete() {
+            return f.write_str("the result is complete");
+        }
+        let mut parts = self.losses.iter().map(ToString::to_string).collect::<Vec<_>>();
+        if self.left_out > 0 {
+            let plural = if self.left_out == 1 { "" } else { "s" };
+            parts.push(format!("{} checkpoint{plural} had no room", self.left_out));
+        }
+        write!(f, "the result isn't complete: {}", parts.join("; "))
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { assignment, last_window, covered_ms, taken_over_by, .. } = self;
+        write!(f, "the agent `{}` was lost, and ", assignment.agent)?;
+        match last_window {
+            0 => f.write_str("nothing of it is in the result")?,
+            last => {
+                let seconds = covered_ms / 1_000;
+                write!(f, "what it did after {seconds}.{} s (window {last}) is missing", covered_ms % 1_000 / 100)?;
+            }
+        }
+        match taken_over_by {
+            Some(heir) => write!(f, "; `{}` took over", heir.agent),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Completeness {
     /// Whether nothing is missing.
     pub fn is_complete(&self) -> bool {

@@ -14,6 +14,7 @@ mod call;
 mod checkpoint;
 mod deadline;
 mod ending;
+mod exit;
 mod facts;
 mod loss;
 mod place;
@@ -24,6 +25,7 @@ mod table;
 pub use assignment::{Assignment, Progress};
 pub use call::{CallState, OnceCall};
 pub use ending::{AbortReason, Completeness, Failure, FailureKind, Loss, RunResult, RunState, Verdict};
+pub use exit::ExitCode;
 pub use submission::{CustomMetric, MetricContains, MetricKind, Submission, Wants};
 
 /// One run.

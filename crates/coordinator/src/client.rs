@@ -1,5 +1,9 @@
 //! Asking a group, by any of its nodes.
 
+mod runs;
+mod watch;
+
+use std::cell::RefCell;
 use std::fs::File;
 use std::future::Future;
 use std::io::{self, Read};
@@ -32,11 +36,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long an archive may take.
 const ARCHIVE_TIME_MAX: Duration = Duration::from_secs(1_800);
 
+/// Nodes that a client knows.
+const ADDRESSES_MAX: usize = 64;
+
+pub use watch::{Abort, Watched, Watching};
+
 /// A way to a group of which one node that is up has to be known. Its methods block.
 pub struct Client {
     runtime: Runtime,
     network: Arc<dyn Network>,
-    addresses: Vec<String>,
+    /// Where nodes are: those that were given, then those that the group has named.
+    addresses: RefCell<Vec<String>>,
 }
 
 impl Client {
@@ -63,7 +73,26 @@ impl Client {
         }
         let internal = |error: std::io::Error| ControlError::new(ErrorKind::Internal, error.to_string());
         let runtime = Builder::new_current_thread().enable_all().build().map_err(internal)?;
-        Ok(Self { runtime, network: Arc::new(SystemNetwork), addresses })
+        Ok(Self { runtime, network: Arc::new(SystemNetwork), addresses: RefCell::new(addresses) })
+    }
+
+    /// Learns of the group's other nodes, so that the one that was given may be lost from here on.
+    ///
+    /// # Errors
+    /// When no node answers.
+    pub fn learn(&self) -> Result<(), ControlError> {
+        let nodes = self.status()?.nodes;
+        self.add_addresses(nodes.into_iter().map(|node| node.address));
+        Ok(())
+    }
+
+    fn add_addresses(&self, nodes: impl Iterator<Item = String>) {
+        let mut addresses = self.addresses.borrow_mut();
+        for address in nodes {
+            if !addresses.contains(&address) && addresses.len() < ADDRESSES_MAX {
+                addresses.push(address);
+            }
+        }
     }
 
     /// How the group does, as the leader says, or else the first node that answers.
@@ -138,7 +167,7 @@ impl Client {
         Ok((digest, known))
     }
 
-    /// Asks one node after the other until one answers, and again while the group has no leader.
+    /// Asks as [`Client::ask_channel`] does.
     fn ask<A, F>(
         &self,
         time: Duration,
@@ -148,16 +177,32 @@ impl Client {
     where
         F: Future<Output = Result<Response<A>, Status>>,
     {
-        self.runtime.block_on(async {
+        self.runtime.block_on(self.ask_channel(time, patience, |channel| call(ClusterClient::new(channel))))
+    }
+
+    /// Asks one node after the other until one answers, and again while the group has no leader.
+    fn ask_channel<A, F>(
+        &self,
+        time: Duration,
+        patience: Duration,
+        call: impl Fn(Channel) -> F,
+    ) -> impl Future<Output = Result<A, ControlError>>
+    where
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let addresses = self.addresses.borrow().clone();
+        let unreachable = self.unreachable();
+        let network = Arc::clone(&self.network);
+        async move {
             let until = Instant::now() + patience;
             loop {
                 let mut last = None;
-                for address in &self.addresses {
-                    let channel = connect(&self.network, address).map_err(ControlError::from)?;
-                    match timeout(time, call(ClusterClient::new(channel))).await {
+                for address in &addresses {
+                    let channel = connect(&network, address).map_err(ControlError::from)?;
+                    match timeout(time, call(channel)).await {
                         Ok(Ok(response)) => return Ok(response.into_inner()),
                         Ok(Err(status)) if std::error::Error::source(&status).is_some() => {
-                            last.get_or_insert_with(|| self.unreachable());
+                            last.get_or_insert_with(|| unreachable.clone());
                         }
                         Ok(Err(status)) if status.code() == tonic::Code::Unavailable => last = Some(status.into()),
                         Ok(Err(status)) => return Err(status.into()),
@@ -168,15 +213,16 @@ impl Client {
                     }
                 }
                 if Instant::now() >= until {
-                    return Err(last.unwrap_or_else(|| self.unreachable()));
+                    return Err(last.unwrap_or(unreachable));
                 }
                 sleep(LOOK_EVERY).await;
             }
-        })
+        }
     }
 
     fn unreachable(&self) -> ControlError {
-        let text = format!("no coordinator answers at {}: is one of them up?", self.addresses.join(", "));
+        let addresses = self.addresses.borrow().join(", ");
+        let text = format!("no coordinator answers at {addresses}: is one of them up?");
         ControlError::new(ErrorKind::Unavailable, text)
     }
 }

@@ -14,7 +14,7 @@ use crate::archive_store::ArchiveStore;
 use crate::environment::{Environment, Listener};
 use crate::leader::Leader;
 use crate::node::{Node, NodeConfig, Peers, StartError, Stopped};
-use crate::services::{AgentsService, Archives, ClusterService, RaftService, Routes, admit};
+use crate::services::{AgentsService, Archives, ClusterService, RaftService, Routes, RunsService, admit};
 
 /// Calls of a connection that go on at a time.
 const CALLS_MAX: u32 = 256;
@@ -161,6 +161,7 @@ async fn serve(node: Node, listener: Box<dyn Listener>, mut ended: watch::Receiv
         RaftService::new(node.clone(), archives.clone()),
         ClusterService::new(archives.clone()),
         AgentsService::new(leader.clone()),
+        RunsService::new(leader.clone()),
     );
     let (sender, connections) = mpsc::channel(1);
     let accepting = tokio::spawn(admit(listener, sender));

@@ -27,7 +27,7 @@ mod raft;
 mod services;
 
 pub use archive_store::{ARCHIVES_BYTES_MAX, ArchiveError, ArchiveStore, PART_BYTES_MAX, UPLOADS_MAX};
-pub use client::Client;
+pub use client::{Abort, Client, Watched, Watching};
 pub use coordinator::{Coordinator, CoordinatorError, Ended};
 #[cfg(any(test, feature = "simulation"))]
 pub use environment::{Bug, DiskImage, SimulatedDisk, Simulation, Witness, WrittenBy};

@@ -119,6 +119,13 @@ impl RunFeed {
         LogReader { shared: Arc::clone(&self.shared), next: self.shared.next.subscribe(), position }
     }
 
+    /// The messages that come from now on.
+    #[must_use]
+    pub fn new_logs(&self) -> LogReader {
+        let position = lock(&self.shared.logs).next();
+        LogReader { shared: Arc::clone(&self.shared), next: self.shared.next.subscribe(), position }
+    }
+
     pub(crate) fn show(&self, view: RunView) {
         self.shared.view.send_replace(Some(Arc::new(view)));
     }
@@ -178,6 +185,11 @@ impl LogReader {
             // The sender lives as long as this reader does.
             self.next.changed().await.ok()?;
         }
+    }
+
+    /// What has come since the last time, without waiting; none if nothing has.
+    pub fn read_now(&mut self) -> Option<LogsRead> {
+        Some(self.take()).filter(|read| *read != LogsRead::default())
     }
 
     fn take(&mut self) -> LogsRead {

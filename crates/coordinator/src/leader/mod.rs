@@ -83,6 +83,11 @@ impl Leader {
         &self.shared.node
     }
 
+    /// What those see who watch live runs.
+    pub(crate) fn feeds(&self) -> &Feeds {
+        &self.shared.feeds
+    }
+
     /// The version of throng.
     pub(crate) fn version(&self) -> &str {
         &self.shared.node.shared().config.version

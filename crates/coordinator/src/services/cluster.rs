@@ -8,17 +8,14 @@ use throng_protocol::cluster::{
     HandoverResponse, Node as NodeStatus, PutArchiveRequest, PutArchiveResponse, RemoveRequest, RemoveResponse, Role,
     StatusRequest, StatusResponse,
 };
-use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Archives;
+use super::passing::pass_on;
 use crate::node::{GroupError, Node, NodeState};
 
-/// Of a call that a node has passed on: it isn't passed on again.
-const PASSED_ON: &str = "throng-passed-on";
 /// How long a call that is passed on may take; that of a status shorter, since this node can answer for itself.
 const PASS_TIME_MAX: Duration = Duration::from_secs(150);
 const STATUS_TIME_MAX: Duration = Duration::from_secs(1);
@@ -82,18 +79,6 @@ impl ClusterService {
         &self.archives.node
     }
 
-    /// The leader, if it is another node and the call may be passed on to it.
-    fn other_leader<T>(&self, request: &Request<T>) -> Result<Option<ClusterClient<Channel>>, Status> {
-        let state = self.node().state();
-        let leader = state.leader.ok_or(GroupError::NoLeader)?;
-        if leader == state.id {
-            return Ok(None);
-        }
-        let address = state.address(leader).filter(|_| request.metadata().get(PASSED_ON).is_none());
-        let address = address.ok_or(GroupError::NoLeader)?;
-        Ok(Some(ClusterClient::new(self.node().shared().links.channel(leader, address)?)))
-    }
-
     /// Has the leader answer, if that is another node.
     async fn pass_on<Q, A, F>(
         &self,
@@ -105,19 +90,7 @@ impl ClusterService {
         Q: Clone,
         F: Future<Output = Result<Response<A>, Status>>,
     {
-        let Some(client) = self.other_leader(request)? else { return Ok(None) };
-        let mut passed = Request::new(request.get_ref().clone());
-        passed.metadata_mut().insert(PASSED_ON, MetadataValue::from_static("1"));
-        let answer = timeout(time, call(client, passed)).await;
-        let answer = answer.unwrap_or_else(|_| Err(GroupError::UnknownOutcome.into()));
-        answer.map(Some).map_err(|status| {
-            let Some(leader) = self.node().state().leader else { return status };
-            if std::error::Error::source(&status).is_none() {
-                return status;
-            }
-            self.node().shared().links.forget_channel(leader);
-            GroupError::UnknownOutcome.into()
-        })
+        pass_on(self.node(), request, time, |channel, request| call(ClusterClient::new(channel), request)).await
     }
 }
 

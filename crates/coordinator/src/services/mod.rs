@@ -4,8 +4,10 @@ mod agents;
 mod archives;
 mod cluster;
 mod listening;
+mod passing;
 mod raft;
 mod routes;
+mod runs;
 
 pub(crate) use agents::AgentsService;
 pub(crate) use archives::Archives;
@@ -13,3 +15,4 @@ pub(crate) use cluster::ClusterService;
 pub(crate) use listening::admit;
 pub(crate) use raft::RaftService;
 pub(crate) use routes::Routes;
+pub(crate) use runs::RunsService;

@@ -8,6 +8,7 @@ mod doctor;
 mod inspect;
 mod options;
 mod run;
+mod runs;
 mod script;
 
 use std::net::SocketAddr;
@@ -24,7 +25,8 @@ pub(crate) use control::{
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use inspect::InspectArgs;
 pub(crate) use options::{Form, OptionArgs, OptionRow, Prefix, rows};
-pub(crate) use run::RunArgs;
+pub(crate) use run::{GroupArgs, RunArgs};
+pub(crate) use runs::{AbortArgs, GroupChoice, LogsArgs, RunsArgs, SummaryArgs};
 pub(crate) use script::ScriptArgs;
 
 /// A load tester: scripts compiled to WebAssembly, run by thread-per-core io_uring agents.
@@ -52,7 +54,7 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a test on this machine
+    /// Run a test, on this machine or on a cluster
     Run(Box<RunArgs>),
     Inspect(Box<InspectArgs>),
     Archive(Box<ArchiveArgs>),
@@ -62,6 +64,10 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     Stop(StopArgs),
     Watch(WatchArgs),
+    Runs(RunsArgs),
+    Summary(SummaryArgs),
+    Abort(AbortArgs),
+    Logs(LogsArgs),
     /// Compile a script to a component
     Build(BuildArgs),
     /// Make a new script

@@ -40,11 +40,15 @@ pub(crate) enum Exit {
     AgentLost = 116,
     /// A group had too few agents for the run.
     NoAgents = 117,
+    /// It would be a success, but an agent was lost: the result doesn't cover all of the run.
+    Incomplete = 118,
+    /// No coordinator has told for long how a run goes on.
+    NoQuorum = 119,
     Other = 255,
 }
 
 impl Exit {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 22] = [
         Self::Success,
         Self::Unfit,
         Self::ThresholdsFailed,
@@ -64,6 +68,8 @@ impl Exit {
         Self::Refused,
         Self::AgentLost,
         Self::NoAgents,
+        Self::Incomplete,
+        Self::NoQuorum,
         Self::Other,
     ];
 
@@ -94,6 +100,8 @@ impl Exit {
             Self::Refused => "the test, or the group, refuses",
             Self::AgentLost => "an agent was lost, which ended the run",
             Self::NoAgents => "the group had too few agents for the run",
+            Self::Incomplete => "the result doesn't cover all of the run",
+            Self::NoQuorum => "no coordinator told how the run goes on: too many are down, or can't be reached",
             Self::Other => "something else failed",
         }
     }

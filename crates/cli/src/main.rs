@@ -2,6 +2,7 @@
 
 mod args;
 mod build;
+mod cluster;
 mod command;
 mod control;
 mod exit;
@@ -36,6 +37,10 @@ fn main() -> ExitCode {
         Command::Resume(resume) => command::control::resume(&resume),
         Command::Stop(stop) => command::control::stop(&stop),
         Command::Watch(watch) => command::control::watch(&watch, &args.global),
+        Command::Runs(runs) => command::runs::list(&runs),
+        Command::Summary(summary) => command::runs::summary(&summary, &args.global),
+        Command::Abort(abort) => command::runs::abort(&abort),
+        Command::Logs(logs) => command::runs::logs(&logs, &args.global),
         Command::Build(build) => command::build::run(&build, &args.global),
         Command::New(new) => command::new::run(&new),
         Command::Doctor(doctor) => command::doctor::run(&doctor, &args.global),

@@ -25,8 +25,11 @@ pub(crate) struct RunChoice {
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<String>,
     /// Where the run was told to listen, instead of looking for this user's runs on this machine
-    #[arg(short, long, value_name = "HOST:PORT")]
+    #[arg(short, long, value_name = "HOST:PORT", conflicts_with = "cluster")]
     pub(crate) address: Option<String>,
+    /// Ask a cluster, of which this names nodes, instead of this machine (so does the variable THRONG_CLUSTER)
+    #[arg(long, value_name = "HOST:PORT,…")]
+    pub(crate) cluster: Option<String>,
     /// Print JSON for machines
     #[arg(long)]
     pub(crate) json: bool,

@@ -45,8 +45,10 @@ const LOAD: [OptionRow; 18] = [
     OptionRow::new("setupTimeout", K6("SETUP_TIMEOUT"), Text),
     OptionRow::new("teardownTimeout", K6("TEARDOWN_TIMEOUT"), Text),
     OptionRow::new("throng.seed", Own("SEED"), Number),
-    OptionRow::new("throng.agents", Own("AGENTS"), Text),
-    OptionRow::new("throng.onAgentLoss", Own("ON_AGENT_LOSS"), Text),
+    OptionRow::new("throng.agents", Own("AGENTS"), Text)
+        .flag(Flag::long("agents", "RULES", "Which agents of a cluster: a number, or by their tags, for example zone=eu:2")),
+    OptionRow::new("throng.onAgentLoss", Own("ON_AGENT_LOSS"), Text)
+        .flag(Flag::long("on-agent-loss", "fail|continue|reassign", "What becomes of a run in a cluster that loses an agent")),
 ];
 
 /// Options of requests.

@@ -11,4 +11,5 @@ pub(crate) mod inspect;
 pub(crate) mod new;
 pub(crate) mod options;
 pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod target;

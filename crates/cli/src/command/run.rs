@@ -1,9 +1,11 @@
 //! `throng run`.
 
-use std::fs;
-use std::io::{self, IsTerminal, Write};
+mod group;
+
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use throng_stats::{Mode, Report, json, text};
 
 use super::options;
 use crate::args::{Global, RunArgs};
+use crate::cluster;
 use crate::control::{self, Offer};
 use crate::exit::{Exit, Failure};
 use crate::layers::{Environment, Setting};
@@ -27,6 +30,14 @@ use crate::printing::{self, Printer};
 const LINGER_LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
+    match &args.group.cluster {
+        Some(cluster) => group::run(args, cluster, global),
+        None => run_here(args, global),
+    }
+}
+
+/// A run on this machine.
+fn run_here(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     let address = control::address(&args.control)?;
     let test = load::load(&args.script.script, global)?;
     let environment = Environment::of_process();
@@ -40,15 +51,10 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
         ..options::run_config(test, (&args.script, &args.options), (&environment, true), global)
     };
     let handle = RunHandle::default();
-    watch_signals(&handle)?;
+    watch_signals(&handle.flag())?;
     config.layers_above.push(Layer { faults, ..Layer::new("settings", Value::Null) });
     let mut printer = Printer::new(global, &args.script.script);
-    if let Some((path, origin)) = Setting::CONSOLE_OUTPUT.file(args.console_output.as_ref(), &environment) {
-        printer
-            .write_messages_to(&path)
-            .with_context(|| format!("{} can't be written, which {origin} names for messages", path.display()))
-            .map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
-    }
+    divert_messages(args, &environment, &mut printer)?;
     let offer = Offer::new(&handle, &args.script.script, address, global)?;
     let run = throng_agent::run(config, &handle, &mut offer.observing(&mut printer));
     let failure = |error| Failure::of_test(error, &args.script.script);
@@ -79,12 +85,22 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
+/// Has what VUs say go to the file that was named for it.
+fn divert_messages(args: &RunArgs, environment: &Environment, printer: &mut Printer) -> Result<(), Failure> {
+    let named = Setting::CONSOLE_OUTPUT.file(args.console_output.as_ref(), environment);
+    let Some((path, origin)) = named else { return Ok(()) };
+    printer
+        .write_messages_to(&path)
+        .with_context(|| format!("{} can't be written, which {origin} names for messages", path.display()))
+        .map_err(|error| Failure::new(Exit::InvalidConfig, error))
+}
+
 /// The first signal ends the run in order, the second the process at once.
-fn watch_signals(handle: &RunHandle) -> Result<(), Failure> {
+fn watch_signals(flag: &Arc<AtomicBool>) -> Result<(), Failure> {
     for signal in [SIGINT, SIGTERM] {
         let exit = Exit::Interrupted as i32;
-        signal_hook::flag::register_conditional_shutdown(signal, exit, handle.flag())
-            .and_then(|_| signal_hook::flag::register(signal, handle.flag()))
+        signal_hook::flag::register_conditional_shutdown(signal, exit, Arc::clone(flag))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(flag)))
             .map_err(|error| Failure::new(Exit::Machine, anyhow!(error).context("signals can't be handled")))?;
     }
     Ok(())
@@ -112,22 +128,12 @@ fn summarize(
     }
     let mut is_complete = true;
     for (destination, content) in contents {
-        if let Err(error) = deliver(&destination, &content) {
+        if let Err(error) = cluster::write(&destination, &content) {
             printing::error(&format!("the summary can't be written to {destination}: {error}"), global);
             is_complete = false;
         }
     }
     is_complete
-}
-
-fn deliver(destination: &str, content: &str) -> io::Result<()> {
-    let written = match destination {
-        "stdout" => io::stdout().write_all(content.as_bytes()),
-        "stderr" => io::stderr().write_all(content.as_bytes()),
-        path => fs::write(path, content),
-    };
-    // Whoever read the summary has seen enough.
-    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
 /// Says what is missing from outputs. What a slow one has left out is no failure of the run: it is counted.

@@ -8,13 +8,13 @@ use throng_plan::{LoadModel, Plan, PlannedScenario};
 use super::short;
 
 /// The lines above the progress: the script, and every scenario.
-pub(super) fn render(script: &Path, plan: &Plan) -> String {
+pub(super) fn render(script: &Path, execution: &str, plan: &Plan) -> String {
     let scenarios = plan.scenarios();
     let part = plan.options().segment.length();
     let percent = part.numerator() as f64 / part.denominator() as f64 * 100.0;
     let plural = if scenarios.len() == 1 { "" } else { "s" };
     let mut text = format!(
-        "\n     execution: local\n        script: {}\n\n     scenarios: ({percent:.2}%) {} scenario{plural}, {} max VUs, \
+        "\n     execution: {execution}\n        script: {}\n\n     scenarios: ({percent:.2}%) {} scenario{plural}, {} max VUs, \
          {} (incl. graceful stop):\n",
         script.display(),
         scenarios.len(),

@@ -22,7 +22,7 @@ use crate::args::Global;
 use bars::Bars;
 pub(crate) use options::origins;
 pub(crate) use page::{Page, page};
-pub(crate) use status::{Watching, headline, status};
+pub(crate) use status::{Watching, group_status, headline, runs, status};
 
 /// How often a plain line of progress is printed.
 const LINE_EVERY: Duration = Duration::from_secs(1);
@@ -80,6 +80,8 @@ fn labelled(level: LogLevel, text: &str, source: &str, colours: bool) -> String 
 /// Prints a run as it goes.
 pub(crate) struct Printer {
     script: PathBuf,
+    /// Where the test runs.
+    execution: String,
     quiet: bool,
     verbose: bool,
     colours: bool,
@@ -98,6 +100,7 @@ impl Printer {
         let on_terminal = stderr().is_terminal();
         Self {
             script: script.to_owned(),
+            execution: "local".to_owned(),
             quiet: global.quiet,
             verbose: global.verbose,
             colours: colours(global, on_terminal),
@@ -114,6 +117,22 @@ impl Printer {
     pub(crate) fn write_messages_to(&mut self, path: &Path) -> io::Result<()> {
         self.messages = Some(OpenOptions::new().create(true).append(true).open(path)?);
         Ok(())
+    }
+
+    /// Says that the test runs elsewhere.
+    pub(crate) fn runs_at(&mut self, execution: String) {
+        self.execution = execution;
+    }
+
+    /// A remark that `--quiet` silences, above the bars.
+    pub(crate) fn note(&mut self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        match &self.bars {
+            Some(bars) => bars.print_above(text),
+            None => eprintln!("{text}"),
+        }
     }
 
     /// What the summary is to show, which the options of the run say.
@@ -153,7 +172,7 @@ impl Observer for Printer {
         if self.quiet {
             return;
         }
-        eprintln!("{}", header::render(&self.script, plan));
+        eprintln!("{}", header::render(&self.script, &self.execution, plan));
         if self.on_terminal {
             self.bars = Some(Bars::new(plan));
         }

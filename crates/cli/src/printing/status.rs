@@ -4,6 +4,8 @@ use std::io::{IsTerminal, stderr};
 
 use throng_protocol::control::{Event, LogLevel, RunState, RunStatus, ScenarioStatus, ThresholdOutcome, from_ms};
 
+use throng_protocol::run::{Log, Run};
+
 use super::{clock, colours, labelled, short};
 use crate::args::Global;
 
@@ -26,6 +28,55 @@ pub(crate) fn status(run: &RunStatus) -> String {
         add(if index == 0 { "thresholds" } else { "" }, threshold(outcome));
     }
     text
+}
+
+/// Several lines about a run of a cluster.
+pub(crate) fn group_status(run: &Run) -> String {
+    let mut text = status(&run.status.clone().unwrap_or_default());
+    let mut add = |name: &str, value: String| text.push_str(&format!("\n  {name:<11} {value}"));
+    let width = run.agents.iter().map(|part| part.agent.len()).max().unwrap_or(0);
+    for (index, part) in run.agents.iter().enumerate() {
+        let name = if index == 0 { "agents" } else { "" };
+        let windows = format!("{} windows kept", part.last_window);
+        add(name, format!("{:<width$}  {:<9}  {}  {windows}", part.agent, part.state, part.segment));
+    }
+    let completeness = run.completeness.clone().unwrap_or_default();
+    for loss in &completeness.losses {
+        let heir = match loss.taken_over_by.as_str() {
+            "" => String::new(),
+            heir => format!(", taken over by {heir}"),
+        };
+        add("lost", format!("{} after its window {}{heir}", loss.agent, loss.last_window));
+    }
+    add("asked by", run.client.clone());
+    add("archive", run.archive.clone());
+    text
+}
+
+/// A line for each run of a cluster.
+pub(crate) fn runs(runs: &[Run]) -> String {
+    let of = |run: &Run| run.status.clone().unwrap_or_default();
+    let width = runs.iter().map(|run| of(run).run_id.len()).max().unwrap_or(0);
+    let line = |run: &Run| {
+        let status = of(run);
+        let lacks = run.completeness.as_ref().is_some_and(|completeness| !completeness.complete);
+        let lacks = if lacks { "  (not complete)" } else { "" };
+        format!(
+            "{:<width$}  {}  {}  {}{lacks}",
+            status.run_id,
+            since(status.started_unix_ms),
+            status.script,
+            headline(&status)
+        )
+    };
+    runs.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// An instant as RFC 3339, in whole seconds.
+fn since(unix_ms: i64) -> String {
+    let text = throng_output::rfc3339(u64::try_from(unix_ms).unwrap_or(0).saturating_mul(1_000_000));
+    let seconds = text.split('.').next().unwrap_or_default();
+    format!("{}Z", seconds.trim_end_matches('Z'))
 }
 
 /// What it is at, and for how long.
@@ -83,6 +134,16 @@ impl Watching {
         Self { quiet: global.quiet, colours: colours(global, stderr().is_terminal()), failed: Vec::new() }
     }
 
+    /// Prints a message of a run of a cluster, with the agent that it comes from.
+    pub(crate) fn print_log(&mut self, log: &Log) {
+        let mut record = log.record.clone().unwrap_or_default();
+        if !log.agent.is_empty() {
+            let space = if record.source.is_empty() { "" } else { " " };
+            record.source.push_str(&format!("{space}agent={}", log.agent));
+        }
+        self.print(&Event::Log(record));
+    }
+
     /// Prints an event; the end is for whoever asked.
     pub(crate) fn print(&mut self, event: &Event) {
         for line in self.lines(event) {
@@ -127,6 +188,7 @@ impl Watching {
 #[cfg(test)]
 mod tests {
     use throng_protocol::control::{Ending, LogRecord, Skipped, Thresholds};
+    use throng_protocol::run::{AgentPart, Completeness, Loss};
 
     use super::*;
 
@@ -170,6 +232,29 @@ mod tests {
               browse  an-executor  3 VUs  0m12.3s  7 iterations
   thresholds  ✓ http_req_duration  p(95)<500  now 1.23";
         assert_eq!(status(&run()), expected);
+    }
+
+    #[test]
+    fn a_cluster_names_agents_and_what_is_missing() {
+        let part = |agent: &str, state: &str| AgentPart {
+            agent: agent.to_owned(),
+            state: state.to_owned(),
+            segment: "0:1/2".to_owned(),
+            last_window: 3,
+            ..AgentPart::default()
+        };
+        let losses = vec![Loss { agent: "b".to_owned(), last_window: 3, ..Loss::default() }];
+        let completeness = Some(Completeness { complete: false, parts: 2, losses, checkpoints_left_out: 0 });
+        let group = Run {
+            status: Some(RunStatus { started_unix_ms: 1_000, ..run() }),
+            agents: vec![part("a", "running"), part("b", "lost")],
+            completeness,
+            ..Run::default()
+        };
+        let text = group_status(&group);
+        assert!(text.contains("\n  agents      a  running    0:1/2  3 windows kept\n"), "{text}");
+        assert!(text.contains("\n  lost        b after its window 3\n"), "{text}");
+        assert_eq!(runs(&[group]), "a1  1970-01-01T00:00:01Z  shop.wasm  running, 0m12.3s  (not complete)");
     }
 
     #[test]

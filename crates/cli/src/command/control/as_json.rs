@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use throng_protocol::control::{Event, RunStatus, ScenarioStatus, ThresholdOutcome};
+use throng_protocol::run::{Completeness, Event as GroupEvent, Run};
 
 /// How far a run is.
 pub(super) fn status(run: &RunStatus) -> Value {
@@ -28,6 +29,70 @@ pub(super) fn status(run: &RunStatus) -> Value {
             json!({ "exitCode": ending.exit_code, "meaning": ending.meaning, "message": ending.message });
     }
     status
+}
+
+/// A run of a cluster: the same, with its agents and what its result lacks.
+pub(in crate::command) fn run(run: &Run) -> Value {
+    let mut value = status(&run.status.clone().unwrap_or_default());
+    let agents = run.agents.iter().map(|part| {
+        json!({
+            "agent": part.agent,
+            "epoch": part.epoch,
+            "segment": part.segment,
+            "state": part.state,
+            "lastWindow": part.last_window,
+        })
+    });
+    value["archive"] = json!(run.archive);
+    value["client"] = json!(run.client);
+    value["endedUnixMs"] = json!(Some(run.ended_unix_ms).filter(|at| *at != 0));
+    value["agents"] = agents.collect();
+    value["completeness"] = completeness(&run.completeness.clone().unwrap_or_default());
+    if let Value::Object(members) = &mut value {
+        // No process of this machine's.
+        members.shift_remove("processId");
+    }
+    value
+}
+
+fn completeness(completeness: &Completeness) -> Value {
+    let losses = completeness.losses.iter().map(|loss| {
+        json!({
+            "agent": loss.agent,
+            "epoch": loss.epoch,
+            "lostUnixMs": loss.lost_unix_ms,
+            "lastWindow": loss.last_window,
+            "coveredMs": loss.covered_ms,
+            "takenOverBy": Some(&loss.taken_over_by).filter(|heir| !heir.is_empty()),
+        })
+    });
+    json!({
+        "complete": completeness.complete,
+        "parts": completeness.parts,
+        "losses": losses.collect::<Vec<_>>(),
+        "checkpointsLeftOut": completeness.checkpoints_left_out,
+    })
+}
+
+/// One event of a run of a cluster, like [`event`]; messages name their agent.
+pub(super) fn group_event(event: &GroupEvent) -> Value {
+    let (key, value) = match event {
+        GroupEvent::Progress(of) => ("progress", run(of)),
+        GroupEvent::Log(log) => {
+            let mut value = self::event(&Event::Log(log.record.clone().unwrap_or_default()))["log"].take();
+            value["agent"] = json!(log.agent);
+            ("log", value)
+        }
+        GroupEvent::Thresholds(thresholds) => ("thresholds", thresholds.outcomes.iter().map(threshold).collect()),
+        GroupEvent::Skipped(skipped) => ("skipped", json!({ "messages": skipped.messages })),
+        GroupEvent::End(end) => {
+            let summary = end.summary.clone().unwrap_or_default();
+            let json: Value = serde_json::from_str(&summary.handle_summary_json).unwrap_or_default();
+            let run = end.run.as_ref().map(run);
+            ("end", json!({ "run": run, "summary": json, "summaryText": summary.text }))
+        }
+    };
+    Value::Object(Map::from_iter([(key.to_owned(), value)]))
 }
 
 fn scenario(scenario: &ScenarioStatus) -> Value {

@@ -1,6 +1,7 @@
 //! `throng status`, `scale`, `pause`, `resume`, `stop` and `watch`.
 
 mod as_json;
+mod group;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,11 +11,17 @@ use throng_protocol::control::{Event, LogLevel, RunStatus, ScaleRequest};
 use throng_protocol::{ControlError, ErrorKind};
 
 use crate::args::{Global, PauseArgs, ResumeArgs, RunChoice, ScaleArgs, StatusArgs, StopArgs, WatchArgs, WatchLevel};
+use crate::cluster;
 use crate::control::{self, Chosen};
 use crate::exit::{Exit, Failure};
 use crate::printing::{self, Watching};
 
+pub(super) use as_json::run as run_as_json;
+
 pub(crate) fn status(args: &StatusArgs) -> Result<Exit, Failure> {
+    if let Some(client) = cluster::instead(&args.choice)? {
+        return group::status(&client, &args.choice);
+    }
     let mut chosen = control::all(&args.choice)?;
     let several = chosen.len() > 1;
     let mut runs = Vec::new();
@@ -37,6 +44,9 @@ pub(crate) fn status(args: &StatusArgs) -> Result<Exit, Failure> {
 }
 
 pub(crate) fn scale(args: &ScaleArgs) -> Result<Exit, Failure> {
+    if let Some(client) = cluster::instead(&args.choice)? {
+        return group::scale(&client, args);
+    }
     let Chosen { mut client, run_id } = control::one(&args.choice)?;
     let scenario = args.scenario.clone().unwrap_or_default();
     let scaled = client.scale(ScaleRequest { run_id, scenario, vus: args.vus, max_vus: args.max })?;
@@ -50,6 +60,9 @@ pub(crate) fn scale(args: &ScaleArgs) -> Result<Exit, Failure> {
 }
 
 pub(crate) fn pause(args: &PauseArgs) -> Result<Exit, Failure> {
+    if let Some(client) = cluster::instead(&args.choice)? {
+        return group::pause(&client, &args.choice, true);
+    }
     let Chosen { mut client, run_id } = control::one(&args.choice)?;
     let run = client.pause(&run_id)?;
     done(&args.choice, &run, "is paused, until `throng resume`");
@@ -57,6 +70,9 @@ pub(crate) fn pause(args: &PauseArgs) -> Result<Exit, Failure> {
 }
 
 pub(crate) fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
+    if let Some(client) = cluster::instead(&args.choice)? {
+        return group::pause(&client, &args.choice, false);
+    }
     let Chosen { mut client, run_id } = control::one(&args.choice)?;
     let run = client.resume(&run_id)?;
     done(&args.choice, &run, "goes on");
@@ -64,6 +80,9 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
 }
 
 pub(crate) fn stop(args: &StopArgs) -> Result<Exit, Failure> {
+    if let Some(client) = cluster::instead(&args.choice)? {
+        return group::stop(&client, &args.choice);
+    }
     let Chosen { mut client, run_id } = control::one(&args.choice)?;
     let run = client.stop(&run_id)?;
     done(&args.choice, &run, "stops: teardown and its summary follow");
@@ -79,6 +98,9 @@ fn done(choice: &RunChoice, run: &RunStatus, what: &str) {
 }
 
 pub(crate) fn watch(args: &WatchArgs, global: &Global) -> Result<Exit, Failure> {
+    if let Some(client) = cluster::instead(&args.choice)? {
+        return group::watch(&client, args, global);
+    }
     let Chosen { mut client, run_id } = control::one(&args.choice)?;
     let level = match args.log_level {
         WatchLevel::Debug => LogLevel::Debug,
@@ -119,6 +141,6 @@ pub(crate) fn watch(args: &WatchArgs, global: &Global) -> Result<Exit, Failure> 
 }
 
 /// Indented for people who look at it, in one line for programs.
-fn print_json(value: &Value) {
+pub(super) fn print_json(value: &Value) {
     printing::line(&if io::stdout().is_terminal() { format!("{value:#}") } else { value.to_string() });
 }

@@ -4,11 +4,13 @@
 //! every wait and an end by force when its value goes; [`Finished`] is what came of a run, [`Summary`] the figures of
 //! its `--summary-export`. [`Target`] and [`Server`] are servers on free ports that count what they serve, each test's
 //! own: ours, and those that others wrote; [`Hostile`] is one that does whatever a server can do wrong. [`Scripts`]
-//! compiles each script once per run of the tests. [`Group`] is a group of coordinators.
+//! compiles each script once per run of the tests. [`Group`] is a group of coordinators,
+//! [`Cluster`] one with agents.
 //!
 //! The tests themselves are in `tests/e2e` (claims about the program, by theme) and `tests/conventions.rs` (claims about
 //! the repository). Nothing here waits for a fixed time: every wait is for an event, and fails at a deadline.
 
+mod cluster;
 mod group;
 mod hostile;
 mod http;
@@ -21,6 +23,7 @@ mod summary;
 mod target;
 mod throng;
 
+pub use cluster::Cluster;
 pub use group::Group;
 pub use hostile::{Certificate, Hostile, Layer, Play, Sends, Step, Tls};
 pub use http::{get, post};

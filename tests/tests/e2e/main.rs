@@ -26,6 +26,7 @@ mod metrics;
 mod options;
 mod outputs;
 mod requests;
+mod runs;
 mod scaffold;
 mod scenarios;
 mod servers;

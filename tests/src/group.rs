@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::certs::Certs;
 use crate::process::{Finished, Process, until};
 use crate::throng::Throng;
 
@@ -23,6 +24,7 @@ pub struct Group {
     network: String,
     nodes: Vec<u64>,
     processes: Vec<(u64, Process)>,
+    certs: Option<Certs>,
 }
 
 impl Group {
@@ -39,6 +41,27 @@ impl Group {
         Ok(group)
     }
 
+    /// [`Group::start`] for a group with certificates.
+    ///
+    /// # Errors
+    /// When there is no leader in time.
+    pub fn secured(count: u64) -> Result<Self> {
+        let mut group = Self { certs: Some(Certs::new()?), ..Self::prepare(count)? };
+        for id in 1..=count {
+            group.boot(id)?;
+        }
+        group.leader()?;
+        Ok(group)
+    }
+
+    /// Its certificates.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn certs(&self) -> Result<&Certs> {
+        self.certs.as_ref().context("a group without certificates")
+    }
+
     /// A group of which no node has been started.
     ///
     /// # Errors
@@ -49,7 +72,7 @@ impl Group {
         let (process, group) = (std::process::id(), GROUPS.fetch_add(1, Ordering::Relaxed));
         let network = format!("127.{}.{}", 1 + (process * 7 + group) % 250, 1 + (process / 250) % 250);
         let nodes = (1..=count).collect();
-        Ok(Self { directory: tempfile::tempdir()?, network, nodes, processes: Vec::new() })
+        Ok(Self { directory: tempfile::tempdir()?, network, nodes, processes: Vec::new(), certs: None })
     }
 
     /// HOST:PORT of a node.
@@ -75,9 +98,17 @@ impl Group {
     /// # Errors
     /// When there is no binary or no directory.
     pub fn command(&self, id: u64, listen: &str, peers: &str, data: &Path) -> Result<Throng> {
+        let mut certificate = Vec::new();
+        if let Some(certs) = &self.certs {
+            let name = format!("n{id}");
+            if !certs.file(&format!("peer-{name}.pem")).exists() {
+                certs.issue("peer", &name, &[&format!("{}.{id}", self.network)], 30)?;
+            }
+            certificate = certs.arguments("peer", &name);
+        }
         let id = id.to_string();
         let arguments = ["coordinator", "--id", &id, "--listen", listen, "--peers", peers, "--data-dir"];
-        Ok(Throng::command(arguments)?.arg(data))
+        Ok(Throng::command(arguments)?.arg(data).args(certificate))
     }
 
     /// Starts a node, and waits until it listens.
@@ -85,7 +116,14 @@ impl Group {
     /// # Errors
     /// When it doesn't.
     pub fn boot(&mut self, id: u64) -> Result<()> {
-        let command = self.command(id, &self.address(id), &self.peers(), &self.data(id))?;
+        self.boot_by(id, self.command(id, &self.address(id), &self.peers(), &self.data(id))?)
+    }
+
+    /// Starts a node by a command of [`Group::command`] that was changed.
+    ///
+    /// # Errors
+    /// When it doesn't listen.
+    pub fn boot_by(&mut self, id: u64, command: Throng) -> Result<()> {
         let mut process = command.start()?;
         process.stdout_line("listening on ", PATIENCE)?;
         self.processes.push((id, process));
@@ -138,7 +176,11 @@ impl Group {
     /// # Errors
     /// When it doesn't end.
     pub fn cluster(&self, arguments: &[&str]) -> Result<Finished> {
-        Throng::command(["cluster"])?.args(arguments).args(["--cluster", &self.alive()]).finish()
+        let command = Throng::command(["cluster"])?.args(arguments).args(["--cluster", &self.alive()]);
+        match &self.certs {
+            Some(certs) => command.args(certs.of("client", "tests")?).finish(),
+            None => command.finish(),
+        }
     }
 
     /// What `throng cluster status --json` says.

@@ -4,12 +4,14 @@
 //! every wait and an end by force when its value goes; [`Finished`] is what came of a run, [`Summary`] the figures of
 //! its `--summary-export`. [`Target`] and [`Server`] are servers on free ports that count what they serve, each test's
 //! own: ours, and those that others wrote; [`Hostile`] is one that does whatever a server can do wrong. [`Scripts`]
-//! compiles each script once per run of the tests. [`Group`] is a group of coordinators,
-//! [`Cluster`] one with agents.
+//! compiles each script once per run of the tests. [`Group`] is a group of coordinators, [`Cluster`] one with agents;
+//! [`Certs`] are the certificates of one.
 //!
 //! The tests themselves are in `tests/e2e` (claims about the program, by theme) and `tests/conventions.rs` (claims about
 //! the repository). Nothing here waits for a fixed time: every wait is for an event, and fails at a deadline.
 
+mod certs;
+mod clock;
 mod cluster;
 mod group;
 mod hostile;
@@ -19,10 +21,13 @@ mod process;
 mod scripts;
 mod seccomp;
 mod servers;
+mod small_disk;
 mod summary;
 mod target;
 mod throng;
 
+pub use certs::Certs;
+pub use clock::with_clock_ahead;
 pub use cluster::Cluster;
 pub use group::Group;
 pub use hostile::{Certificate, Hostile, Layer, Play, Sends, Step, Tls};
@@ -32,6 +37,7 @@ pub use process::{Finished, Process, until};
 pub use scripts::Scripts;
 pub use seccomp::without_io_uring;
 pub use servers::{Logged, Scheme, Server, ServerKind};
+pub use small_disk::SmallDisk;
 pub use summary::Summary;
 pub use target::Target;
 pub use throng::{Throng, throng_binary};

@@ -76,6 +76,14 @@ impl Process {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
+    /// Whether it has ended.
+    ///
+    /// # Errors
+    /// When the kernel doesn't say.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Sends it a signal.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ mod worker;
 
 pub use conductor::{Inspection, Planned, RunConfig, RunError, RunResult, Test, inspect, run};
 pub use handle::{PauseError, RunHandle, RunPhase, RunStatus, ScaleError};
+pub use network::Allowance;
 pub use observer::{LogRecord, Observer};
 pub use setup_data::SetupData;
 pub use throng_control::judge::{Ending, Progress, Rate, ScenarioProgress};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_plan::{DnsOptions, DnsPolicy, DnsSelect, HostRules, TlsOptions, TlsVersion};
+use throng_plan::{AllowedTargets, DnsOptions, DnsPolicy, DnsSelect, HostRules, TlsOptions, TlsVersion};
 use throng_transport::tls::{ClientIdentity, TlsClient, TlsConfigError};
 use throng_transport::{NameOptions, NamePolicy, NameRules, NameSelect, tls};
 
@@ -29,21 +29,40 @@ pub(crate) fn name_options(dns: DnsOptions, seed: u64) -> NameOptions {
     }
 }
 
+/// Targets that somebody lets connections go to, and no others.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// Who, for people: `the cluster`.
+    pub by: &'static str,
+    /// Which.
+    pub targets: AllowedTargets,
+}
+
 /// The rules of a run, as connections ask them.
 #[derive(Debug)]
-pub(crate) struct RunRules(pub(crate) Arc<HostRules>);
+pub(crate) struct RunRules {
+    /// Its options.
+    pub(crate) hosts: Arc<HostRules>,
+    /// What isn't for the run to say; each has to allow a connection.
+    pub(crate) allowances: Arc<[Allowance]>,
+}
 
 impl NameRules for RunRules {
     fn blocked(&self, host: &str) -> Option<String> {
-        self.0.blocked(host).map(ToString::to_string)
+        self.hosts.blocked(host).map(ToString::to_string)
     }
 
     fn overridden(&self, host: &str, port: u16) -> Option<SocketAddr> {
-        self.0.mapped(host, port)
+        self.hosts.mapped(host, port)
     }
 
     fn blacklisted(&self, address: IpAddr) -> Option<String> {
-        self.0.blacklisted(address).map(|network| network.to_string())
+        self.hosts.blacklisted(address).map(|network| network.to_string())
+    }
+
+    fn not_allowed(&self, host: Option<&str>, address: IpAddr) -> Option<String> {
+        let refusing = self.allowances.iter().find(|allowance| !allowance.targets.allow(host, address))?;
+        Some(format!("{} allows: {}", refusing.by, refusing.targets))
     }
 }
 

@@ -29,7 +29,7 @@ use crate::health::{Health, thread_cpu};
 use crate::host::{Environment, Names, Random, VuHost};
 use crate::http::{Origins, PreparedRequests};
 use crate::inbox::Inbox;
-use crate::network::RunRules;
+use crate::network::{Allowance, RunRules};
 use crate::pace::Pace;
 use crate::samples::Samples;
 use crate::scenario::ScenarioShare;
@@ -62,6 +62,7 @@ pub(crate) struct Settings {
     pub(crate) http: HttpOptions,
     pub(crate) names: NameOptions,
     pub(crate) rules: Arc<HostRules>,
+    pub(crate) allowances: Arc<[Allowance]>,
     /// None where nothing is requested.
     pub(crate) tls: Option<TlsClient>,
     pub(crate) min_iteration_duration: Duration,
@@ -120,7 +121,9 @@ impl ShardContext {
         reporting: Reporting,
     ) -> Rc<Self> {
         let names = NameOptions { seed: settings.seed.wrapping_add(settings.shard), ..settings.names.clone() };
-        shard.set_names(HostNames::new(names, Rc::new(RunRules(Arc::clone(&settings.rules)))));
+        let (hosts, allowances) = (Arc::clone(&settings.rules), Arc::clone(&settings.allowances));
+        let rules = RunRules { hosts, allowances };
+        shard.set_names(HostNames::new(names, Rc::new(rules)));
         let pace = settings.http.requests_per_second;
         let recorder =
             Recorder::new(Arc::clone(&settings.registry), SourceId(settings.first_source.0 + settings.shard as u32));

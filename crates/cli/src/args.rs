@@ -2,6 +2,7 @@
 
 mod agent;
 mod archive;
+mod certs;
 mod cluster;
 mod control;
 mod doctor;
@@ -18,6 +19,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use archive::ArchiveArgs;
+pub(crate) use certs::{CertificateArgs, CertsArgs, CertsCommand, ClientArgs};
 pub(crate) use cluster::{ClusterArgs, ClusterChoice, ClusterCommand, CoordinatorArgs};
 pub(crate) use control::{
     OfferArgs, PauseArgs, ResumeArgs, RunChoice, ScaleArgs, StatusArgs, StopArgs, WatchArgs, WatchLevel,
@@ -76,6 +78,7 @@ pub(crate) enum Command {
     Agent(Box<AgentArgs>),
     Coordinator(Box<CoordinatorArgs>),
     Cluster(ClusterArgs),
+    Certs(CertsArgs),
     /// Serve HTTP for trying and testing
     Target(TargetArgs),
 }

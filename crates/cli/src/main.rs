@@ -5,6 +5,7 @@ mod build;
 mod cluster;
 mod command;
 mod control;
+mod credentials;
 mod exit;
 mod layers;
 mod load;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Agent(agent) => command::agent::run(&agent, &args.global),
         Command::Coordinator(coordinator) => command::coordinator::run(&coordinator, &args.global),
         Command::Cluster(cluster) => command::cluster::run(&cluster),
+        Command::Certs(certs) => command::certs::run(&certs),
         Command::Target(target) => command::target::run(&target),
     };
     match result {

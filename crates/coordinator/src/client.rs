@@ -13,18 +13,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+use throng_control::limits::ARCHIVE_BYTES_MAX;
 use throng_protocol::cluster::{
     AddRequest, ClusterClient, HandoverRequest, PutArchiveRequest, RemoveRequest, StatusRequest, StatusResponse,
 };
 use throng_protocol::{ControlError, ErrorKind};
+use throng_trust::Credentials;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep, timeout};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use tonic::{Response, Status};
+use tonic::{Request, Response, Status};
 
 use crate::archive_store::PART_BYTES_MAX;
-use crate::environment::{Network, SystemNetwork};
-use crate::raft::connect;
+use crate::environment::{Network, SecuredNetwork, Security};
+use crate::raft::{connect, distrust};
 
 /// How long a node may take to answer how it does.
 const STATUS_TIME_MAX: Duration = Duration::from_secs(3);
@@ -41,6 +46,28 @@ const ADDRESSES_MAX: usize = 64;
 
 pub use watch::{Abort, Watched, Watching};
 
+/// A connection whose calls have the client's token, if it has one.
+pub(crate) type Way = InterceptedService<Channel, Bearer>;
+
+/// A client's token.
+#[derive(Clone)]
+pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// A way to a node at HOST:PORT, which is gone when it is first used.
+pub(crate) fn way(network: &Arc<dyn Network>, address: &str) -> Result<Way, Status> {
+    let token = network.security().token().and_then(|token| token.header().parse().ok());
+    Ok(InterceptedService::new(connect(network, address)?, Bearer(token)))
+}
+
 /// A way to a group of which one node that is up has to be known. Its methods block.
 pub struct Client {
     runtime: Runtime,
@@ -54,7 +81,7 @@ impl Client {
     ///
     /// # Errors
     /// When they aren't addresses.
-    pub fn new(addresses: &str) -> Result<Self, ControlError> {
+    pub fn new(addresses: &str, credentials: Credentials) -> Result<Self, ControlError> {
         let addresses: Vec<String> =
             addresses.split(',').map(str::trim).filter(|address| !address.is_empty()).map(str::to_owned).collect();
         let wrong = |text: &str| {
@@ -73,7 +100,8 @@ impl Client {
         }
         let internal = |error: std::io::Error| ControlError::new(ErrorKind::Internal, error.to_string());
         let runtime = Builder::new_current_thread().enable_all().build().map_err(internal)?;
-        Ok(Self { runtime, network: Arc::new(SystemNetwork), addresses: RefCell::new(addresses) })
+        let network = Arc::new(SecuredNetwork::new(Security::of_client(credentials)));
+        Ok(Self { runtime, network, addresses: RefCell::new(addresses) })
     }
 
     /// Learns of the group's other nodes, so that the one that was given may be lost from here on.
@@ -144,6 +172,11 @@ impl Client {
             let message = format!("{} can't be read: {error}", path.display());
             ControlError::new(ErrorKind::InvalidArgument, message)
         };
+        let length = std::fs::metadata(path).map_err(unreadable)?.len();
+        if length > ARCHIVE_BYTES_MAX {
+            let message = format!("{} has {length} bytes; an archive has at most {ARCHIVE_BYTES_MAX}", path.display());
+            return Err(ControlError::new(ErrorKind::Exhausted, message));
+        }
         let mut hash = Sha256::new();
         let mut bytes = 0;
         for part in Parts(File::open(path).map_err(unreadable)?) {
@@ -172,7 +205,7 @@ impl Client {
         &self,
         time: Duration,
         patience: Duration,
-        call: impl Fn(ClusterClient<Channel>) -> F,
+        call: impl Fn(ClusterClient<Way>) -> F,
     ) -> Result<A, ControlError>
     where
         F: Future<Output = Result<Response<A>, Status>>,
@@ -185,7 +218,7 @@ impl Client {
         &self,
         time: Duration,
         patience: Duration,
-        call: impl Fn(Channel) -> F,
+        call: impl Fn(Way) -> F,
     ) -> impl Future<Output = Result<A, ControlError>>
     where
         F: Future<Output = Result<Response<A>, Status>>,
@@ -196,11 +229,15 @@ impl Client {
         async move {
             let until = Instant::now() + patience;
             loop {
-                let mut last = None;
+                let (mut last, mut denied) = (None, None);
                 for address in &addresses {
-                    let channel = connect(&network, address).map_err(ControlError::from)?;
-                    match timeout(time, call(channel)).await {
+                    let way = way(&network, address).map_err(ControlError::from)?;
+                    match timeout(time, call(way)).await {
                         Ok(Ok(response)) => return Ok(response.into_inner()),
+                        Ok(Err(status)) if let Some(why) = distrust(&status, address) => {
+                            // Another node may be of another mind: one that has a new certificate.
+                            denied.get_or_insert(ControlError::new(ErrorKind::Denied, why));
+                        }
                         Ok(Err(status)) if std::error::Error::source(&status).is_some() => {
                             last.get_or_insert_with(|| unreachable.clone());
                         }
@@ -211,6 +248,11 @@ impl Client {
                             last.get_or_insert(ControlError::new(ErrorKind::TimedOut, text));
                         }
                     }
+                }
+                if last.is_none()
+                    && let Some(denied) = denied
+                {
+                    return Err(denied);
                 }
                 if Instant::now() >= until {
                     return Err(last.unwrap_or(unreachable));

@@ -14,7 +14,7 @@ use crate::archive_store::ArchiveStore;
 use crate::environment::{Environment, Listener};
 use crate::leader::Leader;
 use crate::node::{Node, NodeConfig, Peers, StartError, Stopped};
-use crate::services::{AgentsService, Archives, ClusterService, RaftService, Routes, RunsService, admit};
+use crate::services::{AgentsService, Archives, ClusterService, Gate, RaftService, Routes, RunsService, admit};
 
 /// Calls of a connection that go on at a time.
 const CALLS_MAX: u32 = 256;
@@ -157,14 +157,16 @@ async fn open(
 async fn serve(node: Node, listener: Box<dyn Listener>, mut ended: watch::Receiver<bool>) -> Ended {
     let archives = Archives { node: node.clone(), store: ArchiveStore::new(node.shared().environment.clone()) };
     let leader = Leader::new(node.clone());
+    let (security, notices) = (node.shared().environment.network.security(), node.shared().notices.clone());
     let routes = Routes::new(
+        Gate::new(security.tokens().clone(), notices.clone()),
         RaftService::new(node.clone(), archives.clone()),
         ClusterService::new(archives.clone()),
         AgentsService::new(leader.clone()),
         RunsService::new(leader.clone()),
     );
     let (sender, connections) = mpsc::channel(1);
-    let accepting = tokio::spawn(admit(listener, sender));
+    let accepting = tokio::spawn(admit(listener, security, notices, sender));
     let keeping = tokio::spawn(archives.keep_up());
     let leading = tokio::spawn(leader.lead());
     let (closing, closed) = watch::channel(false);

@@ -32,7 +32,7 @@ pub use coordinator::{Coordinator, CoordinatorError, Ended};
 #[cfg(any(test, feature = "simulation"))]
 pub use environment::{Bug, DiskImage, SimulatedDisk, Simulation, Witness, WrittenBy};
 pub use environment::{Clock, Dialed, DirectoryError, Disk, Environment, Listener, Network, Pending};
-pub use environment::{DuplexStream, SystemClock, SystemDisk, SystemNetwork};
+pub use environment::{DuplexStream, SecuredNetwork, Security, SystemClock, SystemDisk, SystemNetwork};
 pub use leader::{Feeds, LOGS_KEPT_MAX, LogLine, LogReader, LogsRead, RunFeed};
 pub use node::{
     GroupError, Leadership, Member, Node, NodeConfig, NodeState, Peers, PeersError, ProposeError, Repeat, StartError,

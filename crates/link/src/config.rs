@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use throng_control::AgentName;
+use throng_trust::Credentials;
 
 /// What an agent is, and where its group is.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct LinkConfig {
     pub addresses: Vec<String>,
     /// The version of throng.
     pub version: String,
+    /// How it proves who it is, and knows nodes.
+    pub credentials: Credentials,
     /// How long it looks for a node before it ends; without, it goes on.
     pub give_up_after: Option<Duration>,
     /// Set when the agent is to end once it has done what it has.

@@ -17,6 +17,9 @@ pub enum LinkError {
     /// What it says of itself can't be, or there are too many.
     #[error("the group refuses this agent: {0}")]
     Refused(String),
+    /// All nodes are other ones than they have to be, or don't believe that this is an agent of theirs.
+    #[error("{0}")]
+    Distrust(String),
     /// No node could be joined.
     #[error(
         "no coordinator could be joined for {0:?}, which --give-up-after sets (the last answer: {last}): is one of them \

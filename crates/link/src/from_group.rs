@@ -5,6 +5,7 @@ use std::sync::Arc;
 use throng_agent::SetupData;
 use throng_agent::link::PartId;
 use throng_control::{AgentName, AssignmentId, Digest, Epoch, Order, Orders, RunId, Task, Timestamp};
+use throng_plan::AllowedTargets;
 use throng_protocol::agent as proto;
 
 /// A message of the leader's that can't be.
@@ -74,6 +75,12 @@ fn task(task: Option<proto::order::Task>) -> Result<Task, Malformed> {
         Said::Teardown(_) => Task::Teardown,
         Said::Summarize(_) => Task::Summarize,
     })
+}
+
+/// Where connections may go; anywhere without a list.
+pub(crate) fn allowed_targets(said: Option<&proto::AllowedTargets>) -> Result<Option<AllowedTargets>, Malformed> {
+    let read = said.map(|said| AllowedTargets::parse(said.entries.iter().map(String::as_str)));
+    read.transpose().map_err(|error| Malformed(format!("list of allowed targets can't be: {error}")))
 }
 
 /// The group's times are in whole milliseconds.

@@ -13,6 +13,7 @@
 
 mod archives;
 mod config;
+mod dial;
 mod error;
 mod from_group;
 mod machine;

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use throng_agent::link::{PARTS_MAX, PartEvent, PartId};
-use throng_agent::{Late, Step, Worker, machine_share_on};
+use throng_agent::{Allowance, Late, Step, Worker, machine_share_on};
 use throng_control::{Failure, FailureKind, Order};
-use throng_plan::{ControlledVus, LoadModel, Plan};
+use throng_plan::{AllowedTargets, ControlledVus, LoadModel, Plan};
+use throng_trust::Credentials;
 use tokio::sync::mpsc;
 
 use crate::archives::ArchiveCache;
@@ -27,6 +28,8 @@ pub const NEWS_WAITING_MAX: usize = 256;
 pub struct MachineConfig {
     /// Archives that were fetched.
     pub archives: ArchiveCache,
+    /// How nodes are known that archives are fetched from.
+    pub credentials: Credentials,
     /// Where compiled scripts are kept.
     pub cache_dir: Option<PathBuf>,
     /// The version that `User-Agent` names.
@@ -35,6 +38,8 @@ pub struct MachineConfig {
     pub shards_max: usize,
     /// Parts at once, among which source ports and sockets are divided; at most [`PARTS_MAX`].
     pub parts_max: u16,
+    /// Where this agent lets connections go, beside what its group says; anywhere without a list.
+    pub allowed_targets: Option<AllowedTargets>,
 }
 
 /// Parts on this machine.
@@ -43,6 +48,8 @@ pub struct MachineWorkers {
     config: Arc<MachineConfig>,
     slots: Slots,
     news: mpsc::Sender<PartNews>,
+    /// Where the group lets connections go.
+    allowed_by_group: Option<AllowedTargets>,
 }
 
 /// The parts that there are, for the link's thread, those that prepare parts, and workers' own.
@@ -82,7 +89,14 @@ impl MachineWorkers {
         let (news, heard) = mpsc::channel(NEWS_WAITING_MAX);
         let parts_max = config.parts_max.clamp(1, PARTS_MAX as u16);
         let config = Arc::new(MachineConfig { parts_max, ..config });
-        (Self { config, slots: Slots::default(), news }, heard)
+        (Self { config, slots: Slots::default(), news, allowed_by_group: None }, heard)
+    }
+
+    /// Where connections may go.
+    fn allowances(&self) -> Vec<Allowance> {
+        let by_group = self.allowed_by_group.clone().map(|targets| Allowance { by: "the cluster", targets });
+        let own = self.config.allowed_targets.clone().map(|targets| Allowance { by: "this agent", targets });
+        by_group.into_iter().chain(own).collect()
     }
 
     /// Says that a part can't begin, from where it may take a while to be heard.
@@ -93,6 +107,10 @@ impl MachineWorkers {
 }
 
 impl Workers for MachineWorkers {
+    fn allow(&mut self, targets: Option<AllowedTargets>) {
+        self.allowed_by_group = targets;
+    }
+
     fn begin(&mut self, order: Order, nodes: Vec<String>) {
         let part = PartId::from(&order);
         let mut slots = self.slots.lock();
@@ -117,6 +135,7 @@ impl Workers for MachineWorkers {
             part: part.clone(),
             order,
             nodes,
+            allowances: self.allowances(),
             shards,
             released,
         };

@@ -20,11 +20,12 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tonic::Status;
 
 use crate::config::LinkConfig;
+use crate::dial::of_status;
 use crate::error::{Left, LinkError};
 use crate::from_group::{self, Malformed};
 use crate::nodes::Nodes;
 use crate::outbox::Outbox;
-use crate::search::{Found, Joined, Trouble, of_status, search};
+use crate::search::{Found, Joined, Trouble, search};
 use crate::times::Times;
 use crate::workers::{Notes, PartNews, Word, Workers};
 
@@ -112,7 +113,12 @@ impl<'a, W: Workers> Member<'a, W> {
         let mut clock = interval(TICK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
-            connection: Connection::Searching(tokio::spawn(search(nodes.clone(), register.clone(), trouble.clone()))),
+            connection: Connection::Searching(tokio::spawn(search(
+                nodes.clone(),
+                register.clone(),
+                config.credentials.clone(),
+                trouble.clone(),
+            ))),
             config,
             register,
             nodes,
@@ -154,7 +160,10 @@ impl<'a, W: Workers> Member<'a, W> {
                     }
                 }
                 Occurrence::Said(Ok(None)) => self.part_ways("it ended the stream"),
-                Occurrence::Said(Err(status)) => self.part_ways(&of_status(&status)),
+                Occurrence::Said(Err(status)) => {
+                    let node = self.leader();
+                    self.part_ways(&of_status(&node, &status).into_text());
+                }
                 Occurrence::Closed => self.part_ways("the connection is gone"),
                 Occurrence::Sent => {}
                 Occurrence::News((part, event)) => self.note(part, event),
@@ -199,10 +208,16 @@ impl<'a, W: Workers> Member<'a, W> {
 
     fn found(&mut self, found: Found) -> Result<(), LinkError> {
         match found {
-            Found::Joined(joined) => {
-                self.join(joined);
-                Ok(())
-            }
+            Found::Joined(joined) => match from_group::allowed_targets(joined.registered.allowed_targets.as_ref()) {
+                Ok(targets) => {
+                    self.workers.allow(targets);
+                    self.join(joined);
+                    Ok(())
+                }
+                // To go on without the list would let connections go anywhere.
+                Err(error) => self.refused(LinkError::Refused(error.to_string())),
+            },
+            Found::Distrusted(text) => self.refused(LinkError::Distrust(text)),
             Found::Refused(reason, text) => {
                 let since = *self.refused_since.get_or_insert_with(Instant::now);
                 let error = match reason {
@@ -217,17 +232,30 @@ impl<'a, W: Workers> Member<'a, W> {
                     RefusalReason::Duplicate => LinkError::Duplicate(text.clone()),
                     _ => LinkError::Refused(text.clone()),
                 };
-                // One that has been a member is refused while coordinators are being replaced, or since others have come.
-                // Its runs go on.
-                if !self.was_member || self.draining_since.is_some() {
-                    return Err(error);
-                }
-                if since.elapsed() < REFUSED_PAUSE {
-                    self.notes.warn(&format!("{error}; asking again"));
-                }
-                self.search_after(REFUSED_PAUSE);
-                Ok(())
+                self.refused(error)
             }
+        }
+    }
+
+    /// One that has been a member is refused while coordinators are being replaced, or since others have come. Its runs
+    /// go on.
+    fn refused(&mut self, error: LinkError) -> Result<(), LinkError> {
+        if !self.was_member || self.draining_since.is_some() {
+            return Err(error);
+        }
+        let since = *self.refused_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < REFUSED_PAUSE {
+            self.notes.warn(&format!("{error}; asking again"));
+        }
+        self.search_after(REFUSED_PAUSE);
+        Ok(())
+    }
+
+    /// The node that is joined, for texts.
+    fn leader(&self) -> String {
+        match &self.connection {
+            Connection::Joined(joined) => joined.node.clone(),
+            Connection::Searching(_) => "the leader".to_owned(),
         }
     }
 
@@ -269,9 +297,10 @@ impl<'a, W: Workers> Member<'a, W> {
 
     fn search_after(&mut self, pause: Duration) {
         let (nodes, register, trouble) = (self.nodes.clone(), self.register.clone(), self.trouble.clone());
+        let credentials = self.config.credentials.clone();
         self.connection = Connection::Searching(tokio::spawn(async move {
             tokio::time::sleep(pause).await;
-            search(nodes, register, trouble).await
+            search(nodes, register, credentials, trouble).await
         }));
     }
 

@@ -10,6 +10,7 @@ use throng_protocol::agent::{
     AgentsClient, ClockReading, JoinRequest, JoinResponse, RefusalReason, Register, Registered,
 };
 use throng_transport::{Clock, Nanos};
+use throng_trust::Credentials;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::dial::{self, Trouble as Failed, of_status};
 use crate::nodes::Nodes;
 use crate::text::chain;
 
@@ -58,6 +60,8 @@ pub(crate) struct Joined {
 pub(crate) enum Found {
     Joined(Box<Joined>),
     Refused(RefusalReason, String),
+    /// No node is believed, or believes.
+    Distrusted(String),
 }
 
 /// What came of asking one node.
@@ -66,7 +70,7 @@ enum Answer {
     /// It doesn't lead; perhaps it knows who does.
     Redirect(String),
     /// The connection is of no use any more.
-    Broken(String),
+    Failed(Failed),
 }
 
 /// Why the last try failed, for whoever asks while a search goes on.
@@ -84,10 +88,16 @@ impl Trouble {
 }
 
 /// Asks one node after the other until one leads. What a node says of others is learned.
-pub(crate) async fn search(mut nodes: Nodes, register: Register, trouble: Trouble) -> (Found, Nodes) {
+pub(crate) async fn search(
+    mut nodes: Nodes,
+    register: Register,
+    credentials: Credentials,
+    trouble: Trouble,
+) -> (Found, Nodes) {
     let (began, mut next, mut redirects) = (Instant::now(), Instant::now(), 0);
     let mut channels: HashMap<String, Channel> = HashMap::new();
     let mut asked: Vec<String> = Vec::new();
+    let mut distrusted: HashMap<String, String> = HashMap::new();
     let mut tries = JoinSet::new();
     loop {
         tokio::select! {
@@ -97,7 +107,7 @@ pub(crate) async fn search(mut nodes: Nodes, register: Register, trouble: Troubl
                 if !asked.contains(&node) {
                     let channel = channels.get(&node).cloned();
                     asked.push(node.clone());
-                    tries.spawn(ask(node, channel, register.clone()));
+                    tries.spawn(ask(node, channel, register.clone(), credentials.clone()));
                 }
             }
             Some(result) = tries.join_next() => {
@@ -117,10 +127,22 @@ pub(crate) async fn search(mut nodes: Nodes, register: Register, trouble: Troubl
                         nodes.prefer(&leader);
                         next = if is_news { Instant::now() } else { Instant::now() + pause };
                     }
-                    Answer::Broken(why) => {
+                    Answer::Failed(failed) => {
                         channels.remove(&node);
                         redirects = 0;
-                        trouble.set(format!("{node}: {why}"));
+                        match failed {
+                            Failed::Broken(why) => {
+                                distrusted.remove(&node);
+                                trouble.set(format!("{node}: {why}"));
+                            }
+                            Failed::Distrusted(why) => {
+                                trouble.set(why.clone());
+                                distrusted.insert(node, why.clone());
+                                if nodes.all().iter().all(|node| distrusted.contains_key(node)) {
+                                    return (Found::Distrusted(why), nodes);
+                                }
+                            }
+                        }
                         next = Instant::now() + pause;
                     }
                 }
@@ -134,17 +156,22 @@ fn pause(since: Duration) -> Duration {
 }
 
 /// Asks a node whether the agent may join there.
-async fn ask(node: String, channel: Option<Channel>, register: Register) -> (String, Option<Channel>, Answer) {
+async fn ask(
+    node: String,
+    channel: Option<Channel>,
+    register: Register,
+    credentials: Credentials,
+) -> (String, Option<Channel>, Answer) {
     let channel = match channel {
         Some(channel) => channel,
-        None => match connect(&node).await {
+        None => match connect(&node, &credentials).await {
             Ok(channel) => channel,
-            Err(why) => return (node, None, Answer::Broken(why)),
+            Err(failed) => return (node, None, Answer::Failed(failed)),
         },
     };
     let answer = match timeout(ANSWER_WAIT, join(&node, channel.clone(), register)).await {
         Ok(answer) => answer,
-        Err(_) => Answer::Broken(format!("no answer within {ANSWER_WAIT:?}")),
+        Err(_) => Answer::Failed(Failed::Broken(format!("no answer within {ANSWER_WAIT:?}"))),
     };
     (node, Some(channel), answer)
 }
@@ -163,7 +190,7 @@ async fn join(node: &str, channel: Channel, register: Register) -> Answer {
     };
     let (responses, first) = match joined.await {
         Ok(joined) => joined,
-        Err(status) => return Answer::Broken(of_status(&status)),
+        Err(status) => return Answer::Failed(of_status(node, &status)),
     };
     match first.and_then(|response| response.message) {
         Some(Said::Registered(registered)) => {
@@ -172,27 +199,19 @@ async fn join(node: &str, channel: Channel, register: Register) -> Answer {
         }
         Some(Said::Refused(refused)) => Answer::Found(Found::Refused(refused.reason(), refused.message)),
         Some(Said::Redirect(redirect)) => Answer::Redirect(redirect.leader),
-        _ => Answer::Broken("it answered something else than whether the agent may join".to_owned()),
+        _ => Answer::Failed(Failed::Broken("it answered something else than whether the agent may join".to_owned())),
     }
 }
 
 /// A connection that notices when the other machine is gone.
-async fn connect(node: &str) -> Result<Channel, String> {
-    let endpoint = endpoint(node)?.http2_keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_WAIT);
-    endpoint.keep_alive_while_idle(true).connect().await.map_err(|error| chain(&error))
+async fn connect(node: &str, credentials: &Credentials) -> Result<Channel, Failed> {
+    let endpoint = endpoint(node).map_err(Failed::Broken)?;
+    let endpoint = endpoint.http2_keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_WAIT);
+    dial::connect(node, endpoint.keep_alive_while_idle(true), credentials).await
 }
 
 /// Where a node is.
 pub(crate) fn endpoint(node: &str) -> Result<Endpoint, String> {
     let endpoint = Endpoint::from_shared(format!("http://{node}")).map_err(|error| chain(&error))?;
     Ok(endpoint.connect_timeout(DIAL_WAIT))
-}
-
-/// What a status says: what the other side said, or why it could not.
-pub(crate) fn of_status(status: &tonic::Status) -> String {
-    match std::error::Error::source(status) {
-        Some(source) => chain(source),
-        None if status.message().is_empty() => status.code().description().to_owned(),
-        None => status.message().to_owned(),
-    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use throng_agent::SetupData;
 use throng_agent::link::{PartEvent, PartId};
 use throng_control::Order;
+use throng_plan::AllowedTargets;
 use throng_transport::Nanos;
 
 /// What happens to a part.
@@ -59,6 +60,10 @@ pub enum Word {
 
 /// Those who run parts. No method waits; what comes of them is told as [`PartNews`].
 pub trait Workers {
+    /// Says where connections of the parts that are begun from now on may go; anywhere without a list.
+    fn allow(&mut self, targets: Option<AllowedTargets>) {
+        let _ = targets;
+    }
     /// Fetches the archive from one of the nodes and makes a worker. [`PartEvent::Begun`] or [`PartEvent::NotBegun`]
     /// follows.
     fn begin(&mut self, order: Order, nodes: Vec<String>);

@@ -23,6 +23,7 @@ pub mod segment;
 pub mod size;
 
 mod agent_rules;
+mod allowed_targets;
 mod cipher_suite;
 mod host_pattern;
 mod host_rules;
@@ -36,6 +37,7 @@ mod scenario;
 mod system_tags;
 
 pub use agent_rules::{AgentRule, AgentRuleError, AgentWeight, OnAgentLoss};
+pub use allowed_targets::{ALLOWED_TARGETS_MAX, AllowedTargets, AllowedTargetsError};
 pub use cipher_suite::{CipherSuite, TlsVersion};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use host_rules::HostRules;

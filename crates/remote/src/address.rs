@@ -20,8 +20,8 @@ pub enum AddressError {
     },
     /// Others could reach it.
     #[error(
-        "{address} can be reached from other machines, and whoever reaches it could stop this test, since there are no \
-         certificates yet: listen on a loopback address such as 127.0.0.1:{} and reach it by `ssh -L`, or add \
+        "{address} can be reached from other machines, and whoever reaches it could stop this test, since nobody is \
+         asked who they are: listen on a loopback address such as 127.0.0.1:{} and reach it by `ssh -L`, or add \
          --insecure if all of the network is trusted", address.port()
     )]
     Exposed {

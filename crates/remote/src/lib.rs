@@ -13,8 +13,8 @@
 //! Whoever connects may be slow, broken or hostile: clients, their messages and their time are bounded
 //! ([`CLIENTS_MAX`], [`WATCHERS_MAX`], [`MESSAGES_MAX`], [`REQUEST_BYTES_MAX`]), and none can make the run wait.
 //!
-//! Not here: printing, arguments, the environment, certificates and tokens. Without these only loopback addresses are
-//! listened on, unless the user insists.
+//! Not here: printing, arguments, the environment. Nobody is asked who they are, so only loopback addresses are listened
+//! on, unless the user insists.
 
 mod address;
 mod board;

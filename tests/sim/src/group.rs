@@ -156,6 +156,7 @@ impl Group {
             peers: machine.peers.clone(),
             timing: self.setting.timing.clone(),
             version: "0.1.0".to_owned(),
+            allowed_targets: None,
             notify: Arc::new(move |text| trace.note(&format!("n{id}"), text)),
         };
         let (ending, ended) = watch::channel(false);

@@ -5,6 +5,7 @@
 mod agent;
 mod archive;
 mod cluster;
+mod cluster_faults;
 mod connections;
 mod control;
 mod counts;
@@ -29,6 +30,7 @@ mod requests;
 mod runs;
 mod scaffold;
 mod scenarios;
+mod security;
 mod servers;
 mod summary;
 mod thresholds;

@@ -7,6 +7,8 @@ use throng_archive::{Archive, Bytes, FileSource};
 use throng_output::CsvDefaults;
 use throng_plan::Layer;
 
+use crate::network::Allowance;
+
 /// A test as it was found: a script with what came with it.
 #[derive(Clone, Debug)]
 pub struct Test {
@@ -64,6 +66,8 @@ pub struct RunConfig {
     pub csv: CsvDefaults,
     /// Whether thresholds are left aside.
     pub no_thresholds: bool,
+    /// Where connections may go, whatever the options say: each of these has to allow it.
+    pub allowances: Vec<Allowance>,
 }
 
 impl RunConfig {
@@ -84,6 +88,7 @@ impl RunConfig {
             machine_summary: false,
             csv: CsvDefaults::default(),
             no_thresholds: false,
+            allowances: Vec::new(),
         }
     }
 }

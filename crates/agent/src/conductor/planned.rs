@@ -16,7 +16,7 @@ use super::RunError;
 use super::config::RunConfig;
 use crate::describer::{Describer, describe};
 use crate::host::{Environment, VuHost};
-use crate::network::tls_client;
+use crate::network::{Allowance, tls_client};
 use crate::observer::{LogRecord, Observer};
 
 /// A test that can be run: its script is compiled and has said what it consists of, it has a plan, and its data files are
@@ -41,6 +41,8 @@ pub struct Planned {
     pub(crate) env: Arc<Environment>,
     /// The version that `User-Agent` names.
     pub(crate) version: String,
+    /// Where connections may go, whatever the options say.
+    pub(crate) allowances: Arc<[Allowance]>,
 }
 
 impl fmt::Debug for Planned {
@@ -106,6 +108,7 @@ impl Planned {
             files,
             env,
             version,
+            allowances: config.allowances.clone().into(),
         })
     }
 

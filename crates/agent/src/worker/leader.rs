@@ -349,6 +349,7 @@ impl Leader {
             http: options.http.clone(),
             names: name_options(options.dns, 0),
             rules: Arc::new(HostRules::new(&options.rules)),
+            allowances: Arc::clone(&planned.allowances),
             tls: Some(planned.tls.clone()),
             min_iteration_duration: options.min_iteration_duration,
             setup_timeout: options.setup_timeout,

@@ -65,5 +65,6 @@ pub(crate) fn config(options: Value) -> RunConfig {
         machine_summary: false,
         csv: Default::default(),
         no_thresholds: false,
+        allowances: Vec::new(),
     }
 }

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::CertificateArgs;
+
 /// What it prints, and exit codes of `throng agent`.
 const EXIT_CODES: &str = "It prints `agent NAME joined the group at HOST:PORT` when it is ready. On SIGTERM or Ctrl-C it gets no more work, does \
      what it has, and ends; at the second one it ends at once.\n\
@@ -19,7 +21,7 @@ pub(crate) struct AgentArgs {
     /// Nodes of the group, as `throng coordinator` has them in --peers; one that is up is enough
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', required = true)]
     pub(crate) join: Vec<String>,
-    /// Its name, unique in the group [default: the host's name and a random number]
+    /// Its name, unique in the group [default: that of its certificate, or the host's name and a random number]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// What runs may choose it by; may be repeated
@@ -41,4 +43,13 @@ pub(crate) struct AgentArgs {
     /// Bytes on disk for archives that were fetched; those used longest ago go first
     #[arg(long, value_name = "SIZE", default_value = "4GiB")]
     pub(crate) archive_cache: String,
+    /// Where this agent lets connections of runs go, and nowhere else, beside what the coordinators say: names, `*.` and
+    /// what they end with, addresses, networks
+    #[arg(long, value_name = "HOST|*.HOST|NETWORK,…", value_delimiter = ',')]
+    pub(crate) allowed_targets: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) certificates: CertificateArgs,
+    /// Without certificates, take orders from other machines, whosever they are
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }

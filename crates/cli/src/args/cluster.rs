@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::{CertificateArgs, ClientArgs};
+
 /// Exit codes of `throng cluster`.
 const EXIT_CODES: &str = "Exit codes: 0 done, 104 the arguments are wrong, 114 no coordinator answers or there is no \
                           leader, 115 the group refuses.";
@@ -32,7 +34,16 @@ pub(crate) struct CoordinatorArgs {
     /// Where the node keeps the log, snapshots and archives; made if it isn't there
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) data_dir: PathBuf,
-    /// Listen at an address that others reach; nobody has to prove who they are
+    /// Where agents let connections of runs go, and nowhere else: names, `*.` and what they end with, addresses, networks;
+    /// the same for all nodes
+    #[arg(long, value_name = "HOST|*.HOST|NETWORK,…", value_delimiter = ',')]
+    pub(crate) allowed_targets: Option<Vec<String>>,
+    /// Tokens that clients may have in place of a certificate, one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) certificates: CertificateArgs,
+    /// Without certificates, speak with other machines: whoever reaches this node can change the group and its runs
     #[arg(long)]
     pub(crate) insecure: bool,
     /// How often the leader says that it is there
@@ -116,4 +127,9 @@ pub(crate) struct ClusterChoice {
     /// Print JSON for machines
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+    /// Without certificates, speak with coordinators on other machines, whosever they are
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }

@@ -2,6 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
+use super::ClientArgs;
+
 /// Exit codes of the commands that control a running test.
 const EXIT_CODES: &str = "Exit codes: 0 done, 104 the arguments are wrong or several tests may be meant, 114 no such \
                           test runs or none answers, 115 the test refuses.";
@@ -13,8 +15,9 @@ pub(crate) struct OfferArgs {
     /// Listen on this address too for `throng status` and the like; port 0 takes a free one
     #[arg(short, long, value_name = "HOST:PORT")]
     pub(crate) address: Option<String>,
-    /// Let the address be one that others reach; nobody has to prove who they are
-    #[arg(long, requires = "address")]
+    /// Let the address be one that others reach, or, without certificates, coordinators be on other machines; nobody has
+    /// to prove who they are
+    #[arg(long, requires = "reach")]
     pub(crate) insecure: bool,
 }
 
@@ -30,6 +33,11 @@ pub(crate) struct RunChoice {
     /// Ask a cluster, of which this names nodes, instead of this machine (so does the variable THRONG_CLUSTER)
     #[arg(long, value_name = "HOST:PORT,…")]
     pub(crate) cluster: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+    /// Without certificates, speak with coordinators on other machines, whosever they are
+    #[arg(long)]
+    pub(crate) insecure: bool,
     /// Print JSON for machines
     #[arg(long)]
     pub(crate) json: bool,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{OfferArgs, OptionArgs, ScriptArgs};
+use super::{ClientArgs, OfferArgs, OptionArgs, ScriptArgs};
 
 /// Exit codes of runs in a cluster that others don't have.
 const EXIT_CODES: &str = "Exit codes of a run in a cluster, beside those of the README: 114 no coordinator answers, 115 the group \
@@ -12,7 +12,7 @@ const EXIT_CODES: &str = "Exit codes of a run in a cluster, beside those of the 
                           the run, 119 no coordinator told how it goes on for too long.";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, group = clap::ArgGroup::new("reach").args(["address", "cluster"]).multiple(true))]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) script: ScriptArgs,
@@ -43,8 +43,10 @@ pub(crate) struct RunArgs {
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct GroupArgs {
     /// Run the test on a cluster's agents: nodes of it, of which one that is up is enough
-    #[arg(long, value_name = "HOST:PORT,…", conflicts_with_all = ["address", "insecure", "tls_key_log"])]
+    #[arg(long, value_name = "HOST:PORT,…", conflicts_with_all = ["address", "tls_key_log"])]
     pub(crate) cluster: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
     /// The run's id; asking for it twice makes one run [default: a random one]
     #[arg(long, value_name = "ID", requires = "cluster")]
     pub(crate) run_id: Option<String>,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::ClientArgs;
+
 /// Exit codes of these commands.
 const EXIT_CODES: &str = "Exit codes: 0 done, 104 the arguments are wrong, 114 there is no such run, no coordinator answers or \
                           none leads, 115 the group refuses. `summary` exits as its run did.";
@@ -14,6 +16,11 @@ pub(crate) struct GroupChoice {
     /// Nodes of the cluster; one that is up is enough [default: the variable THRONG_CLUSTER, else 127.0.0.1:7701]
     #[arg(long, value_name = "HOST:PORT,…")]
     pub(crate) cluster: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+    /// Without certificates, speak with coordinators on other machines, whosever they are
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }
 
 /// List the runs of a cluster, the last one first

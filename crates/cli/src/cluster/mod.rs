@@ -14,7 +14,8 @@ pub(crate) use ending::{Export, deliver, exit_of, write};
 pub(crate) use test::{PackedTest, check};
 pub(crate) use watching::{Follower, follow, unwatched};
 
-use crate::args::{GroupChoice, RunChoice, WatchLevel};
+use crate::args::{ClientArgs, GroupChoice, RunChoice, WatchLevel};
+use crate::credentials;
 use crate::exit::Failure;
 
 /// The variable that names nodes of a cluster.
@@ -24,18 +25,20 @@ const DEFAULT: &str = "127.0.0.1:7701";
 
 /// The cluster that is meant, which is known to have a node that answers.
 pub(crate) fn client(choice: &GroupChoice) -> Result<Client, Failure> {
-    connect(&choice.cluster.clone().or_else(of_variable).unwrap_or_else(|| DEFAULT.to_owned()))
+    let addresses = choice.cluster.clone().or_else(of_variable).unwrap_or_else(|| DEFAULT.to_owned());
+    connect(&addresses, &choice.client, choice.insecure)
 }
 
 /// The cluster that is meant instead of this machine, if one is.
 pub(crate) fn instead(choice: &RunChoice) -> Result<Option<Client>, Failure> {
     let variable = || of_variable().filter(|_| choice.address.is_none());
-    choice.cluster.clone().or_else(variable).map(|addresses| connect(&addresses)).transpose()
+    let addresses = choice.cluster.clone().or_else(variable);
+    addresses.map(|addresses| connect(&addresses, &choice.client, choice.insecure)).transpose()
 }
 
 /// A client of the cluster that has nodes at these addresses.
-pub(crate) fn connect(addresses: &str) -> Result<Client, Failure> {
-    let client = Client::new(addresses)?;
+pub(crate) fn connect(addresses: &str, args: &ClientArgs, insecure: bool) -> Result<Client, Failure> {
+    let client = Client::new(addresses, credentials::of_client(args, addresses, insecure)?)?;
     client.learn()?;
     Ok(client)
 }

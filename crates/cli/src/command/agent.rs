@@ -13,16 +13,24 @@ use throng_control::limits::{AGENT_LABELS_MAX, LABEL_BYTES_MAX, WEIGHT_MAX};
 use throng_link::{ArchiveCache, Left, LinkConfig, LinkError, MachineConfig, MachineWorkers, Notes};
 use throng_plan::{duration, size};
 use throng_transport::machine::{self, Facts};
+use throng_trust::Credentials;
 
 use crate::args::{AgentArgs, Global};
 use crate::build;
+use crate::command::coordinator;
+use crate::credentials;
 use crate::exit::{Exit, Failure};
 use crate::printing;
 
 pub(crate) fn run(args: &AgentArgs, global: &Global) -> Result<Exit, Failure> {
     let drain = Arc::new(AtomicBool::new(false));
-    let config = config(args, &drain).map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
-    let machine = machine(args)?;
+    let credentials = credentials::of_process(&args.certificates, args.insecure, global)?;
+    let config = config(args, &credentials, &drain).map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
+    if credentials.tls().is_none() && args.insecure {
+        let text = "whoever answers at these addresses can have this agent run anything against anybody (--insecure)";
+        printing::warning(text, global);
+    }
+    let machine = machine(args, credentials)?;
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&drain))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&drain)))
@@ -56,12 +64,14 @@ impl Notes for Printed<'_> {
     }
 }
 
-fn config(args: &AgentArgs, drain: &Arc<AtomicBool>) -> anyhow::Result<LinkConfig> {
+fn config(args: &AgentArgs, credentials: &Credentials, drain: &Arc<AtomicBool>) -> anyhow::Result<LinkConfig> {
     let nodes: Vec<String> = args.join.iter().map(|node| node.trim().to_owned()).collect();
     if let Some(wrong) = nodes.iter().find(|node| !throng_link::is_address(node)) {
         bail!("--join has {wrong:?}, which is no address: write HOST:PORT, several with commas between");
     }
-    let name = args.name.clone().unwrap_or_else(usual_name);
+    credentials::may_dial(credentials, nodes.iter().map(String::as_str))?;
+    let certified = || credentials.holder().map(|holder| holder.name.clone());
+    let name = args.name.clone().or_else(certified).unwrap_or_else(usual_name);
     let cores = machine::cores().len().min(args.shards.unwrap_or(SHARDS_MAX)).min(SHARDS_MAX);
     let capacity = args.capacity.unwrap_or((cores as u32).clamp(1, WEIGHT_MAX));
     ensure!((1..=WEIGHT_MAX).contains(&capacity), "--capacity is {capacity}; it has to be 1 to {WEIGHT_MAX}");
@@ -78,6 +88,7 @@ fn config(args: &AgentArgs, drain: &Arc<AtomicBool>) -> anyhow::Result<LinkConfi
         tags: tags(&args.tag)?,
         addresses: addresses.take(AGENT_LABELS_MAX).collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        credentials: credentials.clone(),
         give_up_after: give_up_after.transpose()?,
         drain: Arc::clone(drain),
     })
@@ -110,28 +121,34 @@ fn usual_name() -> String {
 }
 
 /// What of this machine runs may use; whether there can be any is found out now and not with the first one.
-fn machine(args: &AgentArgs) -> Result<MachineConfig, Failure> {
+fn machine(args: &AgentArgs, credentials: Credentials) -> Result<MachineConfig, Failure> {
     machine::try_shards().map_err(|error| Failure::new(Exit::Machine, error))?;
     let bytes_max = size::parse(&args.archive_cache)
         .with_context(|| format!("--archive-cache {}", args.archive_cache))
         .map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
+    let allowed_targets =
+        args.allowed_targets.as_ref().map(|entries| coordinator::allowed_targets(entries)).transpose();
     let directory = build::archives_directory().unwrap_or_else(|| std::env::temp_dir().join("throng-archives"));
     let archives = ArchiveCache::open(&directory, bytes_max)
         .with_context(|| format!("the directory for archives, {}, can't be used", directory.display()))
         .map_err(|error| Failure::new(Exit::Machine, error))?;
     Ok(MachineConfig {
         archives,
+        credentials,
         cache_dir: build::components_directory(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         shards_max: args.shards.unwrap_or(SHARDS_MAX),
         parts_max: args.parts,
+        allowed_targets: allowed_targets.map_err(|error| Failure::new(Exit::InvalidConfig, error))?,
     })
 }
 
 fn failed(error: LinkError) -> Failure {
     let exit = match &error {
         LinkError::Runtime(_) => Exit::Machine,
-        LinkError::Version(_) | LinkError::Duplicate(_) | LinkError::Refused(_) => Exit::Refused,
+        LinkError::Version(_) | LinkError::Duplicate(_) | LinkError::Refused(_) | LinkError::Distrust(_) => {
+            Exit::Refused
+        }
         LinkError::Unreachable { .. } => Exit::NoSuchRun,
     };
     Failure::new(exit, error)

@@ -8,13 +8,14 @@ use throng_coordinator::{Client, Peers};
 use throng_protocol::cluster::{Node, Role, StatusResponse};
 
 use crate::args::{ClusterArgs, ClusterChoice, ClusterCommand};
+use crate::credentials;
 use crate::exit::{Exit, Failure};
 use crate::printing;
 
 pub(crate) fn run(args: &ClusterArgs) -> Result<Exit, Failure> {
     match &args.command {
         ClusterCommand::Status(choice) => {
-            let status = Client::new(&choice.cluster)?.status()?;
+            let status = client(choice)?.status()?;
             show(choice, &status);
             Ok(if status.leader == 0 { Exit::NoSuchRun } else { Exit::Success })
         }
@@ -25,15 +26,15 @@ pub(crate) fn run(args: &ClusterArgs) -> Result<Exit, Failure> {
             let (Some((id, address)), None) = (nodes.next(), nodes.next()) else {
                 return Err(wrong(anyhow!("one node is added at a time: write ID=HOST:PORT")));
             };
-            show(choice, &Client::new(&choice.cluster)?.add(id, address, replaces.unwrap_or(0))?);
+            show(choice, &client(choice)?.add(id, address, replaces.unwrap_or(0))?);
             Ok(Exit::Success)
         }
         ClusterCommand::Remove { id, choice } => {
-            show(choice, &Client::new(&choice.cluster)?.remove(*id)?);
+            show(choice, &client(choice)?.remove(*id)?);
             Ok(Exit::Success)
         }
         ClusterCommand::Upload { file, choice } => {
-            let (digest, known) = Client::new(&choice.cluster)?.put_archive(file)?;
+            let (digest, known) = client(choice)?.put_archive(file)?;
             if choice.json {
                 print_json(&json!({ "digest": digest, "known": known }));
             } else {
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &ClusterArgs) -> Result<Exit, Failure> {
             Ok(Exit::Success)
         }
         ClusterCommand::Handover { to, choice } => {
-            let leader = Client::new(&choice.cluster)?.hand_over(to.unwrap_or(0))?;
+            let leader = client(choice)?.hand_over(to.unwrap_or(0))?;
             if choice.json {
                 print_json(&json!({ "leader": leader }));
             } else {
@@ -51,6 +52,11 @@ pub(crate) fn run(args: &ClusterArgs) -> Result<Exit, Failure> {
             Ok(Exit::Success)
         }
     }
+}
+
+fn client(choice: &ClusterChoice) -> Result<Client, Failure> {
+    let credentials = credentials::of_client(&choice.client, &choice.cluster, choice.insecure)?;
+    Ok(Client::new(&choice.cluster, credentials)?)
 }
 
 fn show(choice: &ClusterChoice, status: &StatusResponse) {

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use throng_coordinator::{
-    Coordinator, CoordinatorError, Ended, Environment, NodeConfig, Peers, StartError, SystemDisk, Timing,
+    Coordinator, CoordinatorError, Ended, Environment, NodeConfig, Peers, Security, StartError, SystemDisk, Timing,
 };
-use throng_plan::duration;
+use throng_plan::{AllowedTargets, duration};
+use throng_remote::AddressError;
 
 use crate::args::{CoordinatorArgs, Global};
+use crate::credentials;
 use crate::exit::{Exit, Failure};
 use crate::printing;
 
@@ -25,11 +27,17 @@ pub(crate) fn run(args: &CoordinatorArgs, global: &Global) -> Result<Exit, Failu
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
             .map_err(|error| Failure::new(Exit::Machine, anyhow!(error).context("signals can't be handled")))?;
     }
-    let config = config(args, global).map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
+    let credentials = credentials::of_process(&args.certificates, args.insecure, global)?;
+    let has_tls = credentials.tls().is_some();
+    let wrong = |error: anyhow::Error| Failure::new(Exit::InvalidConfig, error);
+    let config = config(args, has_tls, global).map_err(wrong)?;
+    let tokens = credentials::tokens(args.client_token_file.as_ref(), has_tls, args.insecure).map_err(wrong)?;
+    let security = Security::of_coordinator(credentials, tokens).map_err(|error| wrong(error.into()))?;
     let disk = SystemDisk::open(&args.data_dir).map_err(|error| Failure::new(Exit::Machine, error))?;
-    let coordinator = Coordinator::start(config, args.listen.clone(), Environment::system(disk)).map_err(failed)?;
-    if !coordinator.address().ip().is_loopback() {
-        let what = "whoever reaches it can change the group and its runs: there is no authentication (--insecure)";
+    let environment = Environment::system(disk, security);
+    let coordinator = Coordinator::start(config, args.listen.clone(), environment).map_err(failed)?;
+    if !coordinator.address().ip().is_loopback() && !has_tls {
+        let what = "whoever reaches it can change the group and its runs: nobody is asked who they are (--insecure)";
         printing::warning(&format!("this node listens on {}, and {what}", coordinator.address()), global);
     }
     printing::line(&format!("listening on {}", coordinator.address()));
@@ -48,10 +56,17 @@ pub(crate) fn run(args: &CoordinatorArgs, global: &Global) -> Result<Exit, Failu
     }
 }
 
-fn config(args: &CoordinatorArgs, global: &Global) -> anyhow::Result<NodeConfig> {
+fn config(args: &CoordinatorArgs, has_tls: bool, global: &Global) -> anyhow::Result<NodeConfig> {
     let CoordinatorArgs { id, listen, .. } = args;
     anyhow::ensure!(*id > 0, "--id has to be above 0");
-    throng_remote::listen_address(listen, args.insecure).with_context(|| format!("--listen {listen}"))?;
+    match throng_remote::listen_address(listen, args.insecure || has_tls) {
+        Err(AddressError::Exposed { address }) => bail!(
+            "--listen {listen}: {address} can be reached from other machines: give --cluster-ca, --cluster-cert and \
+             --cluster-key (`throng certs`), listen on a loopback address, or add --insecure if all of the network is \
+             trusted"
+        ),
+        listened => listened.with_context(|| format!("--listen {listen}"))?,
+    };
     let peers: Peers = match &args.peers {
         Some(peers) => peers.parse().context("--peers")?,
         None => Peers::alone(*id, listen.clone()),
@@ -77,7 +92,13 @@ fn config(args: &CoordinatorArgs, global: &Global) -> anyhow::Result<NodeConfig>
             printing::note_from_thread(text);
         }
     });
-    Ok(NodeConfig { id: *id, peers, timing, version: env!("CARGO_PKG_VERSION").to_owned(), notify })
+    let allowed_targets = args.allowed_targets.as_ref().map(|entries| allowed_targets(entries)).transpose()?;
+    Ok(NodeConfig { id: *id, peers, timing, version: env!("CARGO_PKG_VERSION").to_owned(), allowed_targets, notify })
+}
+
+/// A list of targets, of a coordinator or an agent.
+pub(crate) fn allowed_targets(entries: &[String]) -> anyhow::Result<AllowedTargets> {
+    AllowedTargets::parse(entries.iter().map(String::as_str)).context("--allowed-targets")
 }
 
 fn failed(error: CoordinatorError) -> Failure {

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod archive;
 pub(crate) mod build;
+pub(crate) mod certs;
 pub(crate) mod cluster;
 pub(crate) mod control;
 pub(crate) mod coordinator;

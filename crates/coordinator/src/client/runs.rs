@@ -8,10 +8,9 @@ use throng_protocol::run::{
     ListRunsRequest, Run, RunEnd, RunsClient, SubmitRunRequest, SubmitRunResponse,
 };
 use throng_protocol::{ControlError, ErrorKind};
-use tonic::transport::Channel;
 use tonic::{Response, Status};
 
-use super::{Client, LEADER_TIME_MAX};
+use super::{Client, LEADER_TIME_MAX, Way};
 
 /// How long a node may take to answer; it may have to wait for a leader, or ask it.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
@@ -20,8 +19,8 @@ const TRIES_MAX: u32 = 3;
 /// The largest answer: a run's end, with its summary in all forms.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
 
-pub(super) fn runs(channel: Channel) -> RunsClient<Channel> {
-    RunsClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX)
+pub(super) fn runs(way: Way) -> RunsClient<Way> {
+    RunsClient::new(way).max_decoding_message_size(ANSWER_BYTES_MAX)
 }
 
 impl Client {
@@ -93,7 +92,7 @@ impl Client {
     }
 
     /// Asks until there is an answer: nothing of this changes anything when it is said twice.
-    fn ask_runs<A, F>(&self, call: impl Fn(RunsClient<Channel>) -> F) -> Result<A, ControlError>
+    fn ask_runs<A, F>(&self, call: impl Fn(RunsClient<Way>) -> F) -> Result<A, ControlError>
     where
         F: Future<Output = Result<Response<A>, Status>>,
     {

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::{Status, Streaming};
 
 use super::runs::runs;
-use super::{Client, LEADER_TIME_MAX};
-use crate::raft::connect;
+use super::{Client, LEADER_TIME_MAX, way};
+use crate::raft::distrust;
 
 /// How long a node may take until it begins to tell.
 const BEGIN_TIME_MAX: Duration = Duration::from_secs(5);
@@ -164,7 +164,7 @@ impl Session<'_> {
 
     /// Watches by one node, as long as it tells something.
     async fn watch_at(&mut self, address: &str) -> Cut {
-        let channel = match connect(&self.client.network, address) {
+        let channel = match way(&self.client.network, address) {
             Ok(channel) => channel,
             Err(status) => return Cut::Refused(status.into()),
         };
@@ -233,6 +233,9 @@ impl Session<'_> {
 
 /// What a status means for the watching.
 fn cut(address: &str, status: Status) -> Cut {
+    if let Some(why) = distrust(&status, address) {
+        return Cut::Refused(ControlError::new(ErrorKind::Denied, why));
+    }
     if std::error::Error::source(&status).is_some() {
         return Cut::Lost(format!("{address} doesn't answer"));
     }

@@ -2,6 +2,7 @@
 
 mod disk;
 mod network;
+mod security;
 #[cfg(any(test, feature = "simulation"))]
 mod simulated_disk;
 #[cfg(any(test, feature = "simulation"))]
@@ -14,7 +15,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use disk::DATABASE;
 pub use disk::{DirectoryError, Disk, SystemDisk};
-pub use network::{Dialed, DuplexStream, Listener, Network, Pending, SystemNetwork};
+pub use network::{Dialed, DuplexStream, Listener, Network, Pending, SecuredNetwork, SystemNetwork};
+pub use security::Security;
 #[cfg(any(test, feature = "simulation"))]
 pub use simulated_disk::{DiskImage, SimulatedDisk};
 #[cfg(any(test, feature = "simulation"))]
@@ -64,13 +66,13 @@ impl Clock for SystemClock {
 }
 
 impl Environment {
-    /// The machine's, with this disk.
+    /// The machine's, with this disk. Those that the node speaks with are known by `security`.
     #[must_use]
-    pub fn system(disk: SystemDisk) -> Self {
+    pub fn system(disk: SystemDisk, security: Security) -> Self {
         // A hasher's keys are the standard library's way to the kernel's randomness.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
         Self {
-            network: Arc::new(SystemNetwork),
+            network: Arc::new(SecuredNetwork::new(security)),
             disk: Arc::new(disk),
             clock: Arc::new(SystemClock),
             seed,

@@ -5,8 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
+use throng_trust::Credentials;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+
+use super::security::Security;
 
 /// What comes later.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +29,11 @@ pub trait Network: Send + Sync + 'static {
 
     /// Listens at HOST:PORT.
     fn listen(&self, address: String) -> Pending<'static, io::Result<Box<dyn Listener>>>;
+
+    /// How those at its connections' other ends are known: on simulated networks they aren't.
+    fn security(&self) -> Security {
+        Security::of_client(Credentials::plain(true))
+    }
 }
 
 /// Where connections come in.
@@ -40,9 +48,39 @@ pub trait Listener: Send + Sync + 'static {
     fn accept(&self) -> Pending<'_, io::Result<Dialed>>;
 }
 
-/// The machine's.
+/// The machine's. Nobody is asked who they are.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemNetwork;
+
+/// The machine's, as far as others are known: without certificates no connection leaves the machine, unless it is said to
+/// be fine.
+#[derive(Clone, Debug, Default)]
+pub struct SecuredNetwork {
+    security: Security,
+}
+
+impl SecuredNetwork {
+    /// With those that are known so.
+    #[must_use]
+    pub fn new(security: Security) -> Self {
+        Self { security }
+    }
+}
+
+impl Network for SecuredNetwork {
+    fn dial(&self, address: String) -> Pending<'static, io::Result<Dialed>> {
+        let credentials = self.security.credentials().clone();
+        Box::pin(async move { Ok(Box::new(credentials.open(&address).await?) as Dialed) })
+    }
+
+    fn listen(&self, address: String) -> Pending<'static, io::Result<Box<dyn Listener>>> {
+        SystemNetwork.listen(address)
+    }
+
+    fn security(&self) -> Security {
+        self.security.clone()
+    }
+}
 
 impl Network for SystemNetwork {
     fn dial(&self, address: String) -> Pending<'static, io::Result<Dialed>> {

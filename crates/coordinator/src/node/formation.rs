@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 
 use super::{Node, Peers, Stopped};
-use crate::raft::{ClusterId, raft_client};
+use crate::raft::{ClusterId, distrust, raft_client};
 
 /// Between two rounds of asking who is there.
 const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -28,6 +28,8 @@ enum Heard {
     Differs(String),
     /// It, or its group, doesn't want this node.
     Refuses(String),
+    /// One of both doesn't believe who the other one is.
+    Distrusts(String),
     Nothing,
 }
 
@@ -51,14 +53,20 @@ pub(super) async fn form(node: Node) {
 /// A node that is in a group already asks once, so that one that lost its data, or has another one's id, is told at once.
 async fn check_once(node: &Node) {
     for (peer, heard) in ask_all(node).await {
-        if let Heard::Refuses(why) | Heard::Differs(why) = heard {
-            node.shared().notices.tell(format!("node {peer} refuses: {why}"));
+        match heard {
+            Heard::Refuses(why) | Heard::Differs(why) => {
+                node.shared().notices.tell(format!("node {peer} refuses: {why}"));
+            }
+            Heard::Distrusts(why) => node.shared().notices.tell(format!("there is no way to node {peer}: {why}")),
+            Heard::Agrees | Heard::InGroup(_) | Heard::Nothing => {}
         }
     }
 }
 
 async fn round(node: &Node, rounds: u32) -> Result<(), String> {
     let (mut agree, mut differ, mut silent, mut is_formed) = (1, Vec::new(), Vec::new(), false);
+    let mut distrusts = Vec::new();
+    let own = node.id();
     let peers = &node.shared().config.peers;
     for (peer, heard) in ask_all(node).await {
         match heard {
@@ -68,6 +76,12 @@ async fn round(node: &Node, rounds: u32) -> Result<(), String> {
             }
             Heard::Differs(why) => differ.push(why),
             Heard::Refuses(why) => return Err(why),
+            // Alone nobody else needs to find it.
+            Heard::Distrusts(_) if peer == own && peers.count() == 1 => {}
+            Heard::Distrusts(why) if peer == own => {
+                node.shared().notices.tell(format!("other nodes won't believe this one: {why}"));
+            }
+            Heard::Distrusts(why) => distrusts.push((peer, why)),
             Heard::Nothing => silent.push(peer),
         }
     }
@@ -77,6 +91,13 @@ async fn round(node: &Node, rounds: u32) -> Result<(), String> {
             return Err(why.clone());
         }
         node.shared().notices.tell(why.clone());
+    }
+    if let Some((peer, why)) = distrusts.first() {
+        // As above: whoever is believed by too few is the wrong one.
+        if peers.count() - distrusts.len() < peers.majority() {
+            return Err(format!("there is no way to node {peer}: {why}"));
+        }
+        node.shared().notices.tell(format!("there is no way to node {peer}: {why}"));
     }
     if is_formed {
         if rounds == PATIENCE_ROUNDS {
@@ -130,8 +151,8 @@ async fn ask_all(node: &Node) -> BTreeMap<u64, Heard> {
     for (peer, asked) in asking {
         let answer = asked.await.unwrap_or(Heard::Nothing);
         let is_self = peer == node.id();
-        // Of its own address only that another node is there counts.
-        if !is_self || matches!(answer, Heard::Refuses(_)) {
+        // Of its own address only counts that another node is there, or that its certificate isn't for it.
+        if !is_self || matches!(answer, Heard::Refuses(_) | Heard::Distrusts(_)) {
             heard.insert(peer, answer);
         }
     }
@@ -152,7 +173,7 @@ async fn ask(node: &Node, peer: u64, address: &str) -> Heard {
             match status.code() {
                 Code::FailedPrecondition => Heard::Refuses(status.message().to_owned()),
                 Code::Aborted => Heard::Differs(status.message().to_owned()),
-                _ => Heard::Nothing,
+                _ => distrust(&status, address).map_or(Heard::Nothing, Heard::Distrusts),
             }
         }
         Err(_) => {
@@ -190,7 +211,9 @@ impl Node {
         let shared = self.shared();
         let peers = shared.config.peers.iter();
         let peers = peers.map(|(id, address)| Peer { id, address: address.to_owned() }).collect();
-        HelloRequest { parties: Some(shared.identity.parties(to)), peers }
+        let allowed_targets =
+            shared.config.allowed_targets.as_ref().map_or_else(Vec::new, |list| list.entries().to_vec());
+        HelloRequest { parties: Some(shared.identity.parties(to)), peers, allowed_targets }
     }
 
     /// Answers another node's hello.
@@ -207,6 +230,18 @@ impl Node {
         if parties.from != self.id() {
             let known = identity.is_known_as(parties.from, parties.from_incarnation);
             known.map_err(|error| refuse(error.to_string()))?;
+        }
+        let ours = shared.config.allowed_targets.as_ref().map_or(&[][..], |list| list.entries());
+        if *ours != request.allowed_targets {
+            let list = |entries: &[String]| if entries.is_empty() { "all".to_owned() } else { entries.join(", ") };
+            shared.notices.tell(format!(
+                "the lists of allowed targets differ: node {} has {}, and node {} has {}; the leader's counts, so start all \
+                 nodes with the same --allowed-targets",
+                self.id(),
+                list(ours),
+                parties.from,
+                list(&request.allowed_targets)
+            ));
         }
         let theirs = listed(&request.peers);
         let members = self.state().members;

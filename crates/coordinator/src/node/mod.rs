@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
 use throng_control::State;
+use throng_plan::AllowedTargets;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -47,6 +48,8 @@ pub struct NodeConfig {
     pub timing: Timing,
     /// The program's version.
     pub version: String,
+    /// Where agents let connections of runs go; anywhere without a list. The same for all nodes: that of the leader counts.
+    pub allowed_targets: Option<AllowedTargets>,
     /// What its operator should know: that the group has formed, who is refused and why.
     pub notify: Arc<dyn Fn(&str) + Send + Sync>,
 }

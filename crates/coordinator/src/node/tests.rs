@@ -39,6 +39,7 @@ fn config(id: u64, peers: &Peers, said: &Arc<Mutex<String>>) -> NodeConfig {
         peers: peers.clone(),
         timing: Timing { snapshot_entries: 50, kept_entries: 10, ..Timing::default() },
         version: "0.0.0".to_owned(),
+        allowed_targets: None,
         notify: Arc::new(move |text| *said.lock().unwrap() += &format!("{text}\n")),
     }
 }

@@ -21,6 +21,7 @@ use openraft::raft::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use throng_protocol::raft::{CallRequest, CallResponse, RaftClient, SnapshotPart};
+use throng_trust::Distrust;
 use tokio::time::{Instant, timeout};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Request, Response, Status};
@@ -28,11 +29,13 @@ use tower_service::Service;
 
 use super::encoding::{decode, encode};
 use super::{Identity, MESSAGE_BYTES_MAX, Refused, Snapshot, Types, Vote};
-use crate::environment::{Dialed, Environment, Network};
+use crate::environment::{Dialed, Environment, Network, Security};
 use crate::node::Notices;
 
 /// How long connecting may take.
 const CONNECT_TIME_MAX: Duration = Duration::from_millis(250);
+/// And with TLS, which goes to and fro more often.
+const TLS_CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
 /// How long a message with entries may take, and how much longer for each MiB of it.
 const APPEND_TIME: Duration = Duration::from_secs(1);
 const MIB_TIME: Duration = Duration::from_millis(200);
@@ -148,17 +151,34 @@ pub(crate) fn raft_client(channel: Channel) -> RaftClient<Channel> {
 pub(crate) fn connect(network: &Arc<dyn Network>, address: &str) -> Result<Channel, Status> {
     let malformed = |_| Status::invalid_argument(format!("{address} is no address: write HOST:PORT"));
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(malformed)?;
+    let security = network.security();
+    let time = if security.credentials().tls().is_some() { TLS_CONNECT_TIME_MAX } else { CONNECT_TIME_MAX };
     let endpoint = endpoint
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .connect_timeout(CONNECT_TIME_MAX);
-    Ok(endpoint.connect_with_connector_lazy(Dialer { network: Arc::clone(network) }))
+        .connect_timeout(time);
+    Ok(endpoint.connect_with_connector_lazy(Dialer { network: Arc::clone(network), security }))
+}
+
+/// Why a call to an address failed, if that is since somebody isn't believed.
+pub(crate) fn distrust(status: &Status, address: &str) -> Option<String> {
+    if let Some(why) = Distrust::find(status) {
+        return Some(why.to_string());
+    }
+    let by_connection = std::error::Error::source(status).is_some();
+    match status.code() {
+        // What HTTP/2 calls inadequate security.
+        Code::PermissionDenied if by_connection => Some(Distrust::no_certificates(address).to_string()),
+        Code::PermissionDenied | Code::Unauthenticated => Some(format!("{address}: {}", status.message())),
+        _ => None,
+    }
 }
 
 /// The network as tonic wants it.
 #[derive(Clone)]
 struct Dialer {
     network: Arc<dyn Network>,
+    security: Security,
 }
 
 impl Service<Uri> for Dialer {
@@ -172,8 +192,8 @@ impl Service<Uri> for Dialer {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let address = uri.authority().map(|authority| authority.to_string()).unwrap_or_default();
-        let dialing = self.network.dial(address);
-        Box::pin(async move { Ok(TokioIo::new(dialing.await?)) })
+        let (dialing, security) = (self.network.dial(address.clone()), self.security.clone());
+        Box::pin(async move { Ok(TokioIo::new(security.secure(dialing.await?, &address).await?)) })
     }
 }
 
@@ -241,11 +261,15 @@ impl Link {
             Err(_) => LinkError::Silent(time),
         };
         self.client = None;
-        if let LinkError::Status(status) = &error
-            && status.code() == Code::FailedPrecondition
-        {
-            let message = status.message();
-            self.links.notices.tell(format!("node {} at {} refuses: {message}", self.node, self.address));
+        if let LinkError::Status(status) = &error {
+            match distrust(status, &self.address) {
+                Some(why) => self.links.notices.tell(format!("there is no way to node {}: {why}", self.node)),
+                None if status.code() == Code::FailedPrecondition => {
+                    let message = status.message();
+                    self.links.notices.tell(format!("node {} at {} refuses: {message}", self.node, self.address));
+                }
+                None => {}
+            }
         }
         Err(error)
     }

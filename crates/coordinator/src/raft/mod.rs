@@ -16,7 +16,7 @@ use throng_control::{Command, Reply};
 
 pub(crate) use encoding::{DecodeError, decode, encode};
 pub(crate) use identity::{ClusterId, Identity, Refused};
-pub(crate) use links::{LinkFactory, Links, connect, raft_client};
+pub(crate) use links::{LinkFactory, Links, connect, distrust, raft_client};
 pub(crate) use machine::Machine;
 pub use snapshot_file::SNAPSHOT_BYTES_MAX;
 pub use store::LOG_BYTES_MAX;

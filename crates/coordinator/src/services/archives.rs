@@ -234,12 +234,14 @@ impl Archives {
             return true;
         }
         let state = self.node.state();
+        let mut last = "there is no other node".to_owned();
         for member in state.members.iter().filter(|member| member.id != state.id) {
-            if self.fetch_once(digest, bytes, &member.address).await.is_ok() {
-                return true;
+            match self.fetch_once(digest, bytes, &member.address).await {
+                Ok(()) => return true,
+                Err(status) => last = format!("from node {}: {}", member.id, status.message()),
             }
         }
-        self.node.shared().notices.tell(format!("this node lacks the archive {digest}, and no other one gives it"));
+        self.node.shared().notices.tell(format!("this node lacks the archive {digest}; {last}"));
         false
     }
 }

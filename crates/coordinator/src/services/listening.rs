@@ -6,20 +6,27 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use throng_trust::{Acceptor, Caller};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::sleep;
 use tonic::transport::server::Connected;
 
-use crate::environment::{Dialed, Listener};
+use crate::environment::{Dialed, Listener, Security};
+use crate::node::Notices;
 
 /// Connections at a time; further ones are closed at once.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 /// After an error of the listener, such as a lack of descriptors.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Accepts connections until nobody takes them any more.
-pub(crate) async fn admit(listener: Box<dyn Listener>, sender: mpsc::Sender<io::Result<Admitted>>) {
+/// Accepts connections until nobody takes them any more. Those who have to prove who they are do so beside each other.
+pub(crate) async fn admit(
+    listener: Box<dyn Listener>,
+    security: Security,
+    notices: Notices,
+    sender: mpsc::Sender<io::Result<Admitted>>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let accepted = tokio::select! {
@@ -28,9 +35,11 @@ pub(crate) async fn admit(listener: Box<dyn Listener>, sender: mpsc::Sender<io::
         };
         match accepted {
             Ok(stream) => {
-                if let Ok(place) = Arc::clone(&places).try_acquire_owned()
-                    && sender.send(Ok(Admitted { stream, _place: place })).await.is_err()
-                {
+                let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+                if let Some(acceptor) = security.acceptor() {
+                    let (acceptor, notices, sender) = (acceptor.clone(), notices.clone(), sender.clone());
+                    tokio::spawn(async move { identify(stream, place, &acceptor, &notices, &sender).await });
+                } else if sender.send(Ok(Admitted { stream, caller: Caller::Plain, _place: place })).await.is_err() {
                     return;
                 }
             }
@@ -39,16 +48,37 @@ pub(crate) async fn admit(listener: Box<dyn Listener>, sender: mpsc::Sender<io::
     }
 }
 
-/// A connection, with its place among those that there may be.
+/// Learns who calls.
+async fn identify(
+    stream: Dialed,
+    place: OwnedSemaphorePermit,
+    acceptor: &Acceptor,
+    notices: &Notices,
+    sender: &mpsc::Sender<io::Result<Admitted>>,
+) {
+    match acceptor.accept(stream).await {
+        Ok((stream, caller)) => {
+            // Nobody takes it only when the node ends.
+            let _ = sender.send(Ok(Admitted { stream: Box::new(stream), caller, _place: place })).await;
+        }
+        Err(Some(why)) => notices.tell(format!("a connection is refused: {why}")),
+        Err(None) => {}
+    }
+}
+
+/// A connection, with who is at its other end, and its place among those that there may be.
 pub(crate) struct Admitted {
     stream: Dialed,
+    caller: Caller,
     _place: OwnedSemaphorePermit,
 }
 
 impl Connected for Admitted {
-    type ConnectInfo = ();
+    type ConnectInfo = Caller;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> Caller {
+        self.caller.clone()
+    }
 }
 
 impl AsyncRead for Admitted {

@@ -3,6 +3,7 @@
 mod agents;
 mod archives;
 mod cluster;
+mod gate;
 mod listening;
 mod passing;
 mod raft;
@@ -12,6 +13,7 @@ mod runs;
 pub(crate) use agents::AgentsService;
 pub(crate) use archives::Archives;
 pub(crate) use cluster::ClusterService;
+pub(crate) use gate::Gate;
 pub(crate) use listening::admit;
 pub(crate) use raft::RaftService;
 pub(crate) use routes::Routes;

@@ -13,6 +13,9 @@ use crate::node::{GroupError, Node};
 /// Of a call that a node has passed on: it isn't passed on again.
 const PASSED_ON: &str = "throng-passed-on";
 
+/// Where a client's token is.
+const AUTHORIZATION: &str = "authorization";
+
 /// A way to the leader, if it is another node and the call may be passed on to it.
 pub(super) fn other_leader<T>(node: &Node, request: &Request<T>) -> Result<Option<Channel>, Status> {
     let state = node.state();
@@ -39,6 +42,10 @@ where
     let Some(channel) = other_leader(node, request)? else { return Ok(None) };
     let mut passed = Request::new(request.get_ref().clone());
     passed.metadata_mut().insert(PASSED_ON, MetadataValue::from_static("1"));
+    // Without certificates the leader knows a client by its token alone.
+    if let Some(token) = request.metadata().get(AUTHORIZATION) {
+        passed.metadata_mut().insert(AUTHORIZATION, token.clone());
+    }
     let answer = timeout(time, call(channel, passed)).await;
     let answer = answer.unwrap_or_else(|_| Err(GroupError::UnknownOutcome.into()));
     answer.map(Some).map_err(|status| {

@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tower_service::Service;
 
-use super::{AgentsService, ClusterService, RaftService, RunsService};
+use super::{AgentsService, ClusterService, Gate, RaftService, RunsService};
 use crate::raft::MESSAGE_BYTES_MAX;
 
 /// The largest request of a client: a part of an archive, with room.
@@ -29,6 +29,7 @@ const AGENT_BYTES_MAX: usize = 20 << 20;
 /// All services of a node.
 #[derive(Clone)]
 pub(crate) struct Routes {
+    gate: Gate,
     raft: RaftServer<RaftService>,
     cluster: ClusterServer<ClusterService>,
     agents: AgentsServer<AgentsService>,
@@ -36,14 +37,20 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    pub(crate) fn new(raft: RaftService, cluster: ClusterService, agents: AgentsService, runs: RunsService) -> Self {
+    pub(crate) fn new(
+        gate: Gate,
+        raft: RaftService,
+        cluster: ClusterService,
+        agents: AgentsService,
+        runs: RunsService,
+    ) -> Self {
         let raft = RaftServer::new(raft)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let cluster = ClusterServer::new(cluster).max_decoding_message_size(REQUEST_BYTES_MAX);
         let agents = AgentsServer::new(agents).max_decoding_message_size(AGENT_BYTES_MAX);
         let runs = RunsServer::new(runs).max_decoding_message_size(RUN_BYTES_MAX);
-        Self { raft, cluster, agents, runs }
+        Self { gate, raft, cluster, agents, runs }
     }
 }
 
@@ -58,6 +65,9 @@ impl Service<Request<Body>> for Routes {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if let Err(status) = self.gate.admit(&request) {
+            return Box::pin(std::future::ready(Ok(status.into_http())));
+        }
         match request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default() {
             RAFT => Box::pin(self.raft.call(request)),
             CLUSTER => Box::pin(self.cluster.call(request)),

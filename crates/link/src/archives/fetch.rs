@@ -6,12 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use throng_control::Digest;
 use throng_protocol::cluster::{ClusterClient, FetchArchiveRequest};
+use throng_trust::Credentials;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::cache::{ArchiveCache, CacheError, Unfinished};
+use super::cache::{CacheError, Unfinished};
+use crate::dial::{connect, of_status};
+use crate::machine::MachineConfig;
 use crate::nodes::Nodes;
-use crate::search::{endpoint, of_status};
-use crate::text::chain;
+use crate::search::endpoint;
 
 /// How long a node may take to begin, and from one part to the next.
 const PART_WAIT: Duration = Duration::from_secs(5);
@@ -40,17 +42,18 @@ pub(crate) enum FetchError {
 /// An archive's bytes: from the cache, or else from the nodes, one after the other, each beginning where the last one
 /// stopped.
 pub(crate) async fn fetch(
-    cache: &ArchiveCache,
+    config: &MachineConfig,
     digest: Digest,
     nodes: &[String],
     cancelled: &AtomicBool,
 ) -> Result<Bytes, FetchError> {
+    let cache = &config.archives;
     if let Some(bytes) = cache.read(digest) {
         return Ok(bytes);
     }
     let mut nodes = Nodes::new(nodes);
     loop {
-        let unfinished = fetch_once(cache, digest, &mut nodes, cancelled).await?;
+        let unfinished = fetch_once(config, digest, &mut nodes, cancelled).await?;
         unfinished.finish()?;
         // Another agent's archives may have taken its place at once.
         if let Some(bytes) = cache.read(digest) {
@@ -60,17 +63,17 @@ pub(crate) async fn fetch(
 }
 
 async fn fetch_once(
-    cache: &ArchiveCache,
+    config: &MachineConfig,
     digest: Digest,
     nodes: &mut Nodes,
     cancelled: &AtomicBool,
 ) -> Result<Unfinished, FetchError> {
-    let mut unfinished = cache.begin(digest)?;
+    let mut unfinished = config.archives.begin(digest)?;
     let mut progressed = Instant::now();
     loop {
         let before = unfinished.offset();
         let (node, _) = nodes.next();
-        let last = match fetch_from(&node, &mut unfinished, cancelled).await? {
+        let last = match fetch_from(&node, &config.credentials, &mut unfinished, cancelled).await? {
             None => return Ok(unfinished),
             Some(why) => format!("{node}: {why}"),
         };
@@ -86,6 +89,7 @@ async fn fetch_once(
 /// Fetches as much as one node gives; none if that is all of it, else why it isn't.
 async fn fetch_from(
     node: &str,
+    credentials: &Credentials,
     unfinished: &mut Unfinished,
     cancelled: &AtomicBool,
 ) -> Result<Option<String>, FetchError> {
@@ -93,15 +97,15 @@ async fn fetch_from(
         Ok(endpoint) => endpoint,
         Err(why) => return Ok(Some(why)),
     };
-    let channel = match endpoint.connect().await {
+    let channel = match connect(node, endpoint, credentials).await {
         Ok(channel) => channel,
-        Err(error) => return Ok(Some(chain(&error))),
+        Err(trouble) => return Ok(Some(trouble.into_text())),
     };
     let mut client = ClusterClient::new(channel);
     let request = FetchArchiveRequest { digest: unfinished.digest().to_string(), offset: unfinished.offset() };
     let mut parts = match timeout(PART_WAIT, client.fetch_archive(request)).await {
         Ok(Ok(response)) => response.into_inner(),
-        Ok(Err(status)) => return Ok(Some(of_status(&status))),
+        Ok(Err(status)) => return Ok(Some(of_status(node, &status).into_text())),
         Err(_) => return Ok(Some(format!("no answer within {PART_WAIT:?}"))),
     };
     let mut size = None;
@@ -118,7 +122,7 @@ async fn fetch_from(
             }
             Ok(Ok(None)) if size == Some(unfinished.offset()) => return Ok(None),
             Ok(Ok(None)) => return Ok(Some("it ended before the archive did".to_owned())),
-            Ok(Err(status)) => return Ok(Some(of_status(&status))),
+            Ok(Err(status)) => return Ok(Some(of_status(node, &status).into_text())),
             Err(_) => return Ok(Some(format!("nothing more within {PART_WAIT:?}"))),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use throng_agent::link::{PartEvent, PartId};
 use throng_agent::{
-    Assignment, LogRecord, Observer, Planned, Progress, RunConfig, RunError, Step, Test, Worker, WorkerEvent,
+    Allowance, Assignment, LogRecord, Observer, Planned, Progress, RunConfig, RunError, Step, Test, Worker, WorkerEvent,
 };
 use throng_archive::Archive;
 use throng_control::{Failure, FailureKind, Order};
@@ -28,6 +28,7 @@ pub(super) struct Preparing {
     pub(super) part: PartId,
     pub(super) order: Order,
     pub(super) nodes: Vec<String>,
+    pub(super) allowances: Vec<Allowance>,
     pub(super) shards: Vec<ShardConfig>,
     pub(super) released: Arc<AtomicBool>,
 }
@@ -100,10 +101,11 @@ impl Preparing {
 
     fn prepare(&self) -> Result<(Arc<Planned>, Worker), PreparingError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let bytes = runtime.block_on(fetch(&self.config.archives, self.order.archive, &self.nodes, &self.released))?;
+        let bytes = runtime.block_on(fetch(&self.config, self.order.archive, &self.nodes, &self.released))?;
         let archive = Archive::read(bytes)?;
         let config = RunConfig {
             cache_dir: self.config.cache_dir.clone(),
+            allowances: self.allowances.clone(),
             ..RunConfig::new(Test::from(&archive), &self.config.version)
         };
         let planned = Arc::new(Planned::new(&config, &mut Messages(self))?);

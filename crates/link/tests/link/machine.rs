@@ -13,6 +13,7 @@ use serde_json::json;
 use throng_archive::Archive;
 use throng_control::AgentName;
 use throng_link::{ArchiveCache, CACHE_BYTES_MAX, Left, LinkConfig, MachineConfig, MachineWorkers};
+use throng_trust::Credentials;
 
 use crate::group::{Group, Kept, Script};
 
@@ -40,6 +41,8 @@ fn a_run_of_a_real_script_loses_and_doubles_nothing_while_streams_break() {
         version: "0.1.0".to_owned(),
         shards_max: 2,
         parts_max: 2,
+        credentials: Credentials::plain(false),
+        allowed_targets: None,
     };
     let config = LinkConfig {
         name: AgentName::new("agent-1").unwrap(),
@@ -48,6 +51,7 @@ fn a_run_of_a_real_script_loses_and_doubles_nothing_while_streams_break() {
         tags: BTreeMap::new(),
         addresses: Vec::new(),
         version: "0.1.0".to_owned(),
+        credentials: Credentials::plain(false),
         give_up_after: Some(Duration::from_secs(20)),
         drain: Arc::new(AtomicBool::new(false)),
     };

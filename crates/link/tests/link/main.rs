@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use group::{Counting, Group, Kept, Script, iterations};
 use throng_control::AgentName;
 use throng_link::{Left, LinkConfig, LinkError};
+use throng_trust::Credentials;
 
 const WINDOWS: u64 = 120;
 
@@ -25,6 +26,7 @@ fn config(nodes: &[String]) -> LinkConfig {
         tags: BTreeMap::new(),
         addresses: Vec::new(),
         version: "0.1.0".to_owned(),
+        credentials: Credentials::plain(false),
         give_up_after: Some(Duration::from_secs(20)),
         drain: Arc::new(AtomicBool::new(false)),
     }

@@ -166,6 +166,16 @@ pub struct Registered {
     /// The answer to the reading of Register.
     #[prost(message, optional, tag = "5")]
     pub clock: ::core::option::Option<ClockAnswer>,
+    /// Where the agent lets connections of runs go; absent if anywhere. What it begins from now on obeys it.
+    #[prost(message, optional, tag = "6")]
+    pub allowed_targets: ::core::option::Option<AllowedTargets>,
+}
+/// A list of hosts that connections may go to, and to no others.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AllowedTargets {
+    /// Host names, `*.` and what they end with, addresses, and networks; at least one.
+    #[prost(string, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// The agent isn't wanted.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -37,6 +37,9 @@ pub struct HelloRequest {
     /// All nodes that the caller was started with, itself too.
     #[prost(message, repeated, tag = "2")]
     pub peers: ::prost::alloc::vec::Vec<Peer>,
+    /// The targets that it was told to allow; none if all are.
+    #[prost(string, repeated, tag = "3")]
+    pub allowed_targets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Who is there.
 #[derive(Clone, PartialEq, ::prost::Message)]

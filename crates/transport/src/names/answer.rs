@@ -11,7 +11,7 @@ use super::resolver::LookUpFailure;
 /// The addresses of a name that may be used, at least one, or why there are none.
 pub(super) type Answer = Result<Rc<[IpAddr]>, NameError>;
 
-/// What a look-up of `host` comes to. Addresses that are blacklisted are left out; only when no other is left the
+/// What a look-up of `host` comes to. Addresses that are blacklisted or not allowed are left out; only when no other is left the
 /// name is forbidden.
 pub(super) fn settle(
     host: &str,
@@ -19,7 +19,7 @@ pub(super) fn settle(
     policy: NamePolicy,
     rules: &dyn NameRules,
 ) -> Answer {
-    let host = || host.to_owned();
+    let (name, host) = (host, || host.to_owned());
     let addresses = looked_up.map_err(|failure| match failure {
         LookUpFailure::NotFound => NameError::NotFound { host: host() },
         LookUpFailure::Other(message) => NameError::Failed { host: host(), message },
@@ -27,7 +27,7 @@ pub(super) fn settle(
     let mut permitted = Vec::new();
     let mut forbidden = None;
     for address in by_policy(addresses, policy) {
-        match permit(address, rules) {
+        match permit(Some(name), address, rules) {
             Ok(()) => permitted.push(address),
             Err(error) => forbidden = Some(error),
         }
@@ -39,9 +39,15 @@ pub(super) fn settle(
 }
 
 /// Whether connections may be made to an address.
-pub(super) fn permit(address: IpAddr, rules: &dyn NameRules) -> Result<(), NameError> {
-    match rules.blacklisted(address) {
-        Some(range) => Err(NameError::Blacklisted { address, range }),
+pub(super) fn permit(host: Option<&str>, address: IpAddr, rules: &dyn NameRules) -> Result<(), NameError> {
+    if let Some(range) = rules.blacklisted(address) {
+        return Err(NameError::Blacklisted { address, range });
+    }
+    match rules.not_allowed(host, address) {
+        Some(by) => {
+            let target = host.map_or_else(|| address.to_string(), |host| format!("{host} ({address})"));
+            Err(NameError::NotAllowed { target, by })
+        }
         None => Ok(()),
     }
 }
@@ -114,6 +120,42 @@ mod tests {
         let error = of(&["10.0.0.1", "10.0.0.2"]).unwrap_err();
         assert_eq!(error.code(), 1110);
         assert_eq!(error.to_string(), "IP (10.0.0.2) is in a blacklisted range (10.0.0.0/8) of blacklistIPs");
+    }
+
+    /// Allows a name, and addresses that begin with 127.
+    #[derive(Debug)]
+    struct Allowed;
+
+    impl NameRules for Allowed {
+        fn blocked(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn overridden(&self, _: &str, _: u16) -> Option<SocketAddr> {
+            None
+        }
+
+        fn blacklisted(&self, _: IpAddr) -> Option<String> {
+            None
+        }
+
+        fn not_allowed(&self, host: Option<&str>, address: IpAddr) -> Option<String> {
+            let is_allowed = host == Some("b.test") || address.to_string().starts_with("127.");
+            (!is_allowed).then(|| "the cluster allows: b.test, 127.0.0.0/8".into())
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_not_allowed_are_left_out_and_forbid_the_name_if_no_other_is_left() {
+        let of = |addresses: &[&str]| settled(addresses, NamePolicy::Any, &Allowed);
+        assert_eq!(of(&["10.0.0.1", "127.0.0.1"]), Ok(vec!["127.0.0.1".into()]));
+        let error = of(&["10.0.0.1"]).unwrap_err();
+        assert_eq!(error.code(), 1112);
+        let text = "a.test (10.0.0.1) isn't among the targets that the cluster allows: b.test, 127.0.0.0/8";
+        assert_eq!(error.to_string(), text);
+        assert_eq!(permit(Some("b.test"), "10.0.0.1".parse().unwrap(), &Allowed), Ok(()));
+        let error = permit(None, "10.0.0.1".parse().unwrap(), &Allowed).unwrap_err();
+        assert!(error.to_string().starts_with("10.0.0.1 isn't among the targets"), "{error}");
     }
 
     #[test]

@@ -49,10 +49,18 @@ pub enum NameError {
         /// The range that contains it.
         range: String,
     },
+    /// Only other targets are allowed.
+    #[error("{target} isn't among the targets that {by}")]
+    NotAllowed {
+        /// The name and its address, of several the last; or the address alone.
+        target: String,
+        /// Who allows which.
+        by: String,
+    },
 }
 
 impl NameError {
-    /// k6's `error_code`.
+    /// k6's `error_code`; 1112 is our own.
     #[must_use]
     pub fn code(&self) -> u16 {
         match self {
@@ -60,6 +68,7 @@ impl NameError {
             Self::NotFound { .. } => 1101,
             Self::Blacklisted { .. } => 1110,
             Self::Blocked { .. } => 1111,
+            Self::NotAllowed { .. } => 1112,
         }
     }
 }

@@ -43,6 +43,13 @@ pub trait NameRules: Debug {
 
     /// The range of `blacklistIPs`, as it is written, that contains `address`.
     fn blacklisted(&self, address: IpAddr) -> Option<String>;
+
+    /// Who lets connections go only to targets of a list that this one isn't in, with the list. `host` is the name that
+    /// the address was looked up for; there is none if the URL has the address, or `hosts` leads to it.
+    fn not_allowed(&self, host: Option<&str>, address: IpAddr) -> Option<String> {
+        let _ = (host, address);
+        None
+    }
 }
 
 /// Everything is allowed and nothing overridden.
@@ -139,7 +146,7 @@ impl Names {
         let Some(address) = overridden.or_else(|| literal.map(|address| SocketAddr::new(address, port))) else {
             return Ok(None);
         };
-        answer::permit(address.ip(), &**rules)?;
+        answer::permit(None, address.ip(), &**rules)?;
         Ok(Some(address))
     }
 

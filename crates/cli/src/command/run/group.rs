@@ -35,7 +35,7 @@ pub(super) fn run(args: &RunArgs, addresses: &str, global: &Global) -> Result<Ex
     let interrupted = Arc::new(AtomicBool::new(false));
     watch_signals(&interrupted)?;
     // Before anything is built, which may take long.
-    let client = cluster::connect(addresses)?;
+    let client = cluster::connect(addresses, &args.group.client, args.control.insecure)?;
     let environment = Environment::of_process();
     let script = &args.script.script;
     let mut printer = Printer::new(global, script);

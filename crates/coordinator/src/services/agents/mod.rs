@@ -38,9 +38,10 @@ impl Agents for AgentsService {
 
     async fn join(&self, request: Request<Streaming<JoinRequest>>) -> Result<Response<Self::JoinStream>, Status> {
         let (sender, receiver) = mpsc::channel(ANSWERS_MAX);
+        let caller = request.extensions().get().cloned();
         let (leader, requests) = (self.leader.clone(), request.into_inner());
         tokio::spawn(async move {
-            if let Err(status) = Session::serve(leader, requests, sender.clone()).await {
+            if let Err(status) = Session::serve(leader, caller, requests, sender.clone()).await {
                 // An agent that takes nothing finds the stream closed.
                 let _ = timeout(FAREWELL, sender.send(Err(status))).await;
             }

@@ -12,10 +12,12 @@ use throng_control::{
 use throng_protocol::agent::join_request::Message as Said;
 use throng_protocol::agent::join_response::Message as Say;
 use throng_protocol::agent::{self as proto, JoinRequest, JoinResponse, RefusalReason, check_version};
+use throng_trust::Caller;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tonic::{Status, Streaming};
 
+use super::super::gate::may_join_as;
 use super::{from_agent, to_agent};
 use crate::leader::{Leader, LogLine, Reign};
 use crate::node::Repeat;
@@ -71,6 +73,7 @@ impl Session {
     /// What the stream ends with.
     pub(super) async fn serve(
         leader: Leader,
+        caller: Option<Caller>,
         mut requests: Streaming<JoinRequest>,
         answers: Answers,
     ) -> Result<(), Status> {
@@ -85,7 +88,7 @@ impl Session {
             return say(&answers, Say::Redirect(redirect)).await;
         }
         let clock = register.clock.map(|reading| clock_answer(reading, &leader));
-        let info = match Self::admit(&leader, register, &mut reign).await? {
+        let info = match Self::admit(&leader, caller.as_ref(), register, &mut reign).await? {
             Ok(info) => info,
             Err(refused) => return say(&answers, Say::Refused(refused)).await,
         };
@@ -107,6 +110,7 @@ impl Session {
     /// Registers an agent, or says why not.
     async fn admit(
         leader: &Leader,
+        caller: Option<&Caller>,
         register: proto::Register,
         reign: &mut watch::Receiver<Reign>,
     ) -> Result<Result<AgentInfo, proto::Refused>, Status> {
@@ -114,6 +118,10 @@ impl Session {
             |reason: RefusalReason, message: String| Ok(Err(proto::Refused { reason: reason.into(), message }));
         if let Err(mismatch) = check_version(&register.version, leader.version()) {
             return refused(RefusalReason::Version, mismatch.to_string());
+        }
+        if let Err(message) = may_join_as(caller, &register.name) {
+            leader.node().shared().notices.tell(format!("an agent is refused: {message}"));
+            return refused(RefusalReason::Invalid, message);
         }
         let info = match from_agent::info(register) {
             Ok(info) => info,
@@ -145,6 +153,7 @@ impl Session {
             version: self.leader.version().to_owned(),
             nodes: self.leader.node().state().members.into_iter().map(|member| member.address).collect(),
             clock,
+            allowed_targets: self.leader.node().shared().config.allowed_targets.as_ref().map(to_agent::allowed_targets),
         };
         self.say(Say::Registered(registered)).await?;
         self.order().await

@@ -3,10 +3,15 @@
 use bytes::Bytes;
 use throng_control::leading::SetupReturned;
 use throng_control::{AssignmentId, Order, Orders, RunId, Task, Timestamp};
+use throng_plan::AllowedTargets;
 use throng_protocol::agent as proto;
 
 pub(super) fn part(run: &RunId, assignment: &AssignmentId) -> Option<proto::Part> {
     Some(proto::Part { run_id: run.to_string(), epoch: assignment.epoch.0 })
+}
+
+pub(super) fn allowed_targets(targets: &AllowedTargets) -> proto::AllowedTargets {
+    proto::AllowedTargets { entries: targets.entries().to_vec() }
 }
 
 pub(super) fn orders(orders: Orders) -> proto::Orders {

@@ -194,6 +194,7 @@ impl Node {
             version: "0.1.0".to_owned(),
             nodes: self.addresses.iter().map(ToString::to_string).collect(),
             clock: register.clock.map(answer),
+            allowed_targets: None,
         };
         self.say(sender, Say::Registered(registered)).await?;
         self.order(sender).await?;

@@ -46,12 +46,20 @@ impl Group {
     /// # Errors
     /// When there is no leader in time.
     pub fn secured(count: u64) -> Result<Self> {
-        let mut group = Self { certs: Some(Certs::new()?), ..Self::prepare(count)? };
+        let mut group = Self::prepare_secured(count)?;
         for id in 1..=count {
             group.boot(id)?;
         }
         group.leader()?;
         Ok(group)
+    }
+
+    /// A group with certificates of which no node has been started.
+    ///
+    /// # Errors
+    /// When there is no directory for it, or no authority.
+    pub fn prepare_secured(count: u64) -> Result<Self> {
+        Ok(Self { certs: Some(Certs::new()?), ..Self::prepare(count)? })
     }
 
     /// Its certificates.

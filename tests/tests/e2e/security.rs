@@ -5,7 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use throng_tests::{Certs, Finished, Group, Throng, until, with_clock_ahead};
+use serde_json::{Value, json};
+use throng_tests::{Certs, Finished, Group, Target, Throng, until, with_clock_ahead};
+
+use crate::SCRIPTS;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const DAY_S: i64 = 86_400;
@@ -339,5 +342,59 @@ fn an_agent_has_the_name_of_its_certificate() -> Result<()> {
     // Two processes of one name are one too many, with certificates as well.
     let twice = Throng::command(join)?.args(&certificate).finish()?.expect_code(115)?;
     says(&twice, &["another name"])?;
+    Ok(())
+}
+
+/// A few iterations of a function.
+fn few(function: &str, more: Value) -> Value {
+    let scenario = json!({ "executor": "shared-iterations", "vus": 1, "iterations": 2, "exec": function });
+    let mut options = json!({ "scenarios": { "all": scenario } });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        options[name] = value.clone();
+    }
+    options
+}
+
+#[test]
+fn runs_connect_only_to_where_the_cluster_and_the_agent_allow_it() -> Result<()> {
+    let (mut group, target) = (Group::prepare_secured(1)?, Target::start()?);
+    let command = group.command(1, &group.address(1), &group.peers(), &group.data(1))?;
+    group.boot_by(1, command.args(["--allowed-targets", "127.0.0.1,allowed.test"]))?;
+    group.leader()?;
+    let address = group.address(1);
+    let agent = |name: &str, more: &[&str]| -> Result<_> {
+        let join = ["agent", "--join", &address, "--shards", "1", "--tag", &format!("who={name}")];
+        let mut process = Throng::command(join)?.args(group.certs()?.of("agent", name)?).args(more).start()?;
+        process.stdout_line("joined the group", PATIENCE)?;
+        Ok(process)
+    };
+    let _wide = agent("wide", &[])?;
+    let _narrow = agent("narrow", &["--allowed-targets", "127.0.0.9,*.test"])?;
+    let script = SCRIPTS.component("plain")?;
+    let run = |function: &str, url: &str, more: Value| -> Result<Finished> {
+        let run = Throng::run(&script)?.args(["--cluster", &address]).args(group.certs()?.of("client", "tests")?);
+        let run = run.options(&few(function, more)).variable("TARGET", url).variable("EXPECTED_ERROR", "1112");
+        run.finish()?.expect_code(0)
+    };
+    let by = |name: &str| json!({ "throng": { "agents": format!("who={name}") } });
+    let fine = run("default", &target.url("/"), by("wide"))?;
+    assert_eq!((target.served()?, fine.summary()?.checks_passed()?), (2, 2));
+    let refused = run("unreachable", "http://127.0.0.2:9/", by("wide"))?;
+    says(&refused, &["127.0.0.2 isn't among the targets that the cluster allows: 127.0.0.1, allowed.test"])?;
+    assert_eq!(refused.summary()?.checks_passed()?, 2);
+    // What the test itself leads somewhere isn't allowed by its name.
+    let mut led = by("wide");
+    led["hosts"] = json!({ "allowed.test": "127.0.0.3" });
+    let refused = run("unreachable", "http://allowed.test:9/", led)?;
+    assert_eq!(refused.summary()?.checks_passed()?, 2);
+    says(&refused, &["127.0.0.3 isn't among the targets that the cluster allows"])?;
+    // An agent allows less, and never more.
+    let refused = run("unreachable", &target.url("/"), by("narrow"))?;
+    says(&refused, &["127.0.0.1 isn't among the targets that this agent allows: 127.0.0.9, *.test"])?;
+    let refused = run("unreachable", "http://127.0.0.9:9/", by("narrow"))?;
+    says(&refused, &["127.0.0.9 isn't among the targets that the cluster allows"])?;
+    assert_eq!(target.served()?, 2);
+    let wrong = Throng::command(["agent", "--join", &address, "--allowed-targets", "http://a"])?;
+    says(&wrong.finish()?.expect_code(104)?, &["--allowed-targets", "neither a host name"])?;
     Ok(())
 }

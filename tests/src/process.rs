@@ -109,6 +109,12 @@ impl Process {
         self.line(text, deadline, |process| &mut process.stderr)
     }
 
+    /// Whether standard error has such a line by now.
+    #[must_use]
+    pub fn has_said(&self, text: &str) -> bool {
+        self.stderr.lock().lines().any(|line| line.contains(text))
+    }
+
     fn line(&mut self, text: &str, deadline: Duration, of: impl Fn(&mut Self) -> &mut Collected) -> Result<String> {
         let began = Instant::now();
         loop {

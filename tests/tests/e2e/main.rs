@@ -33,6 +33,7 @@ mod scenarios;
 mod security;
 mod servers;
 mod summary;
+mod survival;
 mod thresholds;
 mod wrong_inputs;
 

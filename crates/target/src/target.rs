@@ -93,7 +93,10 @@ impl Target {
         for (index, cpu) in config.shards.iter().enumerate() {
             let ports = PortShare::of_all(index as u16, config.shards.len() as u16, 0);
             let name = format!("target-{index}");
-            target.add_shard(index, ShardConfig { name, cpu: *cpu, sockets_max: config.sockets_per_shard, ports })?;
+            target.add_shard(
+                index,
+                ShardConfig { name, cpu: *cpu, sockets_max: config.sockets_per_shard, ports, sources: Arc::default() },
+            )?;
         }
         let remotes = target.shards.iter().map(ShardThread::remote).collect();
         // Set once, here, so it can't be set already.

@@ -26,7 +26,10 @@ pub mod tls;
 pub mod websocket;
 
 pub use names::{LookUpFailure, NameError, NameOptions, NamePolicy, NameRules, NameSelect, Names, NoRules, Resolver};
-pub use ring::{Chunk, Connection, DialError, Listener, RingError, SendBytes, SharedBytes};
+pub use ring::{
+    Chunk, Connection, ConnectionSet, DialError, Happened, Listener, RingError, SendBytes, SetEvent, SetKey,
+    SharedBytes,
+};
 pub use shard::{Remote, Shard, ShardConfig, ShardCounts, ShardError, ShardThread, Sleep};
 pub use stream::{Meter, Received, Stream, StreamError, Traffic};
 pub use time::{Clock, Nanos};

@@ -40,39 +40,30 @@ impl Clock {
 /// Names an armed timer; its deadline is part of the name.
 pub(crate) type TimerKey = (Nanos, u64);
 
-/// Whom a timer wakes.
-#[derive(Debug)]
-pub(crate) enum Alarm {
-    /// A task.
-    Task(Waker),
-    /// The owner of a socket, if the socket's deadline has come; otherwise the alarm moves to that deadline.
-    Socket(u32),
-}
-
-/// Armed timers in the order of their deadlines.
+/// Tasks that sleep, in the order of their deadlines.
 ///
-/// A tree rather than a wheel: sleeping is exact to the nanosecond, and the timers that every request would need
-/// (its time limit) are armed once per connection and renewed lazily, so few come and go.
+/// A tree rather than a wheel: sleeping is exact to the nanosecond. Deadlines of sockets, of which there are many and
+/// few come, are in a wheel of the ring's.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    armed: BTreeMap<TimerKey, Alarm>,
+    armed: BTreeMap<TimerKey, Waker>,
     next: u64,
 }
 
 impl Timers {
-    pub(crate) fn arm(&mut self, deadline: Nanos, alarm: Alarm) -> TimerKey {
+    pub(crate) fn arm(&mut self, deadline: Nanos, waker: Waker) -> TimerKey {
         self.next += 1;
         let key = (deadline, self.next);
-        self.armed.insert(key, alarm);
+        self.armed.insert(key, waker);
         key
     }
 
-    pub(crate) fn disarm(&mut self, key: TimerKey) -> Option<Alarm> {
+    pub(crate) fn disarm(&mut self, key: TimerKey) -> Option<Waker> {
         self.armed.remove(&key)
     }
 
     /// Takes the next timer that is due at `now`.
-    pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<Alarm> {
+    pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<Waker> {
         let entry = self.armed.first_entry()?;
         (entry.key().0 <= now).then(|| entry.remove())
     }
@@ -89,13 +80,14 @@ mod tests {
     #[test]
     fn timers_expire_in_order_and_only_when_due() {
         let mut timers = Timers::default();
-        timers.arm(Nanos(30), Alarm::Socket(1));
-        let second = timers.arm(Nanos(10), Alarm::Socket(2));
-        timers.arm(Nanos(10), Alarm::Socket(3));
+        let waker = || Waker::noop().clone();
+        timers.arm(Nanos(30), waker());
+        let second = timers.arm(Nanos(10), waker());
+        timers.arm(Nanos(10), waker());
         assert_eq!(timers.nearest(), Some(Nanos(10)));
         assert!(timers.pop_due(Nanos(9)).is_none());
         assert!(timers.disarm(second).is_some());
-        assert!(matches!(timers.pop_due(Nanos(10)), Some(Alarm::Socket(3))));
+        assert!(timers.pop_due(Nanos(10)).is_some());
         assert!(timers.pop_due(Nanos(10)).is_none());
         assert_eq!(timers.nearest(), Some(Nanos(30)));
         assert!(timers.disarm(second).is_none());

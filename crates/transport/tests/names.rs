@@ -22,7 +22,7 @@ use throng_transport::{
 /// Runs a future on a shard of its own and returns what it returns; a panic in it fails the test.
 fn on_shard<T: Send + 'static, F: Future<Output = T> + 'static>(main: impl FnOnce(Shard) -> F + Send + 'static) -> T {
     let ports = PortShare::of_all(0, 1, std::process::id());
-    let config = ShardConfig { name: "test".into(), cpu: None, sockets_max: 64, ports };
+    let config = ShardConfig { name: "test".into(), cpu: None, sockets_max: 64, ports, sources: Arc::default() };
     let (sender, receiver) = mpsc::channel();
     let thread = ShardThread::start(config, move |shard| async move {
         sender.send(main(shard).await).unwrap();

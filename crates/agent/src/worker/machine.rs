@@ -36,6 +36,7 @@ pub fn machine_share_on(shards_max: usize, index: u16, workers: u16) -> Vec<Shar
         cpu: Some(*core),
         sockets_max,
         ports: PortShare::of_all(index * count + shard, workers * count, first_port),
+        sources: Arc::default(),
     });
     shards.collect()
 }

@@ -12,7 +12,9 @@ pub use facts::{Conntrack, Facts, InterfaceAddress, Limit};
 pub use trial::{missing_operations, try_shards};
 
 /// Sockets of a shard at most, whatever the limit of open files.
-pub const SOCKETS_MAX: u64 = 65_536;
+pub const SOCKETS_MAX: u64 = 1 << 22;
+/// Open files that aren't rings: those of the runtimes, of scripts and of outputs.
+const FILES_APART: u64 = 256;
 
 /// The cores this process may use, by number.
 #[must_use]
@@ -22,15 +24,16 @@ pub fn cores() -> Vec<usize> {
     if cores.is_empty() { vec![0] } else { cores }
 }
 
-/// Raises the limit of open files as far as it may be, and returns how many sockets a shard can have: a ring's file
-/// table may be as large as that limit, and its sockets don't count against it.
+/// Raises the limit of open files as far as it may be, and returns how many sockets a shard can have. A ring's file
+/// table may be as large as that limit and its sockets don't count against it; but each of a shard's rings does.
 #[must_use]
 pub fn sockets_per_shard() -> u32 {
     let (mut soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
     if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
         soft = hard;
     }
-    soft.min(SOCKETS_MAX) as u32
+    let rings = (soft.saturating_sub(FILES_APART) / cores().len() as u64).max(1);
+    (rings << crate::ring::table_shift(u32::MAX)).min(SOCKETS_MAX) as u32
 }
 
 /// Where a process that starts now begins to hand out source ports: elsewhere than the last one did.

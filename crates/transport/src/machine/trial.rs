@@ -34,6 +34,7 @@ pub fn try_shards() -> Result<usize, ShardError> {
             cpu: Some(*core),
             sockets_max: sockets,
             ports: PortShare::of_all(index as u16, cores.len() as u16, first_port()),
+            sources: Arc::default(),
         };
         let is_over = Arc::clone(&is_over);
         let waiting = move |shard: crate::Shard| async move {

@@ -49,20 +49,15 @@ impl Listener {
     /// Waits for the next connection. Several calls may wait at once.
     ///
     /// # Errors
-    /// The kernel's; EMFILE when every slot of the ring's table is in use.
+    /// The kernel's; EMFILE when every slot of the shard's tables is in use.
     pub async fn accept(&self) -> io::Result<Connection> {
-        let slot = {
-            let mut driver = self.shard.driver();
-            let slot = driver.sockets.take().ok_or_else(|| io::Error::from_raw_os_error(libc::EMFILE))?;
-            driver.accept(slot, self.socket.as_raw_fd());
-            slot
-        };
+        let slot = self.begin()?;
         let connection = Connection::new(self.shard.clone(), slot);
         poll_fn(|context| {
             let mut driver = self.shard.driver();
             let socket = driver.sockets.get(slot);
-            if socket.error != 0 {
-                return Poll::Ready(Err(io::Error::from_raw_os_error(socket.error)));
+            if let Some(error) = socket.error() {
+                return Poll::Ready(Err(error));
             }
             if socket.phase == Phase::Open {
                 return Poll::Ready(Ok(()));
@@ -72,5 +67,13 @@ impl Listener {
         })
         .await?;
         Ok(connection)
+    }
+
+    /// Has the kernel put the next connection into a slot.
+    pub(super) fn begin(&self) -> io::Result<u32> {
+        let mut driver = self.shard.driver();
+        let slot = driver.take_slot().map_err(|_| io::Error::from_raw_os_error(libc::EMFILE))?;
+        driver.accept(slot, self.socket.as_raw_fd());
+        Ok(slot)
     }
 }

@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 
 use futures_lite::future::poll_fn;
 
-use super::sockets::{Phase, Received, Sending};
+use super::sends::Sending;
+use super::sockets::{Flags, Origin, Phase, Received};
 use crate::shard::Shard;
-use crate::source::SourceTicket;
-use crate::time::{Alarm, Nanos};
+use crate::time::Nanos;
 
 /// Bytes to send; the driver holds them until the kernel has taken them.
 #[derive(Clone, Debug)]
@@ -91,7 +91,11 @@ impl Connection {
     /// The address that it was made to; none if the peer has made it.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.shard.driver().sockets.get(self.slot).source.as_ref().map(SourceTicket::destination)
+        let mut driver = self.shard.driver();
+        match &driver.sockets.get(self.slot).origin {
+            Origin::Source(ticket) => self.shard.sources().destination(ticket),
+            _ => None,
+        }
     }
 
     pub(crate) fn slot(&self) -> u32 {
@@ -136,14 +140,14 @@ impl Connection {
     pub fn poll_flush(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
         let mut driver = self.shard.driver();
         let socket = driver.sockets.get(self.slot);
-        if socket.error != 0 {
-            return Poll::Ready(Err(io::Error::from_raw_os_error(socket.error)));
+        if let Some(error) = socket.error() {
+            return Poll::Ready(Err(error));
         }
-        if !socket.is_sending() {
-            socket.flushing = false;
+        let is_sending = socket.is_sending();
+        socket.flags.set(Flags::FLUSHING, is_sending);
+        if !is_sending {
             return Poll::Ready(Ok(()));
         }
-        socket.flushing = true;
         socket.wait(context);
         Poll::Pending
     }
@@ -163,7 +167,7 @@ impl Connection {
     /// Who connected, if this side accepted the connection.
     #[must_use]
     pub fn client(&self) -> Option<SocketAddr> {
-        self.shard.driver().sockets.get(self.slot).client
+        self.shard.driver().sockets.get(self.slot).origin.client()
     }
 
     /// Waits for bytes: the oldest unread ones, in the buffer that they arrived in. None means that the peer has sent
@@ -184,17 +188,17 @@ impl Connection {
         let socket = driver.sockets.get(self.slot);
         let received = socket.pop_received();
         // Also when there was nothing: the receive may have ended only after the last unread bytes were taken.
-        if socket.paused && !socket.has_received() {
+        if socket.flags.has(Flags::PAUSED) && !socket.has_received() {
             driver.resume(self.slot);
         }
         if let Some(received) = received {
-            return Poll::Ready(Ok(Some(Chunk { connection: self, received })));
+            return Poll::Ready(Ok(Some(Chunk::new(&self.shard, self.slot, received))));
         }
         let socket = driver.sockets.get(self.slot);
-        if socket.error != 0 {
-            return Poll::Ready(Err(io::Error::from_raw_os_error(socket.error)));
+        if let Some(error) = socket.error() {
+            return Poll::Ready(Err(error));
         }
-        if socket.ended {
+        if socket.flags.has(Flags::ENDED) {
             return Poll::Ready(Ok(None));
         }
         socket.wait(context);
@@ -206,24 +210,16 @@ impl Connection {
         let mut driver = self.shard.driver();
         let socket = driver.sockets.get(self.slot);
         let received = socket.pop_received();
-        if socket.paused && !socket.has_received() {
+        if socket.flags.has(Flags::PAUSED) && !socket.has_received() {
             driver.resume(self.slot);
         }
-        received.map(|received| Chunk { connection: self, received })
+        received.map(|received| Chunk::new(&self.shard, self.slot, received))
     }
 
-    /// Sets the instant at which the owner is woken even if nothing happens; none takes it back. It replaces the one
-    /// set before. Whoever waits compares the clock with its own deadline: waking is all that this does.
+    /// Sets the instant at which the owner is woken even if nothing happens, rounded up to 65 µs; none takes it back. It
+    /// replaces the one set before. Whoever waits compares the clock with its own deadline: waking is all that this does.
     pub fn wake_at(&self, deadline: Option<Nanos>) {
-        let mut driver = self.shard.driver();
-        let socket = driver.sockets.get(self.slot);
-        socket.deadline = deadline;
-        let Some(deadline) = deadline else { return };
-        if socket.alarm.is_none_or(|(armed, _)| armed > deadline) {
-            let mut timers = self.shard.timers();
-            let stale = socket.alarm.replace(timers.arm(deadline, Alarm::Socket(self.slot)));
-            stale.map(|key| timers.disarm(key));
-        }
+        self.shard.driver().wake_at(self.slot, deadline);
     }
 
     /// Has the task woken at the socket's next event: bytes, its end, an error, the instant of
@@ -238,10 +234,20 @@ impl Connection {
         let mut driver = self.shard.driver();
         let socket = driver.sockets.get(self.slot);
         socket.phase == Phase::Open
-            && !socket.ended
+            && !socket.flags.has(Flags::ENDED)
             && socket.error == 0
             && !socket.has_received()
             && !socket.is_sending()
+    }
+}
+
+impl Connection {
+    /// The shard and the slot of a connection that another owner takes over: it isn't closed.
+    pub(super) fn into_parts(self) -> (Shard, u32) {
+        let slot = self.slot;
+        let shard = self.shard.clone();
+        std::mem::forget(self);
+        (shard, slot)
     }
 }
 
@@ -254,47 +260,51 @@ impl Drop for Connection {
 /// Received bytes, read in place; the drop gives the buffer back.
 #[derive(Debug)]
 pub struct Chunk<'a> {
-    connection: &'a Connection,
+    shard: &'a Shard,
+    slot: u32,
     received: Received,
 }
 
-impl Chunk<'_> {
+impl<'a> Chunk<'a> {
+    pub(super) fn new(shard: &'a Shard, slot: u32, received: Received) -> Self {
+        Self { shard, slot, received }
+    }
+
     /// When the bytes were taken from the ring.
     #[must_use]
     pub fn at(&self) -> Nanos {
         self.received.at
     }
 
-    /// Runs `read` on the bytes.
+    /// Runs `read` on the bytes. It mustn't use the shard's connections.
     pub fn read<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
-        let driver = self.connection.shard.driver();
-        let Received { buffer, start, len, .. } = self.received;
-        read(driver.buffers.slice(buffer, start.into(), len.into()))
+        let mut driver = self.shard.driver();
+        read(driver.buffers(self.slot).slice(self.received.buffer, self.len()))
     }
 
-    /// Runs `change` on the bytes, which it may change: whoever reads them later sees that.
-    pub(crate) fn read_mut<T>(&self, change: impl FnOnce(&mut [u8]) -> T) -> T {
-        let mut driver = self.connection.shard.driver();
-        let Received { buffer, start, len, .. } = self.received;
-        change(driver.buffers.slice_mut(buffer, start.into(), len.into()))
+    /// Runs `change` on the bytes, which it may change: whoever reads them later sees that. It mustn't use the shard's
+    /// connections.
+    pub fn read_mut<T>(&self, change: impl FnOnce(&mut [u8]) -> T) -> T {
+        let mut driver = self.shard.driver();
+        change(driver.buffers(self.slot).slice_mut(self.received.buffer, self.len()))
     }
 
     /// Number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.received.len.into()
+        self.received.len.get().into()
     }
 
     /// Never true: the end of data is no chunk.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.received.len == 0
+        false
     }
 }
 
 impl Drop for Chunk<'_> {
     fn drop(&mut self) {
-        self.connection.shard.driver().buffers.give(self.received.buffer);
+        self.shard.driver().buffers(self.slot).give(self.received.buffer);
     }
 }
 

@@ -10,24 +10,28 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Driver;
 use super::connection::Connection;
-use super::sockets::Phase;
+use super::driver::Full;
+use super::sockets::{Origin, Phase};
 use crate::shard::Shard;
-use crate::source::{SourceError, SourceTicket};
+use crate::source::check::allow_foreign;
+use crate::source::{Source, SourceError, SourceTicket};
 
 /// How often a port that turns out to be taken is replaced by the next before giving up.
-const PORTS_TRIED_MAX: u32 = 64;
+pub(super) const PORTS_TRIED_MAX: u8 = 64;
 
 /// Why a connection could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// The ring's file table is full.
+    /// The file tables of the shard's rings are full.
     #[error(
-        "all {limit} sockets of this shard are in use: raise the limit of open files \
-         (`ulimit -n`), or use fewer connections"
+        "all {limit} sockets of this shard are in use: {}",
+        .refused.as_deref().unwrap_or("use fewer connections, or more cores or agents")
     )]
     TableFull {
-        /// Slots in the table.
+        /// Slots in the tables.
         limit: u32,
+        /// Why there is no further table, if more sockets were allowed.
+        refused: Option<String>,
     },
     /// No source address or port is left.
     #[error(transparent)]
@@ -35,6 +39,14 @@ pub enum DialError {
     /// The socket could not be made.
     #[error("no socket could be made: {0}")]
     Socket(#[source] io::Error),
+    /// The source address can't be bound to.
+    #[error("can't connect from {address}: {source}")]
+    Bind {
+        /// The source.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// The peer, or the way to it, refused.
     #[error("{}", describe(.0))]
     Connect(#[source] io::Error),
@@ -66,53 +78,73 @@ impl Shard {
     /// # Errors
     /// When sockets, ports or addresses are used up, and when the peer can't be reached.
     pub async fn connect(&self, peer: SocketAddr) -> Result<Connection, DialError> {
+        self.connect_as(0, peer).await
+    }
+
+    /// [`connect`](Self::connect) for a VU, counted from 0, whose number picks the address if addresses stick to VUs.
+    ///
+    /// # Errors
+    /// As `connect`.
+    pub async fn connect_as(&self, vu: u64, peer: SocketAddr) -> Result<Connection, DialError> {
         let mut tried = 0;
         loop {
-            let connection = self.begin_connect(peer)?;
+            let connection = Connection::new(self.clone(), self.begin_connect(vu, peer)?);
             match self.connected(connection).await {
-                // The port was free for a bind and isn't for this destination: it waits out its last connection.
-                Err(DialError::Connect(error))
-                    if tried < PORTS_TRIED_MAX
-                        && matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::EADDRINUSE)) =>
-                {
-                    tried += 1;
-                }
+                Err(DialError::Connect(error)) if tried < PORTS_TRIED_MAX && is_of_port(&error) => tried += 1,
                 result => return result,
             }
         }
     }
 
-    fn begin_connect(&self, peer: SocketAddr) -> Result<Connection, DialError> {
-        let (socket, ticket) = self.bound_socket(peer)?;
+    /// Puts a socket into a slot and has it connect.
+    pub(super) fn begin_connect(&self, vu: u64, peer: SocketAddr) -> Result<u32, DialError> {
+        let (socket, ticket) = self.bound_socket(vu, peer)?;
         let mut driver = self.driver();
-        let Some(slot) = driver.sockets.take() else {
-            driver.released.push(ticket);
-            return Err(DialError::TableFull { limit: driver.sockets.limit() });
+        let slot = match driver.take_slot() {
+            Ok(slot) => slot,
+            Err(Full { limit, refused }) => {
+                driver.released.push(ticket);
+                return Err(DialError::TableFull { limit, refused });
+            }
         };
-        driver.sockets.get(slot).source = Some(ticket);
+        driver.sockets.get(slot).origin = Origin::Source(ticket);
         if let Err(error) = driver.install(slot, socket.as_raw_fd()) {
             driver.abandon(slot);
             return Err(DialError::Socket(error));
         }
         driver.connect(slot, peer.into());
-        drop(driver);
-        Ok(Connection::new(self.clone(), slot))
+        Ok(slot)
+    }
+
+    /// Connects a slot once more, whose connect has failed, from another source.
+    pub(super) fn begin_again(&self, slot: u32, vu: u64, peer: SocketAddr) -> Result<(), DialError> {
+        let (socket, ticket) = self.bound_socket(vu, peer)?;
+        let mut driver = self.driver();
+        let known = driver.sockets.get(slot);
+        known.error = 0;
+        if let Origin::Source(ticket) = std::mem::replace(&mut known.origin, Origin::Source(ticket)) {
+            driver.released.push(ticket);
+        }
+        driver.install(slot, socket.as_raw_fd()).map_err(DialError::Socket)?;
+        driver.connect(slot, peer.into());
+        Ok(())
     }
 
     /// Takes source ports until one can be bound.
-    fn bound_socket(&self, peer: SocketAddr) -> Result<(Socket, SourceTicket), DialError> {
+    fn bound_socket(&self, vu: u64, peer: SocketAddr) -> Result<(Socket, SourceTicket), DialError> {
         let mut tried = 0;
+        let mut sources = self.sources();
         loop {
-            let ticket = self.sources().take(peer)?;
-            let error = match bind(&ticket, peer) {
+            let Source { ticket, address } = sources.take(peer, vu)?;
+            let error = match bind(address, sources.freebind()) {
                 Ok(socket) => return Ok((socket, ticket)),
                 Err(error) => error,
             };
             let taken = matches!(error.raw_os_error(), Some(libc::EADDRINUSE | libc::EACCES));
-            self.sources().give_back(ticket);
+            sources.give_back(ticket);
             tried += 1;
-            if !taken || tried >= self.sources().ports_per_address() {
-                return Err(DialError::Socket(error));
+            if !taken || tried >= sources.ports_per_address() {
+                return Err(DialError::Bind { address, source: error });
             }
         }
     }
@@ -122,8 +154,8 @@ impl Shard {
         poll_fn(|context| {
             let mut driver = self.driver();
             let socket = driver.sockets.get(slot);
-            if socket.error != 0 {
-                return Poll::Ready(Err(DialError::Connect(io::Error::from_raw_os_error(socket.error))));
+            if let Some(error) = socket.error() {
+                return Poll::Ready(Err(DialError::Connect(error)));
             }
             if socket.phase == Phase::Open {
                 return Poll::Ready(Ok(()));
@@ -136,16 +168,28 @@ impl Shard {
     }
 }
 
-fn bind(ticket: &SourceTicket, peer: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(peer), Type::STREAM.cloexec(), Some(Protocol::TCP))?;
+/// Whether another port may do: the port was free for a bind and isn't for this destination, since it waits out its last
+/// connection.
+pub(super) fn is_of_port(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::EADDRINUSE))
+}
+
+fn bind(address: SocketAddr, freebind: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.cloexec(), Some(Protocol::TCP))?;
     // With it a port can be bound that still has a connection, or its remains, to another destination.
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
-    socket.bind(&ticket.address().into())?;
+    allow_foreign(&socket, address, freebind)?;
+    socket.bind(&address.into())?;
     Ok(socket)
 }
 
 impl Driver {
+    /// Rings, each with a file table.
+    pub(crate) fn rings(&self) -> u32 {
+        self.tables.len() as u32
+    }
+
     /// Sockets in use and slots in all.
     pub(crate) fn socket_counts(&self) -> (u32, u32) {
         (self.sockets.open(), self.sockets.limit())

@@ -1,15 +1,23 @@
-//! The ring driver: sockets in the ring's file table, completions to wakers.
+//! The ring driver: sockets in the rings' file tables, completions to wakers.
 
 mod accept;
 mod buffers;
 mod connection;
 mod dial;
 mod driver;
+mod operations;
+mod sends;
+mod set;
+mod sets;
 mod sockets;
+mod table;
+mod wheel;
 
 pub use accept::Listener;
 pub use connection::{Chunk, Connection, SendBytes, SharedBytes};
 pub use dial::DialError;
-pub use driver::RingError;
+pub use set::{ConnectionSet, Happened, SetEvent, SetKey};
+pub use table::RingError;
 
-pub(crate) use driver::{Driver, missing_operations, probe_ring};
+pub(crate) use driver::Driver;
+pub(crate) use table::{missing_operations, probe_ring, table_shift};

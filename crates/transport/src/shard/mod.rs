@@ -20,7 +20,7 @@ use crate::http1::ResponseBuffer;
 use crate::names::Names;
 use crate::ring::Driver;
 use crate::source::Sources;
-use crate::time::{Alarm, Nanos, Timers};
+use crate::time::{Nanos, Timers};
 
 /// A handle of the thread's shard; clones are the same shard.
 #[derive(Clone)]
@@ -72,6 +72,8 @@ pub struct ShardCounts {
     pub sockets: u32,
     /// Sockets that fit.
     pub sockets_max: u32,
+    /// Rings with a file table each.
+    pub rings: u32,
 }
 
 impl Shard {
@@ -89,6 +91,11 @@ impl Shard {
             panics: RefCell::default(),
             buffers: RefCell::default(),
         }))
+    }
+
+    /// Whether both are handles of one shard.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn driver(&self) -> RefMut<'_, Driver> {
@@ -136,7 +143,7 @@ impl Shard {
     /// Wakes every task that waits for a socket, be it to receive, to flush or to accept: for telling all of them
     /// something. Those that aren't concerned wait on.
     pub fn wake_owners(&self) {
-        self.driver().sockets.wake_all();
+        self.driver().wake_all();
     }
 
     pub(crate) fn count_look_up(&self) {
@@ -189,6 +196,7 @@ impl Shard {
             look_ups: self.0.look_ups.get(),
             sockets,
             sockets_max,
+            rings: driver.rings(),
         }
     }
 
@@ -212,9 +220,15 @@ impl Shard {
 
     fn turn(&self, idle: bool, wakers: &mut Vec<std::task::Waker>) {
         let mut driver = self.driver();
-        let until = (idle && !driver.has_queued()).then(|| self.timers().nearest().unwrap_or(Nanos(u64::MAX)));
+        let until = (idle && !driver.has_queued()).then(|| {
+            let deadlines = [self.timers().nearest(), driver.nearest_deadline()];
+            deadlines.into_iter().flatten().min().unwrap_or(Nanos(u64::MAX))
+        });
         driver.turn(until);
-        self.expire_timers(&mut driver, wakers);
+        driver.expire();
+        let mut timers = self.timers();
+        wakers.extend(std::iter::from_fn(|| timers.pop_due(driver.now)));
+        drop(timers);
         if !driver.released.is_empty() {
             let mut sources = self.sources();
             driver.released.drain(..).for_each(|ticket| sources.give_back(ticket));
@@ -223,32 +237,6 @@ impl Shard {
         drop(driver);
         if woken {
             self.0.remote.run_queued(self);
-        }
-    }
-}
-
-impl Shard {
-    fn expire_timers(&self, driver: &mut Driver, wakers: &mut Vec<std::task::Waker>) {
-        let mut timers = self.timers();
-        while let Some(alarm) = timers.pop_due(driver.now) {
-            match alarm {
-                Alarm::Task(waker) => wakers.push(waker),
-                Alarm::Socket(slot) => {
-                    let now = driver.now;
-                    let socket = driver.sockets.get(slot);
-                    socket.alarm = match socket.deadline {
-                        Some(deadline) if deadline > now => Some(timers.arm(deadline, Alarm::Socket(slot))),
-                        Some(_) => {
-                            socket.wake();
-                            None
-                        }
-                        None => None,
-                    };
-                }
-            }
-        }
-        for alarm in driver.stale_alarms.drain(..) {
-            timers.disarm(alarm);
         }
     }
 }

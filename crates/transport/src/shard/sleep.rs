@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::Shard;
-use crate::time::{Alarm, Clock, Nanos, TimerKey};
+use crate::time::{Clock, Nanos, TimerKey};
 
 impl Shard {
     /// Waits for `duration` from now.
@@ -38,7 +38,7 @@ impl Future for Sleep {
         }
         // The waker of a task stays the same: one alarm is enough, however often this is polled.
         if self.armed.is_none() {
-            let key = self.shard.timers().arm(self.deadline, Alarm::Task(context.waker().clone()));
+            let key = self.shard.timers().arm(self.deadline, context.waker().clone());
             self.armed = Some(key);
         }
         Poll::Pending

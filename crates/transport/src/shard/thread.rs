@@ -1,7 +1,7 @@
 //! Starting a shard's thread and waiting for its end.
 
 use std::future::Future;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use super::{Remote, Shard};
 use crate::ring::{Driver, RingError, probe_ring};
-use crate::source::{PortShare, Sources};
+use crate::source::{PortShare, SourceAddresses, Sources};
 
 /// Locked memory below which glommio refuses to make a shard; its rings and ours together take about 900 KiB.
 const LOCKED_BYTES_MIN: u64 = 512 * 1024;
@@ -24,10 +24,12 @@ pub struct ShardConfig {
     pub name: String,
     /// The core it is pinned to; none leaves that to the scheduler.
     pub cpu: Option<usize>,
-    /// Most sockets at once, at most RLIMIT_NOFILE.
+    /// Most sockets at once.
     pub sockets_max: u32,
     /// Which source ports are this shard's.
     pub ports: PortShare,
+    /// The addresses that its connections come from.
+    pub sources: Arc<SourceAddresses>,
 }
 
 /// Why a shard could not be started.
@@ -133,7 +135,7 @@ fn prepare(config: &ShardConfig) -> Result<Shard, ShardError> {
     let wake_fd = std::os::fd::OwnedFd::from(wake_fd);
     let ours = wake_fd.try_clone().map_err(|error| ShardError::Executor(format!("no eventfd: {error}")))?;
     let driver = Driver::new(config.sockets_max, ours)?;
-    Ok(Shard::new(driver, Sources::new(config.ports), Remote::new(wake_fd)))
+    Ok(Shard::new(driver, Sources::new(config.ports, Arc::clone(&config.sources)), Remote::new(wake_fd)))
 }
 
 /// Pinning is for speed alone: where it is forbidden the shard runs where the scheduler puts it.

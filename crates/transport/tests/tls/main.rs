@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use throng_transport::http1::{
@@ -31,6 +31,7 @@ fn on_shard<T: Send + 'static, F: Future<Output = T> + 'static>(main: impl FnOnc
         cpu: None,
         sockets_max: 100,
         ports: PortShare::of_all(0, 1, std::process::id()),
+        sources: Arc::default(),
     };
     let (sender, receiver) = mpsc::channel();
     let thread = ShardThread::start(config, move |shard| async move {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_lite::future::poll_fn;
 use throng_transport::{Clock, Connection, Nanos, Received, SendBytes, Stream, Traffic};
 
+use crate::lobby::IDLE_AFTER;
 use crate::routes::Peer;
 use crate::server::{BLOCK_BYTES, Open};
 use crate::session::{FILLER, Next, Session};
@@ -29,12 +30,17 @@ pub(crate) async fn serve(connection: Connection, server: Open) {
     let mut conversation =
         Conversation { stream, server, session, held: Vec::new(), unflushed: 0, paced_from: Nanos::default() };
     // Once the connection is broken or the server stops there is nobody to tell: what there is to say was counted.
-    let _ = conversation.run().await;
+    let end = conversation.run().await;
     let Conversation { stream, server, mut session, held, .. } = conversation;
     if let Some(agreement) = session.take_agreement() {
         // Another task, which is smaller: there may be a million.
         let shard = stream.connection().shard().clone();
         shard.spawn(websocket::serve(stream, server, agreement, held));
+    } else if let Ok(End::Idle) = end
+        && let Ok(connection) = stream.into_plain()
+    {
+        server.lobby.take_in(connection);
+        server.rest();
     }
 }
 
@@ -58,6 +64,24 @@ async fn open(connection: Connection, server: &Open) -> Option<Stream> {
 /// The connection can't be used any more, or the server stops.
 struct Ended;
 
+/// How a conversation ends in order.
+enum End {
+    /// Nothing more is said.
+    Over,
+    /// Nothing was said for a while.
+    Idle,
+}
+
+/// What came of waiting for the client.
+enum Heard {
+    /// The session was fed: its answers and what is next.
+    Fed(Vec<u8>, Next),
+    /// The client has sent its last.
+    Last,
+    /// It has said nothing for a while.
+    Nothing,
+}
+
 struct Conversation {
     stream: Stream,
     server: Open,
@@ -70,11 +94,13 @@ struct Conversation {
 }
 
 impl Conversation {
-    async fn run(&mut self) -> Result<(), Ended> {
+    async fn run(&mut self) -> Result<End, Ended> {
         loop {
-            let Some((mut out, mut next)) = self.receive().await? else {
-                // The client has sent its last: it may still read.
-                return self.flush().await;
+            let (mut out, mut next) = match self.receive().await? {
+                Heard::Fed(out, next) => (out, next),
+                // The client may still read.
+                Heard::Last => return self.flush().await.map(|()| End::Over),
+                Heard::Nothing => return Ok(End::Idle),
             };
             loop {
                 self.send(SendBytes::Owned(std::mem::take(&mut out))).await?;
@@ -85,9 +111,9 @@ impl Conversation {
                     Next::Stream(bytes) => self.stream(bytes).await?,
                     Next::Again => {}
                     Next::Pace { since, first } => self.pace(since, first).await?,
-                    Next::Upgrade => return Ok(()),
-                    Next::Reset => return self.reset().await,
-                    Next::Close => return self.close().await,
+                    Next::Upgrade => return Ok(End::Over),
+                    Next::Reset => return self.reset().await.map(|()| End::Over),
+                    Next::Close => return self.close().await.map(|()| End::Over),
                 }
                 self.server.desk.date.refresh(self.stream.connection().shard().turn_time());
                 let (consumed, then) = self.session.feed(&self.held, &self.server.desk, &mut out);
@@ -100,10 +126,13 @@ impl Conversation {
         }
     }
 
-    /// Receives until the session was fed: its answers and what is next. None when the client has sent its last.
-    async fn receive(&mut self) -> Result<Option<(Vec<u8>, Next)>, Ended> {
+    /// Receives until the session was fed, or there is nothing to feed it with.
+    async fn receive(&mut self) -> Result<Heard, Ended> {
         let Self { stream, server, session, held, .. } = self;
         let desk = &server.desk;
+        let is_idle = held.is_empty() && session.is_idle() && stream.tls_info().is_none();
+        let idle_at = is_idle.then(|| stream.connection().shard().turn_time().after(IDLE_AFTER));
+        stream.connection().wake_at(idle_at);
         let mut out = Vec::new();
         loop {
             let (mut next, mut left) = (None, false);
@@ -124,12 +153,17 @@ impl Conversation {
                         left = true;
                     }
                 };
-                stream.poll_receive(context, &mut Traffic::default(), read).map(Some)
+                match stream.poll_receive(context, &mut Traffic::default(), read) {
+                    Poll::Ready(received) => Poll::Ready(Some(Some(received))),
+                    Poll::Pending if idle_at.is_some_and(|at| at <= Clock::now()) => Poll::Ready(Some(None)),
+                    Poll::Pending => Poll::Pending,
+                }
             });
             match received.await {
-                Some(Ok(Received::Bytes { .. })) => {}
-                Some(Ok(Received::Ended { .. })) => return Ok(None),
-                Some(Err(_)) | None => return Err(Ended),
+                Some(Some(Ok(Received::Bytes { .. }))) => {}
+                Some(Some(Ok(Received::Ended { .. }))) => return Ok(Heard::Last),
+                Some(None) => return Ok(Heard::Nothing),
+                Some(Some(Err(_))) | None => return Err(Ended),
             }
             if left && matches!(next, None | Some(Next::Receive)) {
                 let (consumed, then) = session.feed(held, desk, &mut out);
@@ -138,7 +172,7 @@ impl Conversation {
             }
             // A record that isn't complete yet is nothing to answer.
             if let Some(next) = next {
-                return Ok(Some((out, next)));
+                return Ok(Heard::Fed(out, next));
             }
         }
     }

@@ -19,6 +19,7 @@ mod connection;
 mod counters;
 mod date;
 mod echo;
+mod lobby;
 mod refusal;
 mod request;
 mod route;

@@ -1,30 +1,23 @@
 //! One shard of the server: accepting, and what its connections share.
 
 use std::cell::Cell;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
 use std::time::Duration;
 
-use futures_lite::future::poll_fn;
 use throng_transport::tls::TlsAcceptor;
-use throng_transport::{Clock, Connection, Listener, Nanos, Remote, Shard};
+use throng_transport::{Clock, Listener, Nanos, Remote, Shard};
 
-use crate::connection;
 use crate::counters::Board;
 use crate::date::DateCache;
+use crate::lobby::{self, Lobby};
 use crate::routes::Nonces;
 use crate::secret::Secret;
 use crate::session::{Desk, FILLER};
 use crate::silence::Silence;
 use crate::websocket;
 
-/// Accepts that wait at once on a shard: so many connections are taken in one turn.
-const ACCEPTS: u32 = 16;
-/// Pause after an accept that failed, which it does when every socket is in use.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// Bytes of one piece of a streamed body.
 pub(crate) const BLOCK_BYTES: usize = 128 * 1024;
 /// How long a stopping server waits for answers to be taken.
@@ -73,6 +66,8 @@ pub(crate) struct Server {
     pub(crate) everyone: Arc<Everyone>,
     /// What the shard's WebSockets share.
     pub(crate) sockets: websocket::Board,
+    /// Connections on which nothing is said.
+    pub(crate) lobby: Lobby,
     /// A piece of the bodies of `/bytes`.
     pub(crate) block: Rc<[u8]>,
 }
@@ -87,7 +82,13 @@ impl Server {
             date: DateCache::new(shard.turn_time()),
             issued: Cell::new(0),
         };
-        Rc::new(Self { desk, everyone, sockets: websocket::Board::default(), block: vec![FILLER; BLOCK_BYTES].into() })
+        Rc::new(Self {
+            desk,
+            everyone,
+            sockets: websocket::Board::default(),
+            lobby: Lobby::new(shard),
+            block: vec![FILLER; BLOCK_BYTES].into(),
+        })
     }
 
     /// Until when what is under way may go on, once the server stops.
@@ -100,44 +101,26 @@ impl Server {
 
     /// Starts to accept on `listener`.
     pub(crate) fn accept_on(self: &Rc<Self>, shard: &Shard, listener: Listener) {
-        let listener = Rc::new(listener);
-        for _ in 0..ACCEPTS.min(shard.counts().sockets_max) {
-            shard.spawn(Rc::clone(self).accept(shard.clone(), Rc::clone(&listener)));
-        }
-    }
-
-    async fn accept(self: Rc<Self>, shard: Shard, listener: Rc<Listener>) {
-        while self.stop_at().is_none() {
-            let accepted = {
-                let mut accept = pin!(listener.accept());
-                poll_fn(|context| match self.stop_at() {
-                    Some(_) => Poll::Ready(None),
-                    None => accept.as_mut().poll(context).map(Some),
-                })
-                .await
-            };
-            match accepted {
-                None => return,
-                Some(Ok(connection)) => self.welcome(&shard, connection),
-                Some(Err(_)) => shard.sleep(ACCEPT_PAUSE).await,
-            }
-        }
-    }
-
-    fn welcome(self: &Rc<Self>, shard: &Shard, connection: Connection) {
-        let open = Open::new(Rc::clone(self));
-        shard.spawn(connection::serve(connection, open));
+        shard.spawn(lobby::attend(Rc::clone(self), shard.clone(), listener));
     }
 }
 
 /// A connection that counts as open until this is dropped, however its task ends.
 #[derive(Debug)]
-pub(crate) struct Open(Rc<Server>);
+pub(crate) struct Open {
+    server: Rc<Server>,
+    goes_on: bool,
+}
 
 impl Open {
-    fn new(server: Rc<Server>) -> Self {
-        server.desk.counters().connection_opened();
-        Self(server)
+    /// Of a connection that is counted already.
+    pub(crate) fn of(server: Rc<Server>) -> Self {
+        Self { server, goes_on: false }
+    }
+
+    /// The connection goes on without its task.
+    pub(crate) fn rest(mut self) {
+        self.goes_on = true;
     }
 }
 
@@ -145,12 +128,14 @@ impl std::ops::Deref for Open {
     type Target = Server;
 
     fn deref(&self) -> &Server {
-        &self.0
+        &self.server
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.desk.counters().connection_closed();
+        if !self.goes_on {
+            self.server.desk.counters().connection_closed();
+        }
     }
 }

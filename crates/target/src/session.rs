@@ -118,6 +118,11 @@ impl Session {
         self.agreement.take().map(|agreement| *agreement)
     }
 
+    /// Whether nothing has begun that isn't over.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Head) && self.scanned == 0
+    }
+
     /// Takes the bytes received and not consumed so far, appends answers to `out`, and says how many bytes it consumed
     /// and what is next. What it left comes again with the next feed.
     pub(crate) fn feed(&mut self, input: &[u8], desk: &Desk, out: &mut Vec<u8>) -> (usize, Next) {

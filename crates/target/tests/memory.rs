@@ -6,10 +6,11 @@
 mod client;
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use client::{Client, start, wait_until};
+use client::{Client, start, start_with, wait_until};
 use serde_json::Value;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -74,4 +75,47 @@ fn a_client_that_pipelines_and_never_reads_is_held_back() {
     assert!(accepted < 100 << 20, "{accepted} bytes of requests were taken");
     let grown = resident_bytes().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown} bytes more");
+}
+
+#[test]
+fn a_connection_on_which_nothing_is_said_takes_its_record_alone() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    const COUNT: u64 = 6000;
+    let target = start_with(1, 10_000);
+    let connect = || TcpStream::connect(target.address()).unwrap();
+    // What the first ones take serves the later ones too.
+    let first: Vec<TcpStream> = (0..COUNT / 10).map(|_| connect()).collect();
+    wait_until("the first are accepted", || target.stats()["connections"]["open"] == COUNT / 10);
+    let before = resident_bytes();
+    let mut later = Vec::with_capacity(COUNT as usize);
+    later.extend((0..COUNT).map(|_| connect()));
+    wait_until("all are accepted", || target.stats()["connections"]["open"] == COUNT + COUNT / 10);
+    let each = resident_bytes().saturating_sub(before) / COUNT;
+    assert!(each < 512, "{each} bytes a connection");
+    // Each of them can still be spoken on.
+    let stream = &mut later[COUNT as usize / 2];
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut bytes = [0; 8];
+    stream.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"HTTP/1.1");
+    drop((first, later));
+    wait_until("all are closed", || target.stats()["connections"]["open"] == 0);
+}
+
+#[test]
+fn a_client_that_pauses_for_long_is_answered_as_before() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let target = start(1);
+    let mut client = Client::new(&target);
+    for _ in 0..2 {
+        assert_eq!(client.get("/").status, 200);
+        // Longer than a connection has a task for.
+        std::thread::sleep(Duration::from_millis(2500));
+    }
+    client.send(b"GET / HTTP/1.1\r\n");
+    std::thread::sleep(Duration::from_millis(2500));
+    client.send(b"Host: x\r\n\r\n");
+    assert_eq!(client.answer(true).status, 200);
+    let connections = target.stats()["connections"].clone();
+    assert_eq!((&connections["opened"], &connections["open"]), (&1.into(), &1.into()), "{connections}");
 }

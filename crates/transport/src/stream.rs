@@ -80,6 +80,14 @@ impl Stream {
         Self { connection, session: Some(Box::new(session)) }
     }
 
+    /// The connection alone, if it is in plain.
+    ///
+    /// # Errors
+    /// The stream again, by TLS.
+    pub fn into_plain(self) -> Result<Connection, Self> {
+        if self.session.is_none() { Ok(self.connection) } else { Err(self) }
+    }
+
     /// The connection below, for its times and for waking.
     #[must_use]
     pub fn connection(&self) -> &Connection {

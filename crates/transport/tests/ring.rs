@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -526,11 +526,49 @@ fn connections_go_from_tasks_to_sets_and_back_with_what_is_unread() {
         let event = set.event().await;
         let Happened::Received(chunk) = event.what else { panic!("{:?}", event.what) };
         let by_set = (event.token, chunk.read(<[u8]>::to_vec));
-        drop(chunk);
+        chunk.put_back();
         let connection = set.release(key).unwrap();
         assert!(set.release(key).is_none() && set.is_empty());
-        (by_set, connection.receive().await.unwrap().is_none())
+        let again = connection.receive().await.unwrap().unwrap().read(<[u8]>::to_vec);
+        assert_eq!(again, by_set.1);
+        // The peer ends when it has answered.
+        let key = set.adopt(connection, 4);
+        let event = set.event().await;
+        assert!(matches!(event.what, Happened::Ended) && (event.key, event.token) == (key, 4), "{event:?}");
+        (by_set, set.release(key).unwrap().receive().await.unwrap().is_none())
     });
     assert_eq!(by_set, (3, b"one".to_vec()));
     assert!(by_task, "the end comes to the task");
+}
+
+#[test]
+fn datagrams_keep_their_bounds_and_a_peer_that_is_not_there_is_told() {
+    let socket = UdpSocket::bind(loopback()).unwrap();
+    let (address, absent) = (socket.local_addr().unwrap(), UdpSocket::bind(loopback()).unwrap().local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut bytes = [0; 9000];
+        while let Ok((count, peer)) = socket.recv_from(&mut bytes) {
+            socket.send_to(&bytes[..count], peer).unwrap();
+        }
+    });
+    let (lengths, refused, sockets) = on_shard(config(10), move |shard| async move {
+        let datagrams = shard.open_datagrams(0, address).unwrap();
+        let mut lengths = Vec::new();
+        for count in [1, 1200, 4096, 8000] {
+            datagrams.send(SendBytes::Owned(vec![7; count]));
+            lengths.push(datagrams.receive().await.unwrap().unwrap().len());
+        }
+        drop(datagrams);
+        let nobody = shard.open_datagrams(0, absent).unwrap();
+        nobody.send(SendBytes::Owned(vec![1]));
+        let refused = nobody.receive().await.map(drop).unwrap_err().kind();
+        drop(nobody);
+        while shard.counts().sockets > 0 {
+            shard.sleep(Duration::from_millis(1)).await;
+        }
+        (lengths, refused, shard.source_uses().iter().map(|one| one.in_use).sum::<u32>())
+    });
+    assert_eq!(lengths, [1, 1200, 4096, 4096]);
+    assert_eq!(refused, std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(sockets, 0, "ports come back");
 }

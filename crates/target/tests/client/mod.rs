@@ -10,8 +10,12 @@ use throng_target::{Target, TargetConfig};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn start(shards: usize) -> Target {
+    start_with(shards, 500)
+}
+
+pub(crate) fn start_with(shards: usize, sockets_per_shard: u32) -> Target {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    Target::start(TargetConfig { address, shards: vec![None; shards], sockets_per_shard: 500, tls: None }).unwrap()
+    Target::start(TargetConfig { address, shards: vec![None; shards], sockets_per_shard, tls: None }).unwrap()
 }
 
 /// A client of one connection.

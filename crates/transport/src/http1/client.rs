@@ -149,7 +149,10 @@ async fn converse(
     // By reference: what is copied here would be held by the future twice.
     let (shard, request) = (task.shard, task.request);
     let deadline = task.wanted.after(task.options.timeout);
-    let mut pooled = pool.borrow_mut().take(&request.origin, traffic);
+    let (vu, mut pooled) = {
+        let mut pool = pool.borrow_mut();
+        (pool.vu(), pool.take(&request.origin, traffic))
+    };
     loop {
         exchange.reused = pooled.is_some();
         let mut stream = match pooled.take() {
@@ -159,7 +162,8 @@ async fn converse(
                 exchange.connected = Some(false);
                 // Boxed since it is rare: the future of an exchange is to stay small.
                 let stream =
-                    Box::pin(open(shard, &request.origin, deadline, task.options.timeout, timings, traffic)).await?;
+                    Box::pin(open(shard, vu, &request.origin, deadline, task.options.timeout, timings, traffic))
+                        .await?;
                 exchange.connected = Some(true);
                 stream
             }

@@ -19,6 +19,7 @@ const ATTEMPT_MIN: Duration = Duration::from_secs(2);
 /// equal share of what is left. The last address's error is the error. Failed attempts count as connecting.
 pub(super) async fn connect(
     shard: &Shard,
+    vu: u64,
     origin: &Origin,
     deadline: Nanos,
     timeout: Duration,
@@ -30,7 +31,7 @@ pub(super) async fn connect(
     let mut left = addresses.len();
     let mut failure = None;
     for address in &addresses {
-        let attempt = async { shard.connect(*address).await.map_err(ExchangeError::from) };
+        let attempt = async { shard.connect_as(vu, *address).await.map_err(ExchangeError::from) };
         let result = if left > 1 {
             let until = attempt_until(shard.turn_time(), deadline, left);
             let expire = async {

@@ -14,9 +14,10 @@ use crate::stream::{Stream, Traffic};
 use crate::time::{Clock, Nanos};
 use crate::tls::Session;
 
-/// Opens a stream to `origin` until `deadline`, which is `timeout` after the beginning.
+/// Opens a stream to `origin`, for a VU counted from 0, until `deadline`, which is `timeout` after the beginning.
 pub(crate) async fn open(
     shard: &Shard,
+    vu: u64,
     origin: &Origin,
     deadline: Nanos,
     timeout: Duration,
@@ -25,7 +26,7 @@ pub(crate) async fn open(
 ) -> Result<Stream, ExchangeError> {
     let is_connected = Cell::new(false);
     let dial = async {
-        let connection = connect(shard, origin, deadline, timeout, timings).await?;
+        let connection = connect(shard, vu, origin, deadline, timeout, timings).await?;
         let Some(server) = origin.tls() else { return Ok(Stream::plain(connection)) };
         let connected = shard.turn_time();
         is_connected.set(true);

@@ -12,9 +12,19 @@ const IDLE_MAX: usize = 16;
 #[derive(Debug, Default)]
 pub struct Pool {
     idle: Vec<(Rc<Origin>, Stream)>,
+    vu: u64,
 }
 
 impl Pool {
+    /// Sets whose connections they are, of VUs counted from 0: see [`Shard::connect_as`](crate::Shard::connect_as).
+    pub fn set_vu(&mut self, vu: u64) {
+        self.vu = vu;
+    }
+
+    pub(super) fn vu(&self) -> u64 {
+        self.vu
+    }
+
     /// Takes an idle connection to `origin` that nothing speaks against. Origins are compared by address: http and
     /// https of one host are two.
     pub(super) fn take(&mut self, origin: &Rc<Origin>, traffic: &mut Traffic) -> Option<Stream> {

@@ -110,7 +110,7 @@ impl Facts {
 }
 
 impl Limit {
-    fn of(resource: Resource) -> Self {
+    pub(super) fn of(resource: Resource) -> Self {
         getrlimit(resource).map_or(Self { soft: u64::MAX, hard: u64::MAX }, |(soft, hard)| Self { soft, hard })
     }
 }

@@ -8,6 +8,8 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 
+use crate::ring::table_shift;
+
 pub use facts::{Conntrack, Facts, InterfaceAddress, Limit};
 pub use trial::{missing_operations, try_shards};
 
@@ -15,6 +17,9 @@ pub use trial::{missing_operations, try_shards};
 pub const SOCKETS_MAX: u64 = 1 << 22;
 /// Open files that aren't rings: those of the runtimes, of scripts and of outputs.
 const FILES_APART: u64 = 256;
+/// Locked memory of a shard's first ring, glommio's included, and of a further one.
+const SHARD_LOCKED_BYTES: u64 = 900 * 1024;
+const RING_LOCKED_BYTES: u64 = 48 * 1024;
 
 /// The cores this process may use, by number.
 #[must_use]
@@ -32,8 +37,17 @@ pub fn sockets_per_shard() -> u32 {
     if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
         soft = hard;
     }
-    let rings = (soft.saturating_sub(FILES_APART) / cores().len() as u64).max(1);
-    (rings << crate::ring::table_shift(u32::MAX)).min(SOCKETS_MAX) as u32
+    let locked = if nix::unistd::geteuid().is_root() { u64::MAX } else { Limit::of(Resource::RLIMIT_MEMLOCK).soft };
+    sockets_of_shard(soft, locked, cores().len()) as u32
+}
+
+/// Sockets that each of so many shards can have, where so many files may be open, and so many bytes of memory locked.
+#[must_use]
+pub fn sockets_of_shard(open_files: u64, locked_bytes: u64, shards: usize) -> u64 {
+    let shards = shards.max(1) as u64;
+    let of_files = open_files.saturating_sub(FILES_APART) / shards;
+    let of_memory = (locked_bytes / shards).saturating_sub(SHARD_LOCKED_BYTES) / RING_LOCKED_BYTES + 1;
+    (of_files.min(of_memory).clamp(1, SOCKETS_MAX) << table_shift(u32::MAX, open_files)).min(SOCKETS_MAX)
 }
 
 /// Where a process that starts now begins to hand out source ports: elsewhere than the last one did.
@@ -41,4 +55,18 @@ pub fn sockets_per_shard() -> u32 {
 pub fn first_port() -> u32 {
     let now = crate::Clock::now().0 / 1_000_000;
     (now as u32).wrapping_mul(0x9e37_79b9) ^ std::process::id()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_bounded_by_files_and_by_locked_memory() {
+        assert_eq!(sockets_of_shard(64, u64::MAX, 2), 64);
+        assert_eq!(sockets_of_shard(20_000, u64::MAX, 2), SOCKETS_MAX);
+        assert_eq!(sockets_of_shard(1024, u64::MAX, 2), 384 * 1024);
+        assert_eq!(sockets_of_shard(20_000, 8 << 20, 2), 67 * 16_384);
+        assert_eq!(sockets_of_shard(20_000, 65_536, 2), 16_384);
+    }
 }

@@ -289,6 +289,12 @@ impl<'a> Chunk<'a> {
         change(driver.buffers(self.slot).slice_mut(self.received.buffer, self.len()))
     }
 
+    /// Leaves the bytes unread: they come again, before all others.
+    pub fn put_back(self) {
+        self.shard.driver().sockets.get(self.slot).put_back(self.received);
+        std::mem::forget(self);
+    }
+
     /// Number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -25,7 +25,7 @@ pub enum DialError {
     /// The file tables of the shard's rings are full.
     #[error(
         "all {limit} sockets of this shard are in use: {}",
-        .refused.as_deref().unwrap_or("use fewer connections, or more cores or agents")
+        .refused.as_deref().unwrap_or("use fewer connections, raise the limit of open files (`ulimit -n`), or use more agents")
     )]
     TableFull {
         /// Slots in the tables.
@@ -98,7 +98,31 @@ impl Shard {
 
     /// Puts a socket into a slot and has it connect.
     pub(super) fn begin_connect(&self, vu: u64, peer: SocketAddr) -> Result<u32, DialError> {
-        let (socket, ticket) = self.bound_socket(vu, peer)?;
+        let (socket, ticket) = self.bound_socket(vu, peer, Type::STREAM)?;
+        let slot = self.install(&socket, ticket)?;
+        self.driver().connect(slot, peer.into());
+        Ok(slot)
+    }
+
+    /// Opens a UDP socket to `peer` alone, for a VU as [`connect_as`](Self::connect_as) has it. Each send is a datagram,
+    /// and each chunk that is received is one: of one longer than 4,096 bytes the rest is lost, and empty ones aren't
+    /// told. It breaks when the peer's machine says that nobody listens.
+    ///
+    /// # Errors
+    /// When sockets, ports or addresses are used up, or there is no way to the peer.
+    pub fn open_datagrams(&self, vu: u64, peer: SocketAddr) -> Result<Connection, DialError> {
+        let (socket, ticket) = self.bound_socket(vu, peer, Type::DGRAM)?;
+        if let Err(error) = socket.connect(&peer.into()) {
+            self.sources().give_back(ticket);
+            return Err(DialError::Connect(error));
+        }
+        let slot = self.install(&socket, ticket)?;
+        self.driver().begin_open(slot);
+        Ok(Connection::new(self.clone(), slot))
+    }
+
+    /// Puts a socket into a slot.
+    fn install(&self, socket: &Socket, ticket: SourceTicket) -> Result<u32, DialError> {
         let mut driver = self.driver();
         let slot = match driver.take_slot() {
             Ok(slot) => slot,
@@ -112,13 +136,12 @@ impl Shard {
             driver.abandon(slot);
             return Err(DialError::Socket(error));
         }
-        driver.connect(slot, peer.into());
         Ok(slot)
     }
 
     /// Connects a slot once more, whose connect has failed, from another source.
     pub(super) fn begin_again(&self, slot: u32, vu: u64, peer: SocketAddr) -> Result<(), DialError> {
-        let (socket, ticket) = self.bound_socket(vu, peer)?;
+        let (socket, ticket) = self.bound_socket(vu, peer, Type::STREAM)?;
         let mut driver = self.driver();
         let known = driver.sockets.get(slot);
         known.error = 0;
@@ -131,12 +154,12 @@ impl Shard {
     }
 
     /// Takes source ports until one can be bound.
-    fn bound_socket(&self, vu: u64, peer: SocketAddr) -> Result<(Socket, SourceTicket), DialError> {
+    fn bound_socket(&self, vu: u64, peer: SocketAddr, kind: Type) -> Result<(Socket, SourceTicket), DialError> {
         let mut tried = 0;
         let mut sources = self.sources();
         loop {
             let Source { ticket, address } = sources.take(peer, vu)?;
-            let error = match bind(address, sources.freebind()) {
+            let error = match bind(address, kind, sources.freebind()) {
                 Ok(socket) => return Ok((socket, ticket)),
                 Err(error) => error,
             };
@@ -174,11 +197,15 @@ pub(super) fn is_of_port(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::EADDRINUSE))
 }
 
-fn bind(address: SocketAddr, freebind: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.cloexec(), Some(Protocol::TCP))?;
+fn bind(address: SocketAddr, kind: Type, freebind: bool) -> io::Result<Socket> {
+    let is_stream = kind == Type::STREAM;
+    let protocol = if is_stream { Protocol::TCP } else { Protocol::UDP };
+    let socket = Socket::new(Domain::for_address(address), kind.cloexec(), Some(protocol))?;
     // With it a port can be bound that still has a connection, or its remains, to another destination.
     socket.set_reuse_address(true)?;
-    socket.set_tcp_nodelay(true)?;
+    if is_stream {
+        socket.set_tcp_nodelay(true)?;
+    }
     allow_foreign(&socket, address, freebind)?;
     socket.bind(&address.into())?;
     Ok(socket)

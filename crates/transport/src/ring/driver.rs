@@ -15,7 +15,7 @@ use super::operations::Operation;
 use super::sends::Sends;
 use super::sets::Sets;
 use super::sockets::{Flags, GENERATION_MASK, NO_SET, Origin, Phase, Received, Socket, Sockets};
-use super::table::{RingError, Table, table_shift};
+use super::table::{RingError, Table, open_files, table_shift};
 use super::wheel::Wheel;
 use crate::source::SourceTicket;
 use crate::time::{Clock, Nanos};
@@ -78,7 +78,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// Makes the first ring of a shard that has at most `limit` sockets, woken by writes to `wake_fd`, an eventfd.
     pub(crate) fn new(limit: u32, wake_fd: OwnedFd) -> Result<Self, RingError> {
-        let (table_shift, now) = (table_shift(limit), Clock::now());
+        let (table_shift, now) = (table_shift(limit, open_files()), Clock::now());
         let mut driver = Self {
             tables: vec![Table::first(1 << table_shift)?],
             table_shift,
@@ -327,6 +327,12 @@ impl Driver {
         if socket.phase == Phase::Closing && socket.pending == 0 {
             self.abandon(slot);
         }
+    }
+
+    /// A socket that needs no connect is open at once.
+    pub(crate) fn begin_open(&mut self, slot: u32) {
+        self.sockets.get(slot).phase = Phase::Open;
+        self.receive(slot);
     }
 
     fn opened(&mut self, slot: u32, result: i32) {

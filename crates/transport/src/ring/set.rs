@@ -124,6 +124,7 @@ impl ConnectionSet {
         let (shard, slot) = connection.into_parts();
         assert!(shard.is_same(&self.shard), "a connection stays in its shard");
         let mut driver = self.shard.driver();
+        driver.wake_at(slot, None);
         let socket = driver.sockets.get(slot);
         socket.waker = None;
         socket.flags.set(Flags::WAITING, false);
@@ -151,6 +152,8 @@ impl ConnectionSet {
         let socket = find(&mut driver, self.set, key).filter(|socket| socket.phase == Phase::Open)?;
         socket.set = NO_SET;
         socket.deadline = Nanos::default();
+        // It may still stand in the queue, which then finds that it has gone.
+        socket.flags.set(Flags::READY, false);
         driver.sets.left(self.set);
         Some(Connection::new(self.shard.clone(), key.slot))
     }
@@ -218,6 +221,14 @@ impl ConnectionSet {
     /// to be sent are lost.
     pub fn close(&self, key: SetKey) -> bool {
         self.with(key, |driver| driver.close(key.slot)).is_some()
+    }
+
+    /// Closes all connections of the set.
+    pub fn close_all(&self) {
+        let mut driver = self.shard.driver();
+        for slot in driver.sockets.of_set(self.set) {
+            driver.close(slot);
+        }
     }
 
     /// Waits for the next event.
@@ -295,11 +306,8 @@ impl ConnectionSet {
 
 impl Drop for ConnectionSet {
     fn drop(&mut self) {
-        let mut driver = self.shard.driver();
-        for slot in driver.sockets.of_set(self.set) {
-            driver.close(slot);
-        }
-        driver.sets.orphan(self.set);
+        self.close_all();
+        self.shard.driver().sets.orphan(self.set);
     }
 }
 

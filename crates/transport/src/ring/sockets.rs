@@ -229,6 +229,13 @@ impl Socket {
         first
     }
 
+    /// Puts bytes back in front of all others.
+    pub(crate) fn put_back(&mut self, received: Received) {
+        if let Some(first) = self.first.replace(received) {
+            self.cold_mut().more.push_front(first);
+        }
+    }
+
     pub(crate) fn has_received(&self) -> bool {
         self.first.is_some()
     }

@@ -98,11 +98,15 @@ impl Table {
     }
 }
 
-/// How many slots a table has, as a power of two: a table may be as large as RLIMIT_NOFILE, and need not be larger than
+/// RLIMIT_NOFILE, which a file table mustn't be larger than.
+pub(crate) fn open_files() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft)
+}
+
+/// How many slots a table has, as a power of two: it may be as large as so many open files, and need not be larger than
 /// `wanted`.
-pub(crate) fn table_shift(wanted: u32) -> u32 {
-    let (files, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
-    let files = files.clamp(1, 1 << TABLE_SHIFT_MAX).ilog2();
+pub(crate) fn table_shift(wanted: u32, open_files: u64) -> u32 {
+    let files = open_files.clamp(1, 1 << TABLE_SHIFT_MAX).ilog2();
     wanted.clamp(1, 1 << TABLE_SHIFT_MAX).next_power_of_two().ilog2().min(files)
 }
 

@@ -19,7 +19,7 @@ pub use thread::{ShardConfig, ShardError, ShardThread};
 use crate::http1::ResponseBuffer;
 use crate::names::Names;
 use crate::ring::Driver;
-use crate::source::Sources;
+use crate::source::{SourceUse, Sources};
 use crate::time::{Nanos, Timers};
 
 /// A handle of the thread's shard; clones are the same shard.
@@ -100,6 +100,12 @@ impl Shard {
 
     pub(crate) fn driver(&self) -> RefMut<'_, Driver> {
         self.0.driver.borrow_mut()
+    }
+
+    /// Which sources are in use, and how much they were.
+    #[must_use]
+    pub fn source_uses(&self) -> Vec<SourceUse> {
+        self.0.sources.borrow().uses().collect()
     }
 
     pub(crate) fn sources(&self) -> RefMut<'_, Sources> {

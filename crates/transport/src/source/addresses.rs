@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::ports::{PORT_MAX, PORT_MIN, PortShare};
+
 /// Which of several source addresses a new connection gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BindStrategy {
@@ -24,6 +26,13 @@ pub struct DrawnNetwork {
 }
 
 impl DrawnNetwork {
+    /// Whether the address is one of its.
+    #[must_use]
+    pub fn contains(self, address: Ipv6Addr) -> bool {
+        let hosts = u128::MAX.checked_shr(u32::from(self.prefix)).unwrap_or(0);
+        address.to_bits() & !hosts == self.network.to_bits()
+    }
+
     /// The address of `random`'s low bits; never the network's first, which means any router of it.
     pub(super) fn address(self, random: u128) -> Ipv6Addr {
         let hosts = u128::MAX.checked_shr(u32::from(self.prefix)).unwrap_or(0);
@@ -32,8 +41,8 @@ impl DrawnNetwork {
     }
 }
 
-/// The addresses that connections may come from. None at all means the one that the kernel would choose.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The addresses and ports that connections may come from. No address at all means the one that the kernel would choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceAddresses {
     /// By IPv4.
     pub v4: Vec<Ipv4Addr>,
@@ -45,6 +54,21 @@ pub struct SourceAddresses {
     pub strategy: BindStrategy,
     /// Whether they may be addresses that no interface has (IP_FREEBIND).
     pub freebind: bool,
+    /// The lowest port and the highest.
+    pub ports: (u16, u16),
+}
+
+impl Default for SourceAddresses {
+    fn default() -> Self {
+        Self {
+            v4: Vec::new(),
+            v6: Vec::new(),
+            drawn: Vec::new(),
+            strategy: BindStrategy::default(),
+            freebind: false,
+            ports: (PORT_MIN, PORT_MAX),
+        }
+    }
 }
 
 impl SourceAddresses {
@@ -58,6 +82,13 @@ impl SourceAddresses {
     pub fn listed(&self) -> impl Iterator<Item = IpAddr> {
         let v4 = self.v4.iter().copied().map(IpAddr::V4);
         v4.chain(self.v6.iter().copied().map(IpAddr::V6))
+    }
+
+    /// The ports of shard `index` of `of`, begun at the `first`th.
+    #[must_use]
+    pub fn port_share(&self, index: u16, of: u16, first: u32) -> PortShare {
+        let (lowest, highest) = self.ports;
+        PortShare { lowest, highest, index, of: of.max(1), first }
     }
 
     /// How many addresses there are to connect from by IPv4, or by IPv6; none if there is no end of them.

@@ -129,7 +129,7 @@ impl Entry {
             }
             match self.place {
                 // Each connection has an address of its own: ports may come again.
-                Place::Drawn(_) if ports.len() > 0 => self.next_fresh = 0,
+                Place::Drawn(_) if !ports.is_empty() => self.next_fresh = 0,
                 _ => return self.returned.pop_front(),
             }
         }

@@ -24,7 +24,7 @@ mod writer;
 pub use close::{Close, CloseCode};
 pub use deflate::Deflate;
 pub use frame::{CONTROL_BYTES_MAX, Control, Kind};
-pub use open::{OpenError, OpenNumbers, Opened, open};
+pub use open::{OpenError, OpenNumbers, Opened, open, open_as};
 pub use reader::{Event, Reader};
 pub use rules::{Limits, Role, Rules};
 pub use upgrade::{Opening, Progress, Upgrade, UpgradeError};

@@ -98,13 +98,28 @@ pub async fn open(
     random: [u8; 16],
     timeout: Duration,
 ) -> (Result<Opened, OpenError>, OpenNumbers) {
+    open_as(0, shard, upgrade, header_lines, random, timeout).await
+}
+
+/// [`open`] for a VU, counted from 0; see [`Shard::connect_as`].
+///
+/// # Errors
+/// As `open`.
+pub async fn open_as(
+    vu: u64,
+    shard: &Shard,
+    upgrade: &Upgrade,
+    header_lines: &[u8],
+    random: [u8; 16],
+    timeout: Duration,
+) -> (Result<Opened, OpenError>, OpenNumbers) {
     let began = Clock::now();
     let mut numbers = OpenNumbers::default();
     let deadline = began.after(timeout);
     let mut traffic = Traffic::default();
     let result = async {
         let mut timings = Timings::default();
-        let mut stream = dial(shard, upgrade.origin(), deadline, timeout, &mut timings, &mut traffic).await?;
+        let mut stream = dial(shard, vu, upgrade.origin(), deadline, timeout, &mut timings, &mut traffic).await?;
         numbers.connected = true;
         numbers.peer = stream.connection().peer().map(|peer| peer.ip());
         let (request, opening) = upgrade.begin(random, header_lines);

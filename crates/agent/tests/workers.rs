@@ -40,7 +40,7 @@ impl Group {
             let first_source = Assignment::sources(index as u32);
             let part = AgentPart { name: name(index), segment: segment.clone(), first_source, through: 0 };
             judge.add_agent(part).unwrap();
-            let shards = machine_share(index as u16, count as u16);
+            let shards = machine_share(index as u16, count as u16, &Arc::default());
             let (assignment, sender) =
                 (Assignment { segment, first_source, shards, outlets: Vec::new() }, sender.clone());
             Worker::start(&planned, assignment, move |event| drop(sender.send((index, event)))).unwrap()

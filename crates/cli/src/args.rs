@@ -11,6 +11,7 @@ mod options;
 mod run;
 mod runs;
 mod script;
+mod sources;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub(crate) use options::{Form, OptionArgs, OptionRow, Prefix, rows};
 pub(crate) use run::{GroupArgs, RunArgs};
 pub(crate) use runs::{AbortArgs, GroupChoice, LogsArgs, RunsArgs, SummaryArgs};
 pub(crate) use script::ScriptArgs;
+pub(crate) use sources::SourceArgs;
 
 /// A load tester: scripts compiled to WebAssembly, run by thread-per-core io_uring agents.
 #[derive(Debug, Parser)]

@@ -11,6 +11,7 @@ mod layers;
 mod load;
 mod printing;
 mod scaffold;
+mod sources;
 
 use std::process::ExitCode;
 

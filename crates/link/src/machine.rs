@@ -12,6 +12,7 @@ use throng_agent::link::{PARTS_MAX, PartEvent, PartId};
 use throng_agent::{Allowance, Late, Step, Worker, machine_share_on};
 use throng_control::{Failure, FailureKind, Order};
 use throng_plan::{AllowedTargets, ControlledVus, LoadModel, Plan};
+use throng_transport::source::SourceAddresses;
 use throng_trust::Credentials;
 use tokio::sync::mpsc;
 
@@ -34,6 +35,8 @@ pub struct MachineConfig {
     pub cache_dir: Option<PathBuf>,
     /// The version that `User-Agent` names.
     pub version: String,
+    /// Where connections come from.
+    pub sources: Arc<SourceAddresses>,
     /// Shards of a part at most.
     pub shards_max: usize,
     /// Parts at once, among which source ports and sockets are divided; at most [`PARTS_MAX`].
@@ -127,7 +130,7 @@ impl Workers for MachineWorkers {
         let released = Arc::new(AtomicBool::new(false));
         slots.insert(part.clone(), Slot { share, released: Arc::clone(&released), is_stopped: false, running: None });
         drop(slots);
-        let shards = machine_share_on(self.config.shards_max, share, self.config.parts_max);
+        let shards = machine_share_on(self.config.shards_max, share, self.config.parts_max, &self.config.sources);
         let preparing = Preparing {
             config: Arc::clone(&self.config),
             slots: self.slots.clone(),

@@ -24,6 +24,7 @@ mod load_models;
 mod loading;
 mod machine;
 mod metrics;
+mod namespaces;
 mod options;
 mod outputs;
 mod requests;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use throng_archive::{Archive, Bytes, FileSource};
 use throng_output::CsvDefaults;
 use throng_plan::Layer;
+use throng_transport::source::SourceAddresses;
 
 use crate::network::Allowance;
 
@@ -56,6 +58,8 @@ pub struct RunConfig {
     pub env: BTreeMap<String, String>,
     /// Where the secrets of TLS sessions are written, in the format of `SSLKEYLOGFILE`.
     pub tls_key_log: Option<PathBuf>,
+    /// Where connections come from.
+    pub sources: Arc<SourceAddresses>,
     /// Where compiled scripts are kept.
     pub cache_dir: Option<PathBuf>,
     /// The version that the summary and `User-Agent` name.
@@ -82,6 +86,7 @@ impl RunConfig {
             layers_below: Vec::new(),
             layers_above: Vec::new(),
             env: test.env,
+            sources: Arc::default(),
             tls_key_log: None,
             cache_dir: None,
             version: version.to_owned(),

@@ -63,7 +63,7 @@ impl<'a> Conductor<'a> {
     ) -> Result<Self, RunError> {
         let plan = Arc::clone(&planned.plan);
         let (sender, messages) = mpsc::channel();
-        let (segment, shards) = (plan.options().segment.clone(), machine_share(0, 1));
+        let (segment, shards) = (plan.options().segment.clone(), machine_share(0, 1, &config.sources));
         let mut judge = Judge::new(&planned.registry, &plan, planned.has_detail());
         let (name, first_source) = (LOCAL.to_owned(), SourceId(0));
         judge.add_agent(AgentPart { name, segment: segment.clone(), first_source, through: 0 })?;

@@ -68,6 +68,9 @@ struct OpenGroup {
 impl VuHost {
     pub(crate) fn new(shard: &Rc<ShardContext>, identity: Identity) -> Self {
         let seed = shard.settings.seed ^ identity.id_in_test.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let session = Rc::<Session>::default();
+        // The source address that sticks to a VU goes by its number, as with k6; those of setup and teardown is 0.
+        session.pool.borrow_mut().set_vu(identity.id_in_instance.saturating_sub(1));
         Self {
             place: shard.series.place(&shard.settings.tags),
             shard: Rc::clone(shard),
@@ -78,7 +81,7 @@ impl VuHost {
             groups: Vec::new(),
             stage: None,
             tag_sets: vec![TagSet::empty()],
-            session: Rc::default(),
+            session,
             errand: Rc::default(),
             iteration: None,
             random: Random::new(seed),

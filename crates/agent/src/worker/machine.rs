@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use throng_transport::machine::{cores, first_port, sockets_per_shard};
-use throng_transport::source::PortShare;
+use throng_transport::source::SourceAddresses;
 use throng_transport::{ShardConfig, ShardError, ShardThread};
 
 use crate::command::{Command, Event};
@@ -19,13 +19,18 @@ pub const SHARDS_MAX: usize = throng_control::limits::SOURCES_OF_PART as usize;
 /// A shard on each core that the process may use, for the `index`th of so many workers at once: all have all cores, and
 /// divide source ports and sockets among them, so that none takes another's.
 #[must_use]
-pub fn machine_share(index: u16, workers: u16) -> Vec<ShardConfig> {
-    machine_share_on(SHARDS_MAX, index, workers)
+pub fn machine_share(index: u16, workers: u16, sources: &Arc<SourceAddresses>) -> Vec<ShardConfig> {
+    machine_share_on(SHARDS_MAX, index, workers, sources)
 }
 
 /// The same with so many shards at most, each of which has the more source ports the fewer they are.
 #[must_use]
-pub fn machine_share_on(shards_max: usize, index: u16, workers: u16) -> Vec<ShardConfig> {
+pub fn machine_share_on(
+    shards_max: usize,
+    index: u16,
+    workers: u16,
+    sources: &Arc<SourceAddresses>,
+) -> Vec<ShardConfig> {
     let (mut cores, workers) = (cores(), workers.max(1));
     cores.truncate(shards_max.max(1));
     let sockets_max = (sockets_per_shard() / u32::from(workers)).max(1);
@@ -35,8 +40,8 @@ pub fn machine_share_on(shards_max: usize, index: u16, workers: u16) -> Vec<Shar
         name: format!("throng-shard-{prefix}{shard}"),
         cpu: Some(*core),
         sockets_max,
-        ports: PortShare::of_all(index * count + shard, workers * count, first_port),
-        sources: Arc::default(),
+        ports: sources.port_share(index * count + shard, workers * count, first_port),
+        sources: Arc::clone(sources),
     });
     shards.collect()
 }

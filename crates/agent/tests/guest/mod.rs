@@ -64,6 +64,7 @@ pub(crate) fn config(options: Value) -> RunConfig {
         version: "0".into(),
         machine_summary: false,
         csv: Default::default(),
+        sources: Default::default(),
         no_thresholds: false,
         allowances: Vec::new(),
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::CertificateArgs;
+use super::{CertificateArgs, SourceArgs};
 
 /// What it prints, and exit codes of `throng agent`.
 const EXIT_CODES: &str = "It prints `agent NAME joined the group at HOST:PORT` when it is ready. On SIGTERM or Ctrl-C it gets no more work, does \
@@ -43,6 +43,8 @@ pub(crate) struct AgentArgs {
     /// Bytes on disk for archives that were fetched; those used longest ago go first
     #[arg(long, value_name = "SIZE", default_value = "4GiB")]
     pub(crate) archive_cache: String,
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
     /// Where this agent lets connections of runs go, and nowhere else, beside what the coordinators say: names, `*.` and
     /// what they end with, addresses, networks
     #[arg(long, value_name = "HOST|*.HOST|NETWORK,…", value_delimiter = ',')]

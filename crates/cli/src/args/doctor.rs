@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::SourceArgs;
+
 /// Say whether this machine can run tests, how large, and what would lift its limits
 ///
 /// Looks at what a run needs: the kernel, io_uring, limits, cores, memory, addresses and ports, a compiler for scripts.
@@ -13,4 +15,6 @@ pub(crate) struct DoctorArgs {
     /// Print JSON for machines
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ClientArgs, OfferArgs, OptionArgs, ScriptArgs};
+use super::{ClientArgs, OfferArgs, OptionArgs, ScriptArgs, SourceArgs};
 
 /// Exit codes of runs in a cluster that others don't have.
 const EXIT_CODES: &str = "Exit codes of a run in a cluster, beside those of the README: 114 no coordinator answers, 115 the group \
@@ -18,6 +18,8 @@ pub(crate) struct RunArgs {
     pub(crate) script: ScriptArgs,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
     #[command(flatten)]
     pub(crate) control: OfferArgs,
     #[command(flatten)]
@@ -43,7 +45,7 @@ pub(crate) struct RunArgs {
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct GroupArgs {
     /// Run the test on a cluster's agents: nodes of it, of which one that is up is enough
-    #[arg(long, value_name = "HOST:PORT,…", conflicts_with_all = ["address", "tls_key_log"])]
+    #[arg(long, value_name = "HOST:PORT,…", conflicts_with_all = ["address", "tls_key_log", "bind_ips", "bind_strategy", "bind_ports", "freebind"])]
     pub(crate) cluster: Option<String>,
     #[command(flatten)]
     pub(crate) client: ClientArgs,

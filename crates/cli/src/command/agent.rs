@@ -20,7 +20,9 @@ use crate::build;
 use crate::command::coordinator;
 use crate::credentials;
 use crate::exit::{Exit, Failure};
+use crate::layers::Environment;
 use crate::printing;
+use crate::sources;
 
 pub(crate) fn run(args: &AgentArgs, global: &Global) -> Result<Exit, Failure> {
     let drain = Arc::new(AtomicBool::new(false));
@@ -134,6 +136,7 @@ fn machine(args: &AgentArgs, credentials: Credentials) -> Result<MachineConfig, 
         .map_err(|error| Failure::new(Exit::Machine, error))?;
     Ok(MachineConfig {
         archives,
+        sources: sources::of(&args.sources, &Environment::of_process())?,
         credentials,
         cache_dir: build::components_directory(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -25,6 +25,7 @@ use crate::exit::{Exit, Failure};
 use crate::layers::{Environment, Setting};
 use crate::load;
 use crate::printing::{self, Printer};
+use crate::sources;
 
 /// How often a program that lingers looks whether it is to end.
 const LINGER_LOOK: Duration = Duration::from_millis(50);
@@ -45,7 +46,9 @@ fn run_here(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     let mut faults = Vec::new();
     let new_shape = args.new_machine_readable_summary.as_deref();
     let machine_summary = Setting::NEW_SUMMARY.switch(new_shape, &environment, &mut faults).unwrap_or(false);
+    let sources = sources::of(&args.sources, &environment)?;
     let mut config = RunConfig {
+        sources,
         tls_key_log: key_log.map(|(path, _)| path),
         machine_summary,
         ..options::run_config(test, (&args.script, &args.options), (&environment, true), global)

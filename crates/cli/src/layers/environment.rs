@@ -18,7 +18,7 @@ const PREFIX: &str = "THRONG_";
 const K6_PREFIX: &str = "K6_";
 
 /// Variables of k6's options that aren't supported yet, which `throng_plan` refuses by the option's name.
-const NOT_YET: [(&str, &str); 2] = [("LOCAL_IPS", "localIPs"), ("WEB_DASHBOARD", "webDashboard")];
+const NOT_YET: [(&str, &str); 1] = [("WEB_DASHBOARD", "webDashboard")];
 
 /// The environment as it was when the program started.
 #[derive(Debug, Default)]

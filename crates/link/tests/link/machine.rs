@@ -39,6 +39,7 @@ fn a_run_of_a_real_script_loses_and_doubles_nothing_while_streams_break() {
         archives: ArchiveCache::open(directory.path(), CACHE_BYTES_MAX).unwrap(),
         cache_dir: None,
         version: "0.1.0".to_owned(),
+        sources: Arc::default(),
         shards_max: 2,
         parts_max: 2,
         credentials: Credentials::plain(false),

@@ -51,7 +51,7 @@ pub(super) const OWN: &str = "throng";
 /// Options of k6 that aren't supported yet, and what to do instead.
 pub(super) const TOP_NOT_YET: [(&str, &str); 3] = [
     ("consoleOutput", "name the file by --console-output or THRONG_CONSOLE_OUTPUT"),
-    ("localIPs", "leave it out: connections come from the address that the kernel's routes choose"),
+    ("localIPs", "it describes a machine: give it by --bind-ips or K6_LOCAL_IPS"),
     ("webDashboard", "leave it out: `throng watch` shows a running test, --out writes its samples"),
 ];
 

@@ -1,11 +1,16 @@
 //! How many VUs and sockets there can be.
 
-use throng_transport::machine::{Facts, SOCKETS_MAX};
+use throng_transport::machine::{Facts, sockets_of_shard};
+use throng_transport::source::{SourceAddresses, SourceFailure};
 
 use super::finding::{Finding, grouped};
 
 /// Memory of a VU that sleeps and whose script keeps nothing: RSS and page tables, measured with 10,000 of them.
 const IDLE_VU_BYTES: u64 = 20 * 1024;
+/// Memory of an idle connection: the kernel's for one end, and the record of it here.
+const CONNECTION_BYTES: u64 = 5 * 1024 + 512;
+/// Sockets of a shard that are plenty.
+const SOCKETS_PLENTY: u64 = 65_536;
 /// Below this much memory a machine is a small one.
 const MEMORY_SMALL_BYTES: u64 = 512 << 20;
 /// Mappings of a process besides those of VUs, generously: arenas of 1 GiB or more, threads, code.
@@ -17,7 +22,36 @@ pub(super) fn sockets(facts: &Facts) -> u64 {
 }
 
 fn sockets_of_a_shard(facts: &Facts) -> u64 {
-    facts.open_files.hard.min(SOCKETS_MAX)
+    let locked = if facts.is_root { u64::MAX } else { facts.locked_memory.soft };
+    sockets_of_shard(facts.open_files.hard, locked, facts.cores)
+}
+
+/// Connections to one address and port of a target at once, and what bounds them.
+pub(super) fn connections(facts: &Facts, sources: &SourceAddresses) -> (u64, &'static str) {
+    let ports = u64::from(sources.port_share(0, 1, 0).len());
+    let addresses = if sources.is_empty() { Some(1) } else { sources.count(true).max(sources.count(false)) };
+    let drawn = sources.count(false).is_none();
+    let by_ports = if drawn { u64::MAX } else { addresses.unwrap_or(1) as u64 * ports };
+    let by_memory = facts.memory_available.map_or(u64::MAX, |bytes| bytes / CONNECTION_BYTES);
+    let bounds = [
+        (by_ports, "source addresses and ports: add --bind-ips"),
+        (by_memory, "memory, 5.5 KiB each"),
+        (sockets(facts), "sockets"),
+    ];
+    bounds.into_iter().min_by_key(|(count, _)| *count).unwrap_or_default()
+}
+
+/// How many connections there can be to one destination; and a problem if source addresses can't be used.
+pub(super) fn connections_finding(facts: &Facts, sources: &SourceAddresses, failures: &[SourceFailure]) -> Finding {
+    let name = "connections";
+    if !failures.is_empty() {
+        let told = crate::sources::complaint(sources, failures, &crate::sources::device(facts));
+        let (first, rest) = told.split_once('\n').unwrap_or((&told, ""));
+        return Finding::problem(name, first.trim_end_matches(':')).lifted_by(rest);
+    }
+    let (count, bound) = connections(facts, sources);
+    let found = format!("{} to one address and port of a target, bounded by {bound}", grouped(count));
+    Finding::ok(name, found)
 }
 
 /// VUs that fit into the memory that is available.
@@ -35,15 +69,15 @@ pub(super) fn open_files(facts: &Facts) -> Finding {
         facts.cores,
         limit(facts.open_files.hard)
     );
-    if each == SOCKETS_MAX {
-        return Finding::ok(name, format!("{found}: as many as throng uses"));
+    if each >= SOCKETS_PLENTY {
+        return Finding::ok(name, found);
     }
     Finding::note(name, found)
         .costs("when as many connections are open, further requests fail with error code 1215")
         .lifted_by(format!(
-            "sudo prlimit --pid $$ --nofile={SOCKETS_MAX}:{SOCKETS_MAX}   (this shell)\n\
-             LimitNOFILE={SOCKETS_MAX}                           (a systemd unit)\n\
-             docker run --ulimit nofile={SOCKETS_MAX} …          (a container)"
+            "sudo prlimit --pid $$ --nofile={SOCKETS_PLENTY}:{SOCKETS_PLENTY}   (this shell)\n\
+             LimitNOFILE={SOCKETS_PLENTY}                           (a systemd unit)\n\
+             docker run --ulimit nofile={SOCKETS_PLENTY} …          (a container)"
         ))
 }
 

@@ -7,13 +7,16 @@ mod network;
 
 use serde_json::json;
 use throng_transport::machine::{self, Facts};
+use throng_transport::source::{SourceAddresses, SourceFailure, check_sources};
 use throng_transport::{RingError, ShardError};
 
 use self::finding::{Finding, Status};
 use crate::args::{DoctorArgs, Global};
 use crate::build;
 use crate::exit::{Exit, Failure};
+use crate::layers::Environment;
 use crate::printing;
+use crate::sources;
 
 /// What was looked at, and what came of trying.
 struct Observed {
@@ -22,9 +25,14 @@ struct Observed {
     shards: Result<usize, ShardError>,
     /// The compiler for scripts.
     toolchain: Result<String, String>,
+    /// Where connections are to come from, and which addresses can't be used.
+    sources: (SourceAddresses, Vec<SourceFailure>),
 }
 
 pub(crate) fn run(args: &DoctorArgs, global: &Global) -> Result<Exit, Failure> {
+    let sources = sources::read(&args.sources, &Environment::of_process())
+        .map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
+    let failures = check_sources(&sources);
     // The facts come first: trying shards raises the limit of open files.
     let facts = Facts::read();
     let observed = Observed {
@@ -32,14 +40,18 @@ pub(crate) fn run(args: &DoctorArgs, global: &Global) -> Result<Exit, Failure> {
         missing_operations: machine::missing_operations(),
         shards: machine::try_shards(),
         toolchain: build::toolchain_version().map_err(|error| error.to_string()),
+        sources: (sources, failures),
     };
     let findings = judge(&observed);
     let would_run = findings.iter().all(|finding| finding.status != Status::Problem);
     let sockets = capacity::sockets(&observed.facts);
     let idle_vus = capacity::idle_vus(&observed.facts);
+    let (connections, _) = capacity::connections(&observed.facts, &observed.sources.0);
     if args.json {
         let findings: Vec<_> = findings.iter().map(Finding::to_json).collect();
-        let report = json!({ "ok": would_run, "sockets": sockets, "idleVus": idle_vus, "findings": findings });
+        let report = json!({
+            "ok": would_run, "sockets": sockets, "idleVus": idle_vus, "connections": connections, "findings": findings,
+        });
         printing::line(&serde_json::to_string_pretty(&report).map_err(|error| Failure::new(Exit::Other, error))?);
     } else {
         let shown = findings.iter().filter(|finding| !global.quiet || finding.status != Status::Ok);
@@ -71,6 +83,7 @@ fn judge(observed: &Observed) -> Vec<Finding> {
         kernel::huge_pages(facts),
         kernel::clock(facts),
         network::source_ports(facts),
+        capacity::connections_finding(facts, &observed.sources.0, &observed.sources.1),
         network::time_wait(facts),
         network::backlog(facts),
         network::addresses(facts),

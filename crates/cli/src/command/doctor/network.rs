@@ -12,6 +12,8 @@ use super::finding::{Finding, grouped};
 const PORTS: u64 = PORT_MAX as u64 - PORT_MIN as u64 + 1;
 /// How long a closed connection rests in TIME_WAIT.
 const TIME_WAIT_SECONDS: u64 = 60;
+/// Tracked connections that are plenty.
+const TRACKED_PLENTY: u64 = 262_144;
 /// Connections that a listener of `throng target` wants to have waiting.
 const BACKLOG_MIN: u64 = 4096;
 
@@ -56,7 +58,7 @@ pub(super) fn conntrack(facts: &Facts) -> Option<Finding> {
     let table = facts.conntrack?;
     let name = "conntrack";
     let found = format!("{} of {} connections tracked", grouped(table.used), grouped(table.max));
-    let wanted = sockets(facts);
+    let wanted = sockets(facts).min(TRACKED_PLENTY);
     if table.max.saturating_sub(table.used) >= wanted {
         return Some(Finding::ok(name, found));
     }

@@ -31,7 +31,13 @@ fn good() -> Observed {
         clock_sources: vec!["tsc".to_owned()],
         huge_pages: Some("madvise".to_owned()),
     };
-    Observed { facts, missing_operations: Ok(Vec::new()), shards: Ok(4), toolchain: Ok("rustc 1.95.0".to_owned()) }
+    Observed {
+        facts,
+        missing_operations: Ok(Vec::new()),
+        shards: Ok(4),
+        toolchain: Ok("rustc 1.95.0".to_owned()),
+        sources: Default::default(),
+    }
 }
 
 /// The only finding of a changed machine that isn't ok.
@@ -50,7 +56,7 @@ fn a_good_machine_has_no_shortage() {
     assert!(findings.iter().all(|finding| finding.status == Status::Ok), "{findings:?}");
     assert!(findings.len() >= 15);
     let text = findings.iter().find(|finding| finding.name == "sockets").unwrap().to_string();
-    assert!(text.starts_with("ok       sockets           262,144 (65,536 on each of 4 cores"), "{text}");
+    assert!(text.starts_with("ok       sockets           16,777,216 (4,194,304 on each of 4 cores"), "{text}");
     assert_eq!(verdict(true, 262_144, Some(5)), "\nA run would work here: 262,144 sockets at once, about 5 idle VUs.");
 }
 
@@ -81,6 +87,33 @@ fn each_shortage_is_one_note_with_what_it_costs_and_a_remedy() {
         assert!(finding.cost.as_ref().is_some_and(|text| text.contains(cost)), "{finding:?}");
         assert!(finding.remedy.as_ref().is_some_and(|text| text.contains(remedy)), "{finding:?}");
     }
+}
+
+#[test]
+fn connections_to_one_destination_are_bounded_by_ports_memory_or_sockets() {
+    let facts = good().facts;
+    let mut sources = SourceAddresses::default();
+    let told = |sources: &SourceAddresses| capacity::connections_finding(&facts, sources, &[]).found;
+    assert!(
+        told(&sources).starts_with("64,512 to one address and port of a target, bounded by source"),
+        "{}",
+        told(&sources)
+    );
+    sources.add("10.0.0.0/30").unwrap();
+    sources.ports = (2000, 2999);
+    assert!(told(&sources).starts_with("2,000 to one"), "{}", told(&sources));
+    sources.add("2001:db8::/64").unwrap();
+    assert!(told(&sources).contains("bounded by memory"), "{}", told(&sources));
+}
+
+#[test]
+fn source_addresses_that_can_not_be_used_are_a_problem() {
+    let problem = shortage(|observed| {
+        observed.sources.0.add("192.0.2.9").unwrap();
+        observed.sources.1 = check_sources(&observed.sources.0);
+    });
+    assert_eq!((problem.name, problem.status), ("connections", Status::Problem));
+    assert!(problem.remedy.unwrap().contains("ip address add 192.0.2.9/32 dev eth0"));
 }
 
 #[test]

@@ -84,8 +84,12 @@ fn every_option_has_a_row() {
 
 #[test]
 fn the_table_of_settings_is_complete_and_their_flags_exist() {
-    let expected: BTreeSet<_> =
-        Setting::ALL.iter().map(|setting| vec![setting.variables.map(code).join(", "), code(setting.flag)]).collect();
+    let expected: BTreeSet<_> = Setting::ALL
+        .iter()
+        .map(|setting| {
+            vec![setting.variables.iter().map(|name| code(name)).collect::<Vec<_>>().join(", "), code(setting.flag)]
+        })
+        .collect();
     let found: BTreeSet<_> = table("### Settings of a run").into_iter().map(|row| row[..2].to_vec()).collect();
     assert_eq!(found, expected);
     let command = Args::command();

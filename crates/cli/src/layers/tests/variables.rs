@@ -35,12 +35,6 @@ fn load() -> Vec<Row> {
         variable("THRONG_EXECUTION_SEGMENT", "0.5.1", "executionSegment", "isn't a share of the whole"),
         variable("K6_EXECUTION_SEGMENT_SEQUENCE", "1,0", "executionSegmentSequence", "must end above its begin"),
         variable("K6_PAUSED", "maybe", "paused", "must be true or false, not \"maybe\""),
-        variable(
-            "K6_LOCAL_IPS",
-            "192.0.2.0/24",
-            "localIPs",
-            "isn't supported yet; leave it out: connections come from",
-        ),
         variable("K6_WEB_DASHBOARD", "true", "webDashboard", "isn't supported yet; leave it out: `throng watch`"),
         variable("K6_LINGER", "2", "linger", "must be true or false"),
         variable("K6_NO_SETUP", "yes", "noSetup", "must be true or false, not \"yes\""),

@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_lite::future::block_on;
 use throng_transport::Clock;
 use throng_vu::{
-    Description, Failure, Fault, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, Script, Timings,
-    Vu, VuInfo,
+    Description, Failure, Fault, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, Script,
+    SocketHost, Timings, Vu, VuInfo,
 };
 
 use crate::host::{Environment, Random, resolve_url, unix_ms};
@@ -61,6 +61,8 @@ pub(crate) struct Describer {
     random: Random,
     messages: Rc<RefCell<Messages>>,
 }
+
+impl SocketHost for Describer {}
 
 impl Host for Describer {
     type Request = ();

@@ -33,6 +33,7 @@ mod series;
 mod setup_data;
 mod shard;
 mod stop;
+mod websocket;
 mod worker;
 
 pub use conductor::{Inspection, Planned, RunConfig, RunError, RunResult, Test, inspect, run};

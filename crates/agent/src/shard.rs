@@ -35,6 +35,7 @@ use crate::samples::Samples;
 use crate::scenario::ScenarioShare;
 use crate::series::{KeptTags, Series};
 use crate::setup_data::SetupData;
+use crate::websocket::{OpenSockets, PreparedSockets};
 
 /// How often a shard sends what it has recorded.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -85,6 +86,8 @@ pub(crate) struct ShardContext {
     pub(crate) checks: RefCell<Names>,
     pub(crate) origins: Origins,
     pub(crate) prepared_requests: PreparedRequests,
+    pub(crate) prepared_sockets: PreparedSockets,
+    pub(crate) websockets: OpenSockets,
     /// None without a limit of requests per second.
     pub(crate) pace: Option<Pace>,
     /// For what a client makes up.
@@ -134,6 +137,8 @@ impl ShardContext {
             checks: RefCell::default(),
             origins: Origins::default(),
             prepared_requests: PreparedRequests::default(),
+            prepared_sockets: PreparedSockets::default(),
+            websockets: OpenSockets::default(),
             pace: pace.map(|limit| Pace::new(limit, settings.agent_part, settings.shards)),
             nonces: RefCell::new(Random::new(settings.seed.wrapping_add(settings.shard))),
             setup_data: RefCell::default(),
@@ -227,6 +232,9 @@ impl ShardContext {
     fn send_window(&self, at: Nanos, vus: Option<u64>) {
         self.set_gauge(builtin::VUS_MAX, self.pool.made());
         self.set_gauge(builtin::CONNECTIONS_OPEN, self.shard.counts().sockets.into());
+        if let Some(open) = self.websockets.count() {
+            self.set_gauge(builtin::WS_OPEN, open);
+        }
         self.scenarios.borrow().iter().for_each(|scenario| scenario.record_counts(self));
         let at = Duration::from_nanos(at.since(self.began.get()));
         let window = self.series.recorder.borrow_mut().take(at);

@@ -4,7 +4,7 @@
 use crate::metric::{Contains, Kind, MetricId};
 
 /// The built-in metrics in the order of their numbers.
-pub(crate) const ALL: [(&str, Kind, Contains); 27] = [
+pub(crate) const ALL: [(&str, Kind, Contains); 36] = [
     ("vus", Kind::Gauge, Contains::Default),
     ("vus_max", Kind::Gauge, Contains::Default),
     ("iterations", Kind::Counter, Contains::Default),
@@ -32,6 +32,15 @@ pub(crate) const ALL: [(&str, Kind, Contains); 27] = [
     ("connection_failed", Kind::Rate, Contains::Default),
     ("generator_cpu", Kind::Trend, Contains::Default),
     ("generator_loop_lag", Kind::Trend, Contains::Time),
+    ("ws_sessions", Kind::Counter, Contains::Default),
+    ("ws_connecting", Kind::Trend, Contains::Time),
+    ("ws_session_duration", Kind::Trend, Contains::Time),
+    ("ws_msgs_sent", Kind::Counter, Contains::Default),
+    ("ws_msgs_received", Kind::Counter, Contains::Default),
+    ("ws_ping", Kind::Trend, Contains::Time),
+    ("ws_open", Kind::Gauge, Contains::Default),
+    ("ws_connect_failed", Kind::Rate, Contains::Default),
+    ("ws_round_trip", Kind::Trend, Contains::Time),
 ];
 
 /// VUs that are in a scenario; summed over shards and agents.
@@ -91,6 +100,25 @@ pub const GENERATOR_CPU: MetricId = MetricId(25);
 /// The longest time that a shard didn't look at its sockets and timers: a sample a shard and second, tagged `shard`. Not
 /// k6's.
 pub const GENERATOR_LOOP_LAG: MetricId = MetricId(26);
+/// Attempts to open a WebSocket, failed ones too.
+pub const WS_SESSIONS: MetricId = MetricId(27);
+/// From the beginning of an attempt to its end: name, TCP, TLS and upgrade.
+pub const WS_CONNECTING: MetricId = MetricId(28);
+/// From the beginning of opening a WebSocket until it was closed.
+pub const WS_SESSION_DURATION: MetricId = MetricId(29);
+/// Messages sent by WebSockets.
+pub const WS_MSGS_SENT: MetricId = MetricId(30);
+/// Messages received by WebSockets.
+pub const WS_MSGS_RECEIVED: MetricId = MetricId(31);
+/// From a script's ping to its pong.
+pub const WS_PING: MetricId = MetricId(32);
+/// WebSockets that are open, once a second; summed over shards and agents. Not k6's.
+pub const WS_OPEN: MetricId = MetricId(33);
+/// Share of the attempts to open a WebSocket that failed. Not k6's.
+pub const WS_CONNECT_FAILED: MetricId = MetricId(34);
+/// From a message sent by a WebSocket to the next one received there; while one is awaited, further ones that are sent
+/// aren't measured. Not k6's.
+pub const WS_ROUND_TRIP: MetricId = MetricId(35);
 
 /// Whether a metric is about the generator and not about the target.
 pub fn is_of_generator(metric: MetricId) -> bool {
@@ -109,7 +137,7 @@ pub fn contains(metric: MetricId) -> bool {
 
 /// Whether the gauge is a count whose parts on shards and agents add up.
 pub fn is_summed_gauge(metric: MetricId) -> bool {
-    [VUS, VUS_MAX, CONNECTIONS_OPEN].contains(&metric)
+    [VUS, VUS_MAX, CONNECTIONS_OPEN, WS_OPEN].contains(&metric)
 }
 
 #[cfg(test)]
@@ -146,6 +174,15 @@ mod tests {
             (CONNECTION_FAILED, "connection_failed"),
             (GENERATOR_CPU, "generator_cpu"),
             (GENERATOR_LOOP_LAG, "generator_loop_lag"),
+            (WS_SESSIONS, "ws_sessions"),
+            (WS_CONNECTING, "ws_connecting"),
+            (WS_SESSION_DURATION, "ws_session_duration"),
+            (WS_MSGS_SENT, "ws_msgs_sent"),
+            (WS_MSGS_RECEIVED, "ws_msgs_received"),
+            (WS_PING, "ws_ping"),
+            (WS_OPEN, "ws_open"),
+            (WS_CONNECT_FAILED, "ws_connect_failed"),
+            (WS_ROUND_TRIP, "ws_round_trip"),
         ] {
             assert_eq!(ALL[metric.index()].0, name);
         }

@@ -1,5 +1,6 @@
 use std::{future::Future, time::Duration};
 
+use crate::sockets::SocketHost;
 use crate::types::{Failure, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, Timings, VuInfo};
 
 /// What a script can reach: one value a VU, given to [`Vu::new`](crate::Vu::new).
@@ -7,8 +8,8 @@ use crate::types::{Failure, InstanceInfo, LogLevel, RequestBody, RequestSpec, Sc
 /// The methods are called on the VU's thread, on the guest's own stack, of
 /// which at least 120 KiB are free for the host. Only [`send`](Host::send),
 /// [`wait_any`](Host::wait_any), [`read`](Host::read), [`finish`](Host::finish),
-/// [`next_iteration`](Host::next_iteration) and [`sleep`](Host::sleep) may wait;
-/// their futures needn't be `Send`. Each is boxed for its call; below about
+/// [`next_iteration`](Host::next_iteration), [`sleep`](Host::sleep) and some of
+/// [`SocketHost`] may wait; their futures needn't be `Send`. Each is boxed for its call; below about
 /// 1,000 bytes the allocator serves it from the thread's own cache. When the
 /// future of a call is dropped, the one that it waits for is dropped too.
 ///
@@ -16,7 +17,7 @@ use crate::types::{Failure, InstanceInfo, LogLevel, RequestBody, RequestSpec, Sc
 /// `register_check`, `enter_group`, `cookies`, `set_cookie`, `delete_cookies`
 /// and `resolve_url` are handed to the guest; an `Err` of the others traps with
 /// that text, as [`FaultKind::Host`](crate::FaultKind::Host).
-pub trait Host: 'static {
+pub trait Host: SocketHost + 'static {
     /// A prepared request: what a guest's `request` stands for.
     type Request: 'static;
     /// A response, or why there is none: what a guest's `response` stands for.

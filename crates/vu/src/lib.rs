@@ -17,7 +17,7 @@
 //!
 //! [`Vu::run`] enters the guest once, on its own stack. The guest hands each
 //! iteration's outcome to [`Host::next_iteration`] and asks it for the next one;
-//! that, `send` and `sleep` may suspend. Its other imports answer at once.
+//! that, requests, sockets and `sleep` may suspend. Its other imports answer at once.
 
 mod arena;
 mod budget;
@@ -30,6 +30,7 @@ mod link;
 mod load;
 mod memory_limit;
 mod script;
+mod sockets;
 mod state;
 mod ticker;
 mod types;
@@ -41,9 +42,11 @@ pub use fault::{Fault, FaultKind};
 pub use host::Host;
 pub use load::{CONTRACT_VERSION, LoadError};
 pub use script::Script;
+pub use sockets::SocketHost;
 pub use ticker::Ticker;
 pub use types::{
-    BodyPart, Coding, Credentials, Description, Failure, FileDeclaration, FileFormat, FileRange, InstanceInfo,
-    LogLevel, MetricDefinition, MetricKind, RequestBody, RequestSpec, ResponseBody, ScenarioInfo, Timings, VuInfo,
+    BodyPart, CloseFrame, Coding, Credentials, DeflateOffer, Description, Failure, FileDeclaration, FileFormat,
+    FileRange, InstanceInfo, LogLevel, MetricDefinition, MetricKind, RequestBody, RequestSpec, ResponseBody,
+    ScenarioInfo, SocketEnd, SocketFailure, SocketMessage, SocketSpec, SocketState, Timings, VuInfo,
 };
 pub use vu::Vu;

@@ -3,6 +3,7 @@
 mod files;
 mod http;
 mod run;
+mod sockets;
 
 use wasmtime::component::Linker;
 
@@ -20,6 +21,7 @@ type Data<H> = ThreadBound<State<H>>;
 pub(crate) fn linker<H: Host>(engine: &Engine) -> wasmtime::Result<Linker<Data<H>>> {
     let mut linker = Linker::new(engine.wasmtime());
     http::link(&mut linker)?;
+    sockets::link(&mut linker)?;
     run::link(&mut linker)?;
     files::link(&mut linker)?;
     Ok(linker)

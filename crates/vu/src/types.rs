@@ -1,5 +1,9 @@
 //! The records of `wit/script.wit` as Rust types.
 
+mod sockets;
+
+pub use sockets::{CloseFrame, DeflateOffer, SocketEnd, SocketFailure, SocketMessage, SocketSpec, SocketState};
+
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// What a script asks for: `http.request-options`, as the guest gave it.

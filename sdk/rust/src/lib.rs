@@ -22,7 +22,7 @@
 //!
 //! Attributes enter functions in a registry; the host asks what there is, then calls them by number. What happens to a
 //! request is an outcome, never a panic. It has no async, no threads and no standard input, output, files or sockets:
-//! [`http`], [`checks`], [`mod@metrics`], [`data`], [`execution`], [`time`], [`random`] and [`log`] are the way out.
+//! [`http`], [`websocket`], [`checks`], [`mod@metrics`], [`data`], [`execution`], [`time`], [`random`] and [`log`] are the way out.
 
 #[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
 mod allocator;
@@ -46,6 +46,7 @@ mod setup_data;
 mod summary;
 mod tags;
 pub mod time;
+pub mod websocket;
 
 pub use checks::{check, check_tagged};
 pub use environment::{env, env_or};

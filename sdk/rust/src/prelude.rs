@@ -8,7 +8,7 @@ pub use crate::options::{Options, Scenario};
 pub use crate::summary::Summary;
 pub use crate::time::sleep;
 pub use crate::{check, metrics, tags};
-pub use crate::{data, execution, http, log, random, time};
+pub use crate::{data, execution, http, log, random, time, websocket};
 pub use crate::{options, scenario, setup, summary, teardown, vu_init};
 pub use serde_json::{Value, json};
 pub use std::time::Duration;

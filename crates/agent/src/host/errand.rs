@@ -15,15 +15,21 @@ use slab::Slab;
 use throng_transport::http1::BodyPipe;
 
 use crate::http::Received;
+use crate::websocket::Sockets;
 
 /// Exchanges that a VU may have started and not finished.
 const STARTED_MAX: usize = 4096;
 
 pub(super) type Request = Pin<Box<dyn Future<Output = Received>>>;
 
-/// The requests of one VU: the one that it waits for, and those that it has started.
-#[derive(Default)]
+/// Something else that a VU waits for.
+type Wait = Pin<Box<dyn Future<Output = ()>>>;
+
+/// The requests of one VU: the one that it waits for, and those that it has started; and its sockets.
 pub(crate) struct Errand {
+    sockets: Rc<Sockets>,
+    /// What the call waits for, if that is no request.
+    wait: RefCell<Option<Wait>>,
     under_way: RefCell<Option<Request>>,
     done: Cell<Option<Received>>,
     started: RefCell<Slab<Started>>,
@@ -43,6 +49,39 @@ enum Progress {
 }
 
 impl Errand {
+    /// Without any; `seed` is for what sockets make up.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            sockets: Rc::new(Sockets::new(seed)),
+            wait: RefCell::default(),
+            under_way: RefCell::default(),
+            done: Cell::default(),
+            started: RefCell::default(),
+            has_new: Cell::default(),
+        }
+    }
+
+    /// The VU's sockets, which are read whenever it is polled.
+    pub(crate) fn sockets(&self) -> Rc<Sockets> {
+        Rc::clone(&self.sockets)
+    }
+
+    /// Leaves something to be waited for; [`waited`](Self::waited) waits for it.
+    pub(super) fn leave_wait(&self, wait: Wait) {
+        self.wait.replace(Some(wait));
+        self.has_new.set(true);
+    }
+
+    /// Waits for what was left.
+    pub(super) fn waited(&self) -> impl Future<Output = ()> {
+        poll_fn(|_| if self.wait.borrow().is_none() { Poll::Ready(()) } else { Poll::Pending })
+    }
+
+    /// Has all be polled again when the call waits next.
+    pub(super) fn poll_again(&self) {
+        self.has_new.set(true);
+    }
+
     /// Leaves a request to be run by [`Errands`]; [`done`](Self::done) waits for its result.
     ///
     /// It comes in its box: handed on by value, each future on its way would hold it, and its thousand bytes be copied.
@@ -144,6 +183,17 @@ impl Errand {
     fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         self.has_new.set(false);
         self.poll_started(context);
+        if !self.sockets.is_empty() {
+            self.sockets.poll(context);
+        }
+        let mut wait = self.wait.borrow_mut();
+        if let Some(waiting) = wait.as_mut() {
+            if waiting.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            *wait = None;
+        }
+        drop(wait);
         let mut under_way = self.under_way.borrow_mut();
         let Some(request) = under_way.as_mut() else { return Poll::Ready(()) };
         match request.as_mut().poll(context) {

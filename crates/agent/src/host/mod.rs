@@ -4,6 +4,7 @@ mod errand;
 mod identity;
 mod names;
 mod random;
+mod sockets;
 mod stage;
 
 use std::collections::BTreeMap;
@@ -82,7 +83,7 @@ impl VuHost {
             stage: None,
             tag_sets: vec![TagSet::empty()],
             session,
-            errand: Rc::default(),
+            errand: Rc::new(Errand::new(seed.rotate_left(32))),
             iteration: None,
             random: Random::new(seed),
             aborted: false,

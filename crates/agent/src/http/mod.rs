@@ -15,12 +15,12 @@ mod session;
 pub(crate) use journey::Journey;
 pub(crate) use origins::Origins;
 pub(crate) use prepared::{Prepared, PreparedRequests};
-pub(crate) use received::Received;
+pub(crate) use received::{Received, fields};
 pub(crate) use session::Session;
 
 /// k6's error codes: what has none of its own, an invalid URL, a body that can't be decompressed.
-const CODE_OTHER: u16 = 1000;
-const CODE_URL: u16 = 1020;
+pub(crate) const CODE_OTHER: u16 = 1000;
+pub(crate) const CODE_URL: u16 = 1020;
 const CODE_DECOMPRESS: u16 = 1701;
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl Origins {
     ///
     /// # Errors
     /// When TLS can't be spoken to it.
-    pub(super) fn of(&self, url: &HttpUrl, tls: Option<&TlsClient>) -> Result<Rc<Origin>, TlsError> {
+    pub(crate) fn of(&self, url: &HttpUrl, tls: Option<&TlsClient>) -> Result<Rc<Origin>, TlsError> {
         let key = (url.is_tls(), url.host().to_owned(), url.port());
         let mut origins = self.0.borrow_mut();
         if let Some(known) = origins.get(&key) {

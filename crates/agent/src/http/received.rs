@@ -73,7 +73,7 @@ pub(super) fn field(buffer: &ResponseBuffer, name: &str) -> Option<String> {
 }
 
 /// All fields of this name.
-pub(super) fn fields(buffer: &ResponseBuffer, name: &str) -> Vec<String> {
+pub(crate) fn fields(buffer: &ResponseBuffer, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     buffer.fields(|field, value| {
         if field.eq_ignore_ascii_case(name) {

@@ -47,6 +47,12 @@ impl Session {
         self.ended.add(Traffic { sent: numbers.bytes_sent, received: numbers.bytes_received });
     }
 
+    /// Counts bytes that a WebSocket has carried.
+    pub(crate) fn count_traffic(&self, traffic: Traffic) {
+        self.meter.borrow().add(traffic);
+        self.ended.add(traffic);
+    }
+
     /// Takes the bytes of exchanges that have ended since the last call: sent, received.
     pub(crate) fn take_bytes(&self) -> (u64, u64) {
         let Traffic { sent, received } = self.ended.take();
@@ -91,7 +97,7 @@ impl Session {
     }
 
     /// The jar's cookies for a request, but for those of these names.
-    pub(super) fn cookies(&self, jar: u32, url: &HttpUrl, but: &[(String, String)]) -> Vec<String> {
+    pub(crate) fn cookies(&self, jar: u32, url: &HttpUrl, but: &[(String, String)]) -> Vec<String> {
         let cookies = self.with_jar(jar, |jar| {
             if jar.is_empty() {
                 return Vec::new();

@@ -63,6 +63,7 @@ impl ScenarioShare {
         }
         self.record_left(shard, slot.iterations_in_scenario());
         self.change(|counts| counts.vus = counts.vus.saturating_sub(counted));
+        slot.farewell(shard).await;
         slot.leave();
         shard.pool.give_back(slot);
     }
@@ -99,6 +100,7 @@ impl ScenarioShare {
                     self.end_iteration(vu.host_mut(), iteration, Clock::now(), Err(fault.to_string()));
                     // After a trap the instance can't be called again.
                     slot.drop_vu();
+                    slot.farewell(shard).await;
                     // An iteration that waited for nothing must not keep the shard to itself.
                     yield_now().await;
                 }

@@ -14,6 +14,7 @@ use throng_vu::{Fault, LogLevel, Vu};
 use super::ShardContext;
 use crate::host::{Errands, Identity, VuHost};
 use crate::scenario::{ScenarioShare, Seat};
+use crate::websocket::Sockets;
 
 /// How long a planned VU that isn't there is waited for; then another one is made. k6 tries five times in 2 s and gives
 /// up: a VU is missing only where what it did before is still being cut.
@@ -26,6 +27,8 @@ pub(crate) struct VuSlot {
     /// Whether it is counted among those made.
     is_counted: bool,
     is_in_scenario: bool,
+    /// What instances that ended had open.
+    left: Vec<Rc<Sockets>>,
     /// Whether the instance is ready for iterations, by the script's own account.
     is_initialised: bool,
 }
@@ -33,7 +36,7 @@ pub(crate) struct VuSlot {
 impl VuSlot {
     fn new(numbers: VuNumbers) -> Self {
         let identity = Identity { id_in_instance: numbers.in_agent, id_in_test: numbers.in_run, ..Identity::default() };
-        Self { vu: None, identity, is_counted: false, is_in_scenario: false, is_initialised: false }
+        Self { vu: None, identity, is_counted: false, is_in_scenario: false, left: Vec::new(), is_initialised: false }
     }
 
     /// Makes the instance if there is none.
@@ -121,6 +124,20 @@ impl VuSlot {
     pub(crate) fn drop_vu(&mut self) {
         if let Some(vu) = self.vu.take() {
             self.identity = vu.host().identity;
+            let sockets = vu.host().errand().sockets();
+            if !sockets.is_empty() {
+                self.left.push(sockets);
+            }
+        }
+    }
+
+    /// Closes the sockets of the VU, those of instances that ended too, and waits a little for the servers' answers.
+    pub(crate) async fn farewell(&mut self, shard: &ShardContext) {
+        let mut left = std::mem::take(&mut self.left);
+        left.extend(self.vu.as_ref().map(|vu| vu.host().errand().sockets()).filter(|sockets| !sockets.is_empty()));
+        for sockets in left {
+            // In a box, so that what few VUs have takes no room in the task of every one.
+            Box::pin(sockets.farewell(&shard.shard)).await;
         }
     }
 

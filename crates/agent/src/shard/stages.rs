@@ -66,6 +66,10 @@ async fn stage<T>(
         };
         or(work, or(expire, stop)).await
     };
+    let sockets = vu.host().errand().sockets();
+    if !sockets.is_empty() {
+        Box::pin(sockets.farewell(&context.shard)).await;
+    }
     vu.host_mut().record_bytes();
     result
 }

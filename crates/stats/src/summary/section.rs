@@ -12,11 +12,13 @@ pub(super) enum Section {
     Http,
     Execution,
     Network,
+    Websocket,
     Generator,
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 5] = [Self::Custom, Self::Http, Self::Execution, Self::Network, Self::Generator];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Custom, Self::Http, Self::Execution, Self::Network, Self::Websocket, Self::Generator];
 
     pub(super) fn title(self) -> &'static str {
         match self {
@@ -24,6 +26,7 @@ impl Section {
             Self::Http => "HTTP",
             Self::Execution => "EXECUTION",
             Self::Network => "NETWORK",
+            Self::Websocket => "WEBSOCKET",
             Self::Generator => "GENERATOR",
         }
     }
@@ -39,6 +42,7 @@ impl Section {
             _ if builtin::is_of_generator(metric) => Some(Self::Generator),
             "data_sent" | "data_received" | "connections_open" | "connection_failed" => Some(Self::Network),
             name if name.starts_with("http_") => Some(Self::Http),
+            name if name.starts_with("ws_") => Some(Self::Websocket),
             _ => Some(Self::Execution),
         }
     }

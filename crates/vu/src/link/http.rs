@@ -20,7 +20,7 @@ use crate::{
     types::{BodyPart, RequestBody, RequestSpec},
 };
 
-type Store<'a, H> = StoreContextMut<'a, Data<H>>;
+pub(super) type Store<'a, H> = StoreContextMut<'a, Data<H>>;
 
 /// Provides `http`, `time.sleep` and `execution.next-iteration`.
 pub(super) fn link<H: Host>(linker: &mut Linker<Data<H>>) -> wasmtime::Result<()> {
@@ -223,7 +223,7 @@ async fn next_iteration<H: Host>(
 }
 
 /// Awaits a future and tells whether it had to wait.
-async fn watch<F: Future>(future: F) -> (F::Output, bool) {
+pub(super) async fn watch<F: Future>(future: F) -> (F::Output, bool) {
     let mut future = pin!(future);
     let mut waited = false;
     let output = poll_fn(|cx| {
@@ -237,7 +237,7 @@ async fn watch<F: Future>(future: F) -> (F::Output, bool) {
 
 /// Begins the guest's time anew after a wait, so that the ticks that passed
 /// meanwhile neither interrupt it nor count against it.
-fn restart_clock<H: Host>(store: &mut Store<'_, H>) {
+pub(super) fn restart_clock<H: Host>(store: &mut Store<'_, H>) {
     store.data_mut().0.budget.refill();
     store.set_epoch_deadline(SLICE_TICKS);
 }

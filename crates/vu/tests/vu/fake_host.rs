@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use throng_vu::{Failure, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, Timings, VuInfo};
+use throng_vu::{
+    Failure, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, SocketHost, Timings, VuInfo,
+};
 
 /// When a host call that may wait is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +151,8 @@ fn wait(journal: Rc<RefCell<Journal>>, wait: Wait) -> impl Future<Output = ()> {
         Poll::Pending
     })
 }
+
+impl SocketHost for FakeHost {}
 
 impl Host for FakeHost {
     type Request = RequestSpec;

@@ -29,7 +29,7 @@ impl Jar {
         Self(host::new_jar())
     }
 
-    pub(super) fn number(&self) -> u32 {
+    pub(crate) fn number(&self) -> u32 {
         self.0
     }
 

@@ -1,0 +1,184 @@
+//! What a script does with WebSockets.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_lite::future::or;
+use throng_transport::Shard;
+use throng_transport::websocket::{CONTROL_BYTES_MAX, CloseCode};
+use throng_vu::{CloseFrame, SocketEnd, SocketFailure, SocketHost, SocketMessage, SocketSpec, SocketState};
+
+use super::VuHost;
+use crate::websocket::{Opening, Scene};
+
+impl VuHost {
+    /// Has the shard's stack wait for something of the sockets, for at most this long; whether it came.
+    async fn await_sockets(&self, limit: Option<Duration>, wait: impl Future<Output = ()> + 'static) -> bool {
+        let came = Rc::new(RefCell::new(false));
+        let (told, shard) = (Rc::clone(&came), self.shard.shard.clone());
+        self.errand.leave_wait(Box::pin(async move {
+            *told.borrow_mut() = match limit {
+                Some(limit) => {
+                    or(
+                        async {
+                            wait.await;
+                            true
+                        },
+                        expire(&shard, limit),
+                    )
+                    .await
+                }
+                None => {
+                    wait.await;
+                    true
+                }
+            };
+        }));
+        self.errand.waited().await;
+        came.take()
+    }
+}
+
+async fn expire(shard: &Shard, limit: Duration) -> bool {
+    shard.sleep(limit).await;
+    false
+}
+
+impl SocketHost for VuHost {
+    async fn open_socket(&mut self, spec: SocketSpec) -> Result<Result<u32, SocketFailure>, String> {
+        let sockets = self.errand.sockets();
+        sockets.check_room()?;
+        let tags = self.tag_set(spec.tags).cloned();
+        let prepared = self.shard.prepared_sockets.prepare(&self.shard, spec, tags);
+        let scene = Scene {
+            shard: Rc::clone(&self.shard),
+            session: Rc::clone(&self.session),
+            place: Rc::clone(&self.place),
+            who: self.identity.who(),
+        };
+        let opening = Opening { scene, prepared, random: sockets.key() };
+        let opened = Rc::new(RefCell::new(None));
+        let into = Rc::clone(&opened);
+        self.errand.leave_wait(Box::pin(async move {
+            let result = opening.run().await;
+            *into.borrow_mut() = Some(result);
+        }));
+        self.errand.waited().await;
+        match opened.take() {
+            Some(Ok(socket)) => {
+                let number = sockets.insert(socket);
+                // It may have been heard from already.
+                self.errand.poll_again();
+                Ok(Ok(number))
+            }
+            Some(Err(failure)) => Ok(Err(failure)),
+            None => Err("the socket's opening was cut".to_owned()),
+        }
+    }
+
+    async fn send_message(&mut self, socket: u32, message: SocketMessage) -> Result<Result<(), SocketEnd>, String> {
+        let sockets = self.errand.sockets();
+        let lags = match sockets.send(socket, &message)? {
+            Ok(lags) => lags,
+            Err(end) => return Ok(Err(end)),
+        };
+        drop(message);
+        if lags {
+            self.await_sockets(None, async move { sockets.flushed(socket).await }).await;
+        }
+        Ok(Ok(()))
+    }
+
+    fn ping(&mut self, socket: u32, payload: Vec<u8>) -> Result<Result<(), SocketEnd>, String> {
+        if payload.len() > CONTROL_BYTES_MAX {
+            return Err(format!("a ping has at most {CONTROL_BYTES_MAX} bytes, and this one {}", payload.len()));
+        }
+        self.errand.sockets().ping(socket, payload)
+    }
+
+    async fn receive_message(
+        &mut self,
+        socket: u32,
+        limit: Option<Duration>,
+    ) -> Result<Result<Option<SocketMessage>, SocketEnd>, String> {
+        let sockets = self.errand.sockets();
+        if !sockets.with(socket, |socket| socket.is_ready())? {
+            let waiting = Rc::clone(&sockets);
+            let wait = async move {
+                waiting.ready(&[socket]).await;
+            };
+            self.await_sockets(limit, wait).await;
+        }
+        if sockets.with(socket, |socket| socket.is_full())? {
+            // It has room again, which only another poll finds out.
+            self.errand.poll_again();
+        }
+        sockets.with(socket, |socket| socket.take())
+    }
+
+    async fn receive_any(&mut self, numbers: Vec<u32>, limit: Option<Duration>) -> Result<Option<u32>, String> {
+        let sockets = self.errand.sockets();
+        for number in &numbers {
+            sockets.with(*number, |_| ())?;
+        }
+        if numbers.is_empty() {
+            return Ok(None);
+        }
+        let place = Rc::new(RefCell::new(None));
+        let into = Rc::clone(&place);
+        let wait = async move {
+            let ready = sockets.ready(&numbers).await;
+            *into.borrow_mut() = ready;
+        };
+        self.await_sockets(limit, wait).await;
+        Ok(place.take())
+    }
+
+    async fn close_socket(
+        &mut self,
+        socket: u32,
+        close: Option<CloseFrame>,
+        limit: Duration,
+    ) -> Result<Result<Option<SocketEnd>, String>, String> {
+        let sockets = self.errand.sockets();
+        let close = match &close {
+            Some(frame) => match CloseCode::new(frame.code) {
+                Some(code) => Some((code, frame.reason.as_str())),
+                None => {
+                    let text = format!(
+                        "the code {} mustn't be sent: 1000 to 1003, 1007 to 1014 and 3000 to 4999 may be",
+                        frame.code
+                    );
+                    return Ok(Err(text));
+                }
+            },
+            None => None,
+        };
+        sockets.close(socket, close)?;
+        let waiting = Rc::clone(&sockets);
+        self.await_sockets(Some(limit), async move { waiting.ended(socket).await }).await;
+        sockets.with(socket, |socket| Ok(socket.end().cloned()))
+    }
+
+    fn socket_state(&self, socket: u32) -> Result<SocketState, String> {
+        self.errand.sockets().with(socket, |socket| socket.state())
+    }
+
+    fn subprotocol(&self, socket: u32) -> Result<Option<String>, String> {
+        self.errand.sockets().with(socket, |socket| socket.subprotocol())
+    }
+
+    fn is_compressed(&self, socket: u32) -> Result<bool, String> {
+        self.errand.sockets().with(socket, |socket| socket.is_compressed())
+    }
+
+    fn socket_headers(&self, socket: u32) -> Result<Vec<(String, String)>, String> {
+        self.errand.sockets().with(socket, |socket| socket.headers())
+    }
+
+    fn drop_socket(&mut self, socket: u32) -> Result<(), String> {
+        self.errand.sockets().release(socket)
+    }
+}

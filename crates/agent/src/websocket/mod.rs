@@ -1,0 +1,16 @@
+//! WebSockets of scripts: opened, read whenever their VU is polled, recorded.
+//!
+//! A VU's [`Sockets`] are its own beyond the iteration that opened them. They are read on the shard's stack, whatever the
+//! VU waits for, so that pings are answered and times are right. An [`Opening`] owns what it needs, as a journey of HTTP
+//! does.
+
+mod opening;
+mod prepared;
+mod recording;
+mod socket;
+mod sockets;
+
+pub(crate) use opening::Opening;
+pub(crate) use prepared::PreparedSockets;
+pub(crate) use recording::{OpenSockets, Scene};
+pub(crate) use sockets::Sockets;

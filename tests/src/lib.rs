@@ -3,9 +3,9 @@
 //! [`Throng`] starts the binary that `cargo build --release` made; [`Process`] is anything that runs, with a deadline on
 //! every wait and an end by force when its value goes; [`Finished`] is what came of a run, [`Summary`] the figures of
 //! its `--summary-export`. [`Target`] and [`Server`] are servers on free ports that count what they serve, each test's
-//! own: ours, and those that others wrote; [`Hostile`] is one that does whatever a server can do wrong. [`Scripts`]
-//! compiles each script once per run of the tests. [`Group`] is a group of coordinators, [`Cluster`] one with agents;
-//! [`Certs`] are the certificates of one.
+//! own: ours, and those that others wrote ([`EchoServer`] for WebSockets); [`Hostile`] is one that does whatever a server
+//! can do wrong. [`Scripts`] compiles each script once per run of the tests. [`Group`] is a group of coordinators,
+//! [`Cluster`] one with agents; [`Certs`] are the certificates of one.
 //!
 //! The tests themselves are in `tests/e2e` (claims about the program, by theme) and `tests/conventions.rs` (claims about
 //! the repository). Nothing here waits for a fixed time: every wait is for an event, and fails at a deadline.
@@ -25,6 +25,7 @@ mod small_disk;
 mod summary;
 mod target;
 mod throng;
+mod websocket;
 
 pub use certs::Certs;
 pub use clock::with_clock_ahead;
@@ -41,3 +42,4 @@ pub use small_disk::SmallDisk;
 pub use summary::Summary;
 pub use target::Target;
 pub use throng::{Throng, throng_binary};
+pub use websocket::{EchoServer, Echoed, Other};

@@ -88,6 +88,14 @@ impl Target {
         count(&self.stats()?, "/bytes/in")
     }
 
+    /// All that it has counted.
+    ///
+    /// # Errors
+    /// When it doesn't answer.
+    pub fn statistics(&self) -> Result<Value> {
+        self.stats()
+    }
+
     fn stats(&self) -> Result<Value> {
         Ok(serde_json::from_str(&get(self.address, "/stats")?)?)
     }

@@ -70,7 +70,7 @@ fn names_are_looked_up_by_the_policy() -> Result<()> {
 }
 
 /// A target by TLS, and the file with its certificate.
-fn tls_target(arguments: &[&str]) -> Result<(Target, TempDir)> {
+pub(crate) fn tls_target(arguments: &[&str]) -> Result<(Target, TempDir)> {
     let directory = tempfile::tempdir()?;
     let certificate = directory.path().join("target.pem");
     let target = Target::start_tls(

@@ -36,6 +36,7 @@ mod servers;
 mod summary;
 mod survival;
 mod thresholds;
+mod websocket;
 mod wrong_inputs;
 
 use throng_tests::Scripts;

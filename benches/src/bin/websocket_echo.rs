@@ -1,0 +1,143 @@
+//! Processor time per message of a WebSocket echo: throng with a blocking script beside a bare loop on epoll. The client
+//! is on core 0, `throng target` on the last core; every socket always has a message under way.
+//!
+//! A client's time is the difference of its process's CPU clock between two instants of steady load, and its messages
+//! are the difference of the target's own count between the same two. Rounds are interleaved, and ratios are formed within
+//! a round.
+#![expect(clippy::print_stdout, reason = "the table is what this is for")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use serde_json::{Value, json};
+use throng_benches::{Process, Table, build_script, cores, machine_line, median, throng_program, usage};
+
+/// How long opening all sockets may take.
+const START_MAX: Duration = Duration::from_secs(120);
+/// Bytes of a message, as the script has it.
+const MESSAGE_BYTES: usize = 32;
+
+#[derive(Debug, Parser)]
+#[command(about = "Processor time per message of a WebSocket echo")]
+struct Arguments {
+    /// Sockets that are open
+    #[arg(long, default_value_t = 10_000)]
+    sockets: u64,
+    /// How often each client runs
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds between the two instants
+    #[arg(long, default_value_t = 4)]
+    seconds: u64,
+    /// throng's program; by default the one beside this
+    #[arg(long)]
+    throng: Option<PathBuf>,
+}
+
+/// What a client came to in a round.
+#[derive(Clone, Copy, Debug)]
+struct Figures {
+    cpu_us: f64,
+    per_second: f64,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let throng = throng_program(arguments.throng.clone())?;
+    let floor = std::env::current_exe()?.with_file_name("epoll_echo");
+    ensure!(floor.exists(), "{} isn't there: build all of the benches", floor.display());
+    let directory = tempfile::tempdir()?;
+    let component = directory.path().join("echo.wasm");
+    build_script(&throng, &Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/websocket_echo.rs"), &component)?;
+    // Free now, and none of the ports that clients connect from.
+    let address = TcpListener::bind("127.0.1.1:0")?.local_addr()?;
+    let listen = ["target", "--listen", &address.to_string()].map(str::to_owned);
+    let _target = Process::start(&throng, listen, Some(cores() - 1))?;
+    await_target(address)?;
+
+    let sockets = arguments.sockets.to_string();
+    let options = json!({
+        "scenarios": { "it": { "executor": "constant-vus", "vus": arguments.sockets, "duration": "1h" } },
+        "summaryMode": "disabled",
+    });
+    let (options, target) = (format!("OPTIONS={options}"), format!("TARGET=ws://{address}/ws/echo"));
+    let run = ["run".to_owned(), "--quiet".to_owned(), component.display().to_string()];
+    let run: Vec<String> = run.into_iter().chain(["-e".to_owned(), options, "-e".to_owned(), target]).collect();
+    let bare = vec![address.to_string(), sockets, MESSAGE_BYTES.to_string()];
+    let mut rounds = Vec::new();
+    for _ in 0..arguments.rounds {
+        let bare = measure(&floor, &bare, address, &arguments).context("the bare loop")?;
+        let ours = measure(&throng, &run, address, &arguments).context("throng")?;
+        rounds.push([bare, ours]);
+    }
+    let mut table = Table::new(&["sockets", "client", "CPU-µs a message", "messages/s", "× the bare loop"]);
+    for (at, client) in ["bare epoll loop", "throng, blocking script"].into_iter().enumerate() {
+        let of = |what: fn(&[Figures; 2], usize) -> f64| {
+            median(&rounds.iter().map(|round| what(round, at)).collect::<Vec<_>>())
+        };
+        table.row(vec![
+            arguments.sockets.to_string(),
+            client.to_owned(),
+            format!("{:.2}", of(|round, at| round[at].cpu_us)),
+            format!("{:.0}", of(|round, at| round[at].per_second)),
+            format!("{:.2}", of(|round, at| round[at].cpu_us / round[0].cpu_us)),
+        ]);
+    }
+    println!("{table}\n{}", machine_line());
+    Ok(())
+}
+
+/// Runs a client until all its sockets are open and its load is steady, and measures it then.
+fn measure(program: &Path, arguments: &[String], address: SocketAddr, of: &Arguments) -> Result<Figures> {
+    until(START_MAX, || Ok(open(&stats(address)?) == 0)).context("the sockets of the round before are still open")?;
+    let before = messages(&stats(address)?);
+    let mut client = Process::start(program, arguments, Some(0))?;
+    until(START_MAX, || {
+        client.check_running()?;
+        let stats = stats(address)?;
+        Ok(open(&stats) == of.sockets && messages(&stats) >= before + 10 * of.sockets)
+    })
+    .context("its sockets don't all open and talk")?;
+    let (first, cpu, began) = (messages(&stats(address)?), usage::cpu_time(client.id())?, Instant::now());
+    std::thread::sleep(Duration::from_secs(of.seconds));
+    let (last, spent) = (messages(&stats(address)?), usage::cpu_time(client.id())? - cpu);
+    let took = began.elapsed();
+    client.check_running()?;
+    let messages = (last - first) as f64;
+    Ok(Figures { cpu_us: spent.as_secs_f64() * 1e6 / messages, per_second: messages / took.as_secs_f64() })
+}
+
+fn until(limit: Duration, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    let began = Instant::now();
+    while !holds()? {
+        ensure!(began.elapsed() < limit, "not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+fn await_target(address: SocketAddr) -> Result<()> {
+    until(START_MAX, || Ok(TcpStream::connect(address).is_ok())).context("the target doesn't start")
+}
+
+/// The target's own counts.
+fn stats(address: SocketAddr) -> Result<Value> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(format!("GET /stats HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("no answer")?;
+    Ok(serde_json::from_str(body)?)
+}
+
+fn open(stats: &Value) -> u64 {
+    stats["websockets"]["open"].as_u64().unwrap_or(0)
+}
+
+fn messages(stats: &Value) -> u64 {
+    stats["websockets"]["messages"]["in"].as_u64().unwrap_or(0)
+}

@@ -70,7 +70,7 @@ impl Connect {
         self
     }
 
-    /// Offers permessage-deflate. A direction that keeps its context costs about 350 KB (sending) and 48 KB (receiving) of
+    /// Offers permessage-deflate. A direction that keeps its context costs about 340 KB (sending) and 47 KB (receiving) of
     /// the agent's memory a socket; without, all sockets share that.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = Some(compression);

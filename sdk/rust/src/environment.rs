@@ -1,6 +1,7 @@
 //! Variables that `-e NAME=value` gives to the script.
 
 use crate::bindings::throng::script::execution;
+use crate::text::same;
 use std::cell::RefCell;
 
 type Variable = (Box<str>, Option<&'static str>);
@@ -37,7 +38,7 @@ pub fn env_or<'a>(name: &str, otherwise: &'a str) -> &'a str {
 
 fn lookup(name: &str) -> Option<&'static str> {
     KNOWN.with_borrow_mut(|known| {
-        if let Some((_, value)) = known.iter().find(|(of, _)| **of == *name) {
+        if let Some((_, value)) = known.iter().find(|(of, _)| same(of, name)) {
             return *value;
         }
         let value = execution::env(name).map(|value| &*value.leak());

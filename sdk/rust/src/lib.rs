@@ -45,6 +45,7 @@ pub mod registry;
 mod setup_data;
 mod summary;
 mod tags;
+mod text;
 pub mod time;
 pub mod websocket;
 

@@ -80,6 +80,7 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "sdk/rust/src/setup_data.rs"
     "sdk/rust/src/summary.rs"
     "sdk/rust/src/tags.rs"
+    "sdk/rust/src/text.rs"
     "sdk/rust/src/time.rs"
     "sdk/rust/src/websocket/connect.rs"
     "sdk/rust/src/websocket/error.rs"

@@ -2,12 +2,14 @@
 //!
 //! A script calls `http::get(url)` in every iteration, mostly with few different URLs. Building and checking a request
 //! costs the host more than sending it, so those without headers and tags are kept: 64, found by hash in sets of two,
-//! of which the one not used last makes room. A script with ever new URLs pays for the hash and one comparison.
+//! of which the one not used last makes room. The one used last of all is compared first, without a hash. A script with
+//! ever new URLs pays for the hash and a comparison or two, which mostly end early.
 
 use super::expected::expected_statuses;
 use super::handle::RequestHandle;
 use super::{Body, Method, Response};
 use crate::bindings::throng::script::http as host;
+use crate::text::same;
 use std::borrow::Cow;
 use std::cell::RefCell;
 
@@ -15,7 +17,6 @@ use std::cell::RefCell;
 const SETS: usize = 32;
 
 struct Entry {
-    key: u32,
     method: Method,
     content_type: Option<&'static str>,
     url: Box<str>,
@@ -26,8 +27,14 @@ struct Entry {
 /// the array.
 type Set = [Option<Box<Entry>>; 2];
 
+struct Cache {
+    /// The set that was used last.
+    last: usize,
+    sets: [Set; SETS],
+}
+
 thread_local! {
-    static CACHE: RefCell<[Set; SETS]> = const { RefCell::new([const { [None, None] }; SETS]) };
+    static CACHE: RefCell<Cache> = const { RefCell::new(Cache { last: 0, sets: [const { [None, None] }; SETS] }) };
 }
 
 /// Sends a request that consists of no more than this.
@@ -41,21 +48,22 @@ pub(super) fn send(method: &Method, url: &str, body: Option<Body<'_>>) -> Respon
         Some(Body { content, content_type: None }) => (Some(content), None),
         None => (None, None),
     };
-    let key = hash(method, url);
     CACHE.with_borrow_mut(|cache| {
-        let [first, second] = &mut cache[key as usize % SETS];
-        let fits = |entry: &Entry| {
-            entry.key == key && *entry.url == *url && entry.method == *method && entry.content_type == content_type
-        };
-        if !first.as_deref().is_some_and(fits) {
-            std::mem::swap(first, second);
+        let fits =
+            |entry: &Entry| same(&entry.url, url) && entry.method == *method && entry.content_type == content_type;
+        if !cache.sets[cache.last][0].as_deref().is_some_and(fits) {
+            cache.last = hash(method, url) as usize % SETS;
+            let [first, second] = &mut cache.sets[cache.last];
             if !first.as_deref().is_some_and(fits) {
-                *first = None;
+                std::mem::swap(first, second);
+                if !first.as_deref().is_some_and(fits) {
+                    *first = None;
+                }
             }
         }
-        let entry = first.get_or_insert_with(|| {
+        let entry = cache.sets[cache.last][0].get_or_insert_with(|| {
             let (method, request) = (method.clone(), prepare(method, url, content_type));
-            Box::new(Entry { key, method, content_type, url: url.into(), request })
+            Box::new(Entry { method, content_type, url: url.into(), request })
         });
         Response::of(match content {
             None => entry.request.send(),
@@ -84,7 +92,7 @@ fn prepare(method: &Method, url: &str, content_type: Option<&str>) -> RequestHan
 
 /// Forgets all: what is prepared from here on differs.
 pub(super) fn clear() {
-    CACHE.with_borrow_mut(|cache| cache.iter_mut().for_each(|set| *set = [None, None]));
+    CACHE.with_borrow_mut(|cache| cache.sets.iter_mut().for_each(|set| *set = [None, None]));
 }
 
 /// Multiplies and rotates four bytes at a time (Firefox's hash); only the high bits mix well, so they come down last.

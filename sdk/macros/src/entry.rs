@@ -71,9 +71,10 @@ pub(crate) fn scenario(name: &LitStr, signature: &Signature) -> TokenStream {
     register(
         signature,
         &symbol,
-        quote!(() -> ::core::result::Result<(), ::std::string::String>),
-        quote!(::throng::registry::outcome(#call)),
-        quote!(Scenario { name: #name, call: __throng_entry }),
+        quote!(()),
+        // In a closure of its own, which `?` of the setup data returns from.
+        quote!(::throng::registry::iterations(|| ::throng::registry::outcome(#call))),
+        quote!(Scenario { name: #name, run: __throng_entry }),
     )
 }
 

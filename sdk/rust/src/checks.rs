@@ -46,9 +46,11 @@ impl Check {
 /// As many outcomes as are gathered at most.
 const GATHERED_MAX: usize = 32;
 
+/// The count first, so that it shares a cache line with the first outcomes: mostly there is one.
+#[repr(C)]
 struct Gathered {
-    outcomes: [u32; GATHERED_MAX],
     count: usize,
+    outcomes: [u32; GATHERED_MAX],
 }
 
 thread_local! {

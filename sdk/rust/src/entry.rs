@@ -1,6 +1,5 @@
 //! The component's exports, from the registry to the contract.
 
-use crate::bindings::throng::script::execution::next_iteration;
 use crate::bindings::{Description, Guest};
 use crate::{checks, data, metrics, panic_hook, registry, setup_data};
 
@@ -27,10 +26,7 @@ impl Guest for Script {
             panic!("the script has no function of number {function}")
         };
         setup_data::note_run();
-        let mut outcome = Ok(());
-        while checks::hand_over(|checks| next_iteration(outcome.as_ref().copied().map_err(String::as_str), checks)) {
-            outcome = (scenario.call)();
-        }
+        (scenario.run)();
         crate::http::release_done();
     }
 

@@ -1,5 +1,7 @@
 //! The functions that attributes registered. Public for the macros' sake only: no part of this is a promise.
 
+use crate::bindings::throng::script::execution::next_iteration;
+use crate::checks;
 use crate::options::Options;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,8 +16,8 @@ pub use inventory;
 pub struct Scenario {
     /// The name that `exec` gives.
     pub name: &'static str,
-    /// Runs one iteration.
-    pub call: fn() -> Result<(), String>,
+    /// Runs iterations until there are no more: [`iterations`] of the function.
+    pub run: fn(),
 }
 
 /// The function that gives the options.
@@ -115,6 +117,17 @@ impl Outcome for () {
 impl<E: Display> Outcome for Result<(), E> {
     fn into_result(self) -> Result<(), String> {
         self.or_else(failed)
+    }
+}
+
+/// Runs one iteration after another, as long as the host has them.
+///
+/// Each scenario has a loop of its own, into which its function is compiled: called by its address in every iteration, it
+/// would cost three dependent looks at memory that is cold among hundreds of VUs.
+pub fn iterations(one: impl Fn() -> Result<(), String>) {
+    let mut outcome = Ok(());
+    while checks::hand_over(|checks| next_iteration(outcome.as_ref().copied().map_err(String::as_str), checks)) {
+        outcome = one();
     }
 }
 

@@ -2,9 +2,10 @@ use std::{num::NonZeroU32, time::Duration};
 
 use crate::ticker::TICK;
 
-/// How many ticks a guest may run before other VUs of its thread get a turn.
-pub(crate) const SLICE_TICKS: u64 = 2;
-/// The same as time.
+/// How many ticks a guest may run before other VUs of its thread get a turn. One is the fewest, and costs the fewest
+/// ticks; a slice that begins between two of them is shorter.
+pub(crate) const SLICE_TICKS: u64 = 1;
+/// The same as time, at most.
 pub(crate) const SLICE: Duration = TICK.saturating_mul(SLICE_TICKS as u32);
 
 /// How much longer a guest may compute without waiting.

@@ -27,7 +27,8 @@ pub struct EngineConfig {
     /// What all linear memories of a VU may hold together.
     pub memory_limit_bytes: usize,
     /// How long a guest may compute without a host call that waits, while a
-    /// [`Ticker`] runs. Rounded up to 10 ms.
+    /// [`Ticker`] runs. Rounded up to 10 ms, and up to as much more, since ticks
+    /// are counted.
     pub guest_time_limit: Duration,
 }
 
@@ -108,7 +109,8 @@ impl Engine {
             .guard_before_linear_memory(false)
             .memory_may_move(true);
         let wasmtime = wasmtime::Engine::new(&settings).map_err(|e| EngineError::Unsupported(format!("{e:#}")))?;
-        let slices = config.guest_time_limit.as_nanos().div_ceil(SLICE.as_nanos());
+        // One more, since the first begins between two ticks.
+        let slices = config.guest_time_limit.as_nanos().div_ceil(SLICE.as_nanos()) + 1;
         let slices = u32::try_from(slices).unwrap_or(u32::MAX);
         Ok(Engine(Arc::new(Shared {
             wasmtime,
@@ -123,7 +125,7 @@ impl Engine {
         })))
     }
 
-    /// Starts the thread that counts ticks of 1 ms, by which scripts that compute
+    /// Starts the thread that counts ticks of 10 ms, by which scripts that compute
     /// too long are made to yield and are ended. It ends with the guard. One
     /// ticker is enough for a process.
     ///

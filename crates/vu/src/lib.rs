@@ -6,7 +6,7 @@
 //!
 //! - [`Engine`] holds what all scripts of a process share: code generation
 //!   settings, the arenas that stacks and memories come from, the limits.
-//! - [`Ticker`] counts the 5-ms ticks by which runaway scripts are noticed.
+//! - [`Ticker`] counts the 10-ms ticks by which runaway scripts are noticed.
 //! - [`Script`] is a component that was compiled once and checked to be one of
 //!   ours; clones share it between threads. Compiled code is kept on disk.
 //! - [`Vu`] is one instance with a store and a stack of its own. It stays on

@@ -12,7 +12,7 @@ use wasmtime::EngineWeak;
 
 /// How often the ticker counts. Each time costs a timer and a switch, which in a virtual machine may take 70 us of the
 /// processor that a shard is on: at every millisecond that is 4 to 6 % of it.
-pub(crate) const TICK: Duration = Duration::from_millis(5);
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// Counts ticks for an [`Engine`](crate::Engine) while it lives. Without one,
 /// scripts are never interrupted.

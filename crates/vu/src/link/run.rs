@@ -59,11 +59,10 @@ fn link_samples<H: Host>(linker: &mut Linker<Data<H>>) -> wasmtime::Result<()> {
 ///
 /// The list is looked up again for each, since it lies in the store that the host is in: mostly there is one.
 pub(super) fn record_checks<H: Host>(store: &mut Store<'_, H>, outcomes: &WasmList<u32>) -> wasmtime::Result<()> {
-    let mut index = 0;
-    while let Some(outcome) = outcomes.as_le_slice(&*store).get(index).copied().map(u32::from_le) {
+    for index in 0..outcomes.len() {
+        let Some(outcome) = outcomes.as_le_slice(&*store).get(index).copied().map(u32::from_le) else { break };
         let host = &mut store.data_mut().0.host;
         host.record_check(outcome >> 1, outcome & 1 == 1).map_err(Stop::Host)?;
-        index += 1;
     }
     Ok(())
 }

@@ -205,7 +205,7 @@ impl VuHost {
     }
 
     /// With the option `throw` a failure ends the iteration.
-    fn checked(&self, received: Received) -> Result<Received, String> {
+    fn checked(&self, received: Box<Received>) -> Result<Box<Received>, String> {
         match &received.failure {
             Some(failed) if self.shard.settings.http.throw => {
                 Err(format!("{} failed: {} ({})", received.request.url(), failed.message, failed.code))
@@ -224,7 +224,7 @@ impl VuHost {
 
 impl Host for VuHost {
     type Request = Rc<Prepared>;
-    type Response = Received;
+    type Response = Box<Received>;
 
     fn prepare(&mut self, spec: RequestSpec) -> Rc<Prepared> {
         let tags = self.tag_set(spec.tags).cloned();
@@ -235,12 +235,12 @@ impl Host for VuHost {
         &mut self,
         request: &Rc<Prepared>,
         body: Option<RequestBody>,
-    ) -> impl Future<Output = Result<Received, String>> {
+    ) -> impl Future<Output = Result<Box<Received>, String>> {
         let left = if request.manner.response_body == ResponseBody::Stream {
             Err("a request whose response's body is streamed can't be sent: start it, and read".to_owned())
         } else {
             let body = body.map(|body| self.outgoing(body)).transpose();
-            body.map(|body| self.errand.leave(Box::pin(self.journey(request, body, None).run())))
+            body.map(|body| self.errand.leave(self.journey(request, body, None)))
         };
         async {
             left?;
@@ -277,7 +277,7 @@ impl Host for VuHost {
         self.errand.read(exchange).await
     }
 
-    async fn finish(&mut self, exchange: u32) -> Result<Received, String> {
+    async fn finish(&mut self, exchange: u32) -> Result<Box<Received>, String> {
         let received = self.errand.finish(exchange).await?;
         self.checked(received)
     }
@@ -286,44 +286,44 @@ impl Host for VuHost {
         self.errand.cancel(exchange)
     }
 
-    fn status(&self, response: &Received) -> u16 {
+    fn status(&self, response: &Box<Received>) -> u16 {
         response.status()
     }
 
-    fn failure(&self, response: &Received) -> Option<Failure> {
+    fn failure(&self, response: &Box<Received>) -> Option<Failure> {
         let failed = response.failure.as_ref()?;
         Some(Failure { code: failed.code, message: failed.message.clone() })
     }
 
-    fn url(&self, response: &Received) -> String {
+    fn url(&self, response: &Box<Received>) -> String {
         response.request.url().to_owned()
     }
 
-    fn redirects(&self, response: &Received) -> u32 {
+    fn redirects(&self, response: &Box<Received>) -> u32 {
         response.redirects
     }
 
-    fn body_size(&self, response: &Received) -> u64 {
+    fn body_size(&self, response: &Box<Received>) -> u64 {
         response.body_bytes()
     }
 
-    fn duration_ns(&self, response: &Received) -> u64 {
+    fn duration_ns(&self, response: &Box<Received>) -> u64 {
         response.duration_ns()
     }
 
-    fn body<'a>(&'a mut self, response: &'a Received) -> &'a [u8] {
+    fn body<'a>(&'a mut self, response: &'a Box<Received>) -> &'a [u8] {
         response.body()
     }
 
-    fn header(&mut self, response: &Received, name: &str) -> Option<String> {
+    fn header(&mut self, response: &Box<Received>, name: &str) -> Option<String> {
         response.header(name)
     }
 
-    fn headers(&mut self, response: &Received) -> Vec<(String, String)> {
+    fn headers(&mut self, response: &Box<Received>) -> Vec<(String, String)> {
         response.headers()
     }
 
-    fn timings(&mut self, response: &Received) -> Timings {
+    fn timings(&mut self, response: &Box<Received>) -> Timings {
         let timings = &response.timings;
         Timings {
             blocked_ns: timings.blocked_ns,
@@ -336,7 +336,7 @@ impl Host for VuHost {
         }
     }
 
-    fn release(&mut self, response: Received) {
+    fn release(&mut self, response: Box<Received>) {
         if let Some(buffer) = response.buffer {
             self.shard.shard.give_buffer(buffer);
         }

@@ -66,7 +66,10 @@ impl Session {
 
     /// Empties the VU's own jar. Jars that the script made are its own affair.
     pub(crate) fn forget_cookies(&self) {
-        self.jars.borrow_mut().own.clear_all();
+        let own = &mut self.jars.borrow_mut().own;
+        if !own.is_empty() {
+            own.clear_all();
+        }
     }
 
     pub(crate) fn new_jar(&self) -> Result<u32, String> {

@@ -21,6 +21,7 @@ mod member;
 mod nodes;
 mod outbox;
 mod search;
+mod surroundings;
 mod text;
 mod times;
 mod to_group;
@@ -35,6 +36,7 @@ pub use archives::{ArchiveCache, CACHE_BYTES_MAX};
 pub use config::{LinkConfig, is_address};
 pub use error::{Left, LinkError};
 pub use machine::{MachineConfig, MachineWorkers, NEWS_WAITING_MAX};
+pub use surroundings::{Dial, Dialing, Duplex};
 pub use workers::{Notes, PartNews, Word, Workers};
 
 /// Is an agent of a group until it isn't needed any more; blocks the calling thread.
@@ -49,5 +51,19 @@ pub fn run<W: Workers>(
     let runtime = Builder::new_current_thread().enable_all().build().map_err(LinkError::Runtime)?;
     // A number that no other process draws: the standard library's keys of hashes are random.
     let incarnation = RandomState::new().build_hasher().finish();
-    runtime.block_on(async { member::Member::new(config, incarnation, workers, notes).run().await })
+    runtime.block_on(async { member::Member::new((config, None), incarnation, workers, notes).run().await })
+}
+
+/// Is an agent within the caller's runtime and by connections of the caller's, as a simulation does. Its incarnation has to
+/// be another one than that of the agent's other lives.
+///
+/// # Errors
+/// When the group refuses it, or isn't found for too long.
+pub async fn run_within<W: Workers>(
+    config: LinkConfig,
+    (incarnation, dial): (u64, Dial),
+    workers: (W, mpsc::Receiver<PartNews>),
+    notes: &mut dyn Notes,
+) -> Result<Left, LinkError> {
+    member::Member::new((config, Some(dial)), incarnation, workers, notes).run().await
 }

@@ -13,7 +13,7 @@ use throng_protocol::agent::join_response::Message as Said;
 use throng_protocol::agent::{
     ClockAnswer, ClockReading, Drain, Heartbeat, JoinRequest, JoinResponse, RefusalReason, Register,
 };
-use throng_transport::{Clock, Nanos};
+use throng_transport::Nanos;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
@@ -26,6 +26,7 @@ use crate::from_group::{self, Malformed};
 use crate::nodes::Nodes;
 use crate::outbox::Outbox;
 use crate::search::{Found, Joined, Trouble, search};
+use crate::surroundings::{Dial, Way, now as clock_now};
 use crate::times::Times;
 use crate::workers::{Notes, PartNews, Word, Workers};
 
@@ -67,6 +68,8 @@ enum Occurrence {
 /// An agent as a member of its group.
 pub(crate) struct Member<'a, W> {
     config: LinkConfig,
+    /// How nodes are connected to.
+    way: Way,
     register: Register,
     nodes: Nodes,
     connection: Connection,
@@ -95,7 +98,7 @@ pub(crate) struct Member<'a, W> {
 
 impl<'a, W: Workers> Member<'a, W> {
     pub(crate) fn new(
-        config: LinkConfig,
+        (config, dial): (LinkConfig, Option<Dial>),
         incarnation: u64,
         (workers, news): (W, mpsc::Receiver<PartNews>),
         notes: &'a mut dyn Notes,
@@ -110,16 +113,18 @@ impl<'a, W: Workers> Member<'a, W> {
             clock: None,
         };
         let (nodes, trouble, now) = (Nodes::new(&config.nodes), Trouble::default(), Instant::now());
+        let way = dial.map_or_else(|| Way::System(config.credentials.clone()), Way::Given);
         let mut clock = interval(TICK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             connection: Connection::Searching(tokio::spawn(search(
                 nodes.clone(),
                 register.clone(),
-                config.credentials.clone(),
+                way.clone(),
                 trouble.clone(),
             ))),
             config,
+            way,
             register,
             nodes,
             trouble,
@@ -297,10 +302,10 @@ impl<'a, W: Workers> Member<'a, W> {
 
     fn search_after(&mut self, pause: Duration) {
         let (nodes, register, trouble) = (self.nodes.clone(), self.register.clone(), self.trouble.clone());
-        let credentials = self.config.credentials.clone();
+        let way = self.way.clone();
         self.connection = Connection::Searching(tokio::spawn(async move {
             tokio::time::sleep(pause).await;
-            search(nodes, register, credentials, trouble).await
+            search(nodes, register, way, trouble).await
         }));
     }
 
@@ -321,7 +326,7 @@ impl<'a, W: Workers> Member<'a, W> {
                 let deeds = self.parts.note_committed(&part, committed.through);
                 self.perform(deeds);
             }
-            Some(Said::Clock(answer)) => self.note_clock(answer, Clock::now()),
+            Some(Said::Clock(answer)) => self.note_clock(answer, clock_now()),
             Some(Said::SetupData(said)) => {
                 let part = from_group::part(said.part.as_ref(), &agent)?;
                 let deeds = self.parts.note_setup_data(&part, from_group::setup_data(said.result)?);
@@ -374,7 +379,7 @@ impl<'a, W: Workers> Member<'a, W> {
         }
         let Connection::Joined(joined) = &self.connection else { return self.look_for_too_long(now) };
         if now >= self.next_heartbeat {
-            let clock = Some(ClockReading { sent_ns: Clock::now().0 });
+            let clock = Some(ClockReading { sent_ns: clock_now().0 });
             // If there is no place, the stream is slow and the next one will do.
             let _ = joined.sender.try_send(JoinRequest { message: Some(Say::Heartbeat(Heartbeat { clock })) });
             self.heartbeats += 1;

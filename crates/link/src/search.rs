@@ -9,8 +9,7 @@ use throng_protocol::agent::join_response::Message as Said;
 use throng_protocol::agent::{
     AgentsClient, ClockReading, JoinRequest, JoinResponse, RefusalReason, Register, Registered,
 };
-use throng_transport::{Clock, Nanos};
-use throng_trust::Credentials;
+use throng_transport::Nanos;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -20,6 +19,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::dial::{self, Trouble as Failed, of_status};
 use crate::nodes::Nodes;
+use crate::surroundings::{Dialer, Way, now};
 use crate::text::chain;
 
 /// How long connecting to a node may take.
@@ -88,12 +88,7 @@ impl Trouble {
 }
 
 /// Asks one node after the other until one leads. What a node says of others is learned.
-pub(crate) async fn search(
-    mut nodes: Nodes,
-    register: Register,
-    credentials: Credentials,
-    trouble: Trouble,
-) -> (Found, Nodes) {
+pub(crate) async fn search(mut nodes: Nodes, register: Register, way: Way, trouble: Trouble) -> (Found, Nodes) {
     let (began, mut next, mut redirects) = (Instant::now(), Instant::now(), 0);
     let mut channels: HashMap<String, Channel> = HashMap::new();
     let mut asked: Vec<String> = Vec::new();
@@ -107,7 +102,7 @@ pub(crate) async fn search(
                 if !asked.contains(&node) {
                     let channel = channels.get(&node).cloned();
                     asked.push(node.clone());
-                    tries.spawn(ask(node, channel, register.clone(), credentials.clone()));
+                    tries.spawn(ask(node, channel, register.clone(), way.clone()));
                 }
             }
             Some(result) = tries.join_next() => {
@@ -160,11 +155,11 @@ async fn ask(
     node: String,
     channel: Option<Channel>,
     register: Register,
-    credentials: Credentials,
+    way: Way,
 ) -> (String, Option<Channel>, Answer) {
     let channel = match channel {
         Some(channel) => channel,
-        None => match connect(&node, &credentials).await {
+        None => match connect(&node, &way).await {
             Ok(channel) => channel,
             Err(failed) => return (node, None, Answer::Failed(failed)),
         },
@@ -178,7 +173,7 @@ async fn ask(
 
 async fn join(node: &str, channel: Channel, register: Register) -> Answer {
     let (sender, receiver) = mpsc::channel(STREAM_QUEUE_MAX);
-    let clock = Some(ClockReading { sent_ns: Clock::now().0 });
+    let clock = Some(ClockReading { sent_ns: now().0 });
     let first = JoinRequest { message: Some(Say::Register(Register { clock, ..register })) };
     // It has room for it.
     let _ = sender.try_send(first);
@@ -194,7 +189,7 @@ async fn join(node: &str, channel: Channel, register: Register) -> Answer {
     };
     match first.and_then(|response| response.message) {
         Some(Said::Registered(registered)) => {
-            let (node, arrived) = (node.to_owned(), Clock::now());
+            let (node, arrived) = (node.to_owned(), now());
             Answer::Found(Found::Joined(Box::new(Joined { node, sender, responses, registered, arrived })))
         }
         Some(Said::Refused(refused)) => Answer::Found(Found::Refused(refused.reason(), refused.message)),
@@ -204,10 +199,17 @@ async fn join(node: &str, channel: Channel, register: Register) -> Answer {
 }
 
 /// A connection that notices when the other machine is gone.
-async fn connect(node: &str, credentials: &Credentials) -> Result<Channel, Failed> {
+async fn connect(node: &str, way: &Way) -> Result<Channel, Failed> {
     let endpoint = endpoint(node).map_err(Failed::Broken)?;
     let endpoint = endpoint.http2_keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_WAIT);
-    dial::connect(node, endpoint.keep_alive_while_idle(true), credentials).await
+    let endpoint = endpoint.keep_alive_while_idle(true);
+    match way {
+        Way::System(credentials) => dial::connect(node, endpoint, credentials).await,
+        Way::Given(dial) => {
+            let connected = endpoint.connect_with_connector(Dialer(dial.clone())).await;
+            connected.map_err(|error| Failed::Broken(chain(&error)))
+        }
+    }
 }
 
 /// Where a node is.

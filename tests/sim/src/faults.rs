@@ -7,6 +7,7 @@ use std::time::Duration;
 use throng_coordinator::Peers;
 use tokio::time::{sleep, timeout};
 
+use crate::agents::Agents;
 use crate::dice::Dice;
 use crate::group::{End, Group, host};
 use crate::network::{Host, address};
@@ -45,9 +46,13 @@ enum Fault {
     Jump,
     HandOver,
     ChangeMembers,
+    CrashAgent,
+    CutAgent,
+    CutLeaderFromAgents,
+    ResetAgent,
 }
 
-const FAULTS: [(u64, Fault); 13] = [
+const FAULTS: [(u64, Fault); 17] = [
     (14, Fault::Crash),
     (12, Fault::CrashLeader),
     (2, Fault::CrashAll),
@@ -61,10 +66,15 @@ const FAULTS: [(u64, Fault); 13] = [
     (6, Fault::Jump),
     (6, Fault::HandOver),
     (6, Fault::ChangeMembers),
+    (6, Fault::CrashAgent),
+    (8, Fault::CutAgent),
+    (6, Fault::CutLeaderFromAgents),
+    (8, Fault::ResetAgent),
 ];
 
 pub(crate) struct Faults {
     group: Group,
+    agents: Agents,
     plan: Plan,
     dice: Dice,
     /// Whether members are being changed.
@@ -76,10 +86,10 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub(crate) fn new(group: Group, plan: Plan, is_over: Rc<Cell<bool>>) -> Self {
+    pub(crate) fn new(group: Group, agents: Agents, plan: Plan, is_over: Rc<Cell<bool>>) -> Self {
         let dice = Dice::new(group.setting.seed, "faults");
         let machines = group.ids().len() as u64;
-        Self { group, plan, dice, is_changing: Rc::default(), is_cut: Rc::default(), machines, is_over }
+        Self { group, agents, plan, dice, is_changing: Rc::default(), is_cut: Rc::default(), machines, is_over }
     }
 
     /// Has things go wrong until it is over.
@@ -106,6 +116,7 @@ impl Faults {
         let ids = self.group.ids();
         let Some(&victim) = self.dice.one_of(&ids) else { return };
         let leader = self.group.leader().map_or(victim, |leader| leader.id());
+        let agent = self.dice.one_of(&self.agents.numbers()).copied().unwrap_or_default();
         match fault {
             Fault::Crash => self.crash(victim),
             Fault::CrashLeader => self.crash(leader),
@@ -117,8 +128,7 @@ impl Faults {
                 self.isolate(victim, (outward, !outward));
             }
             Fault::CutPair => {
-                let ways = self.dice.below(3);
-                let ways = (ways != 1, ways != 2);
+                let ways = self.ways();
                 self.cut("a pair", vec![(host(victim), host(leader))], ways);
             }
             Fault::CutLeaderFromPeers => self.isolate(leader, (true, true)),
@@ -133,6 +143,18 @@ impl Faults {
             }
             Fault::HandOver => self.hand_over(),
             Fault::ChangeMembers => self.change_members(),
+            Fault::CrashAgent => self.crash_agent(agent),
+            Fault::CutAgent => self.cut_agent(agent, ids),
+            Fault::CutLeaderFromAgents => {
+                let pairs =
+                    self.agents.numbers().into_iter().map(|agent| (host(leader), Agents::host(agent))).collect();
+                let ways = self.ways();
+                self.cut(&format!("n{leader} from agents"), pairs, ways);
+            }
+            Fault::ResetAgent => {
+                self.group.setting.trace.note("net", &format!("resets a{agent} to n{leader}"));
+                self.group.setting.wires.reset(Agents::host(agent), host(leader));
+            }
         }
     }
 
@@ -158,6 +180,31 @@ impl Faults {
             }
             group.start(id);
         });
+    }
+
+    /// Both ways, or one of them.
+    fn ways(&mut self) -> (bool, bool) {
+        let ways = self.dice.below(3);
+        (ways != 1, ways != 2)
+    }
+
+    fn crash_agent(&mut self, agent: u8) {
+        if !self.agents.is_up(agent) {
+            return;
+        }
+        self.agents.crash(agent, self.dice.per_mille(500));
+        let after = self.dice.ms(10..=8_000);
+        let agents = self.agents.clone();
+        tokio::task::spawn_local(async move {
+            sleep(after).await;
+            agents.start(agent);
+        });
+    }
+
+    fn cut_agent(&mut self, agent: u8, nodes: Vec<u64>) {
+        let pairs = nodes.into_iter().map(|node| (Agents::host(agent), host(node))).collect();
+        let ways = self.ways();
+        self.cut(&format!("a{agent} from all nodes"), pairs, ways);
     }
 
     fn isolate(&mut self, victim: u64, ways: (bool, bool)) {

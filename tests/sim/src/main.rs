@@ -1,9 +1,10 @@
-//! Groups of coordinators under a simulated network, disk and clock: `cargo xtask sim --seeds N`.
+//! Groups of coordinators and their agents under a simulated network, disk and clock: `cargo xtask sim --seeds N`.
 //!
-//! The very code of the coordinators runs here in one thread, in simulated time: tokio's clock stands still while there is
+//! The very code of the coordinators and of the agents' link runs here in one thread, in simulated time: tokio's clock stands still while there is
 //! something to do, and jumps to the next timer when there is nothing. What goes wrong follows from a seed: processes are
 //! killed, machines lose power with what wasn't synced or half of it, the network is cut, slow or lossy, clocks jump,
-//! leaders hand over, nodes come and go. [`invariants`] has what must hold meanwhile, one file each. Then all is healed, and
+//! leaders hand over, nodes and agents come and go. Agents' workers measure nothing, but say windows of which it is written
+//! down what they count. [`invariants`] has what must hold meanwhile, one file each. Then all is healed, and
 //! has to come to its end.
 //!
 //! The same seed gives the same trace, in a process that has done nothing else: so one process runs one seed, and
@@ -12,6 +13,7 @@
 //!
 //! Not here: kernels, real disks, the load itself. Processes on real sockets are in `tests`.
 
+mod agents;
 mod clients;
 mod clock;
 mod dice;
@@ -21,8 +23,10 @@ mod invariants;
 mod network;
 mod randomness;
 mod runner;
+mod runs;
 mod simulation;
 mod trace;
+mod workers;
 
 use std::io::Write;
 use std::process::ExitCode;

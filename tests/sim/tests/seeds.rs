@@ -67,3 +67,9 @@ fn a_read_that_does_not_ask_the_leader_is_found() -> Result<()> {
     println!("{}", found("stale-read", &["acknowledged proposals survive"])?);
     Ok(())
 }
+
+#[test]
+fn a_leader_that_counts_a_window_twice_is_found() -> Result<()> {
+    println!("{}", found("own-numbers", &["no window is lost or doubled"])?);
+    Ok(())
+}

@@ -2,9 +2,9 @@
 
 use throng_agent::link::{Deed, PartId};
 use throng_control::Order;
-use throng_transport::Clock;
 
 use super::Member;
+use crate::surroundings::now;
 use crate::to_group;
 use crate::workers::{Word, Workers};
 
@@ -18,15 +18,15 @@ impl<W: Workers> Member<'_, W> {
         match deed {
             Deed::Begin(order) => self.begin(*order),
             Deed::SetUp(part) => {
-                let began = self.times.began(&part, &self.offset, Clock::now());
+                let began = self.times.began(&part, &self.offset, now());
                 self.workers.tell(&part, Word::SetUp { began });
             }
             Deed::InitVus(part, setup_data) => {
-                let began = self.times.began(&part, &self.offset, Clock::now());
+                let began = self.times.began(&part, &self.offset, now());
                 self.workers.tell(&part, Word::InitVus { began, setup_data });
             }
             Deed::Start { part, start, from_ms, begun_before, setup_data } => {
-                let (began, at) = self.times.start(&part, start, &self.offset, Clock::now());
+                let (began, at) = self.times.start(&part, start, &self.offset, now());
                 self.tell_user(&part, "starts");
                 self.workers.tell(&part, Word::Start { began, at, from_ms, begun_before, setup_data });
             }

@@ -25,11 +25,13 @@ pub(crate) struct AppliedState {
 }
 
 impl AppliedState {
-    pub(crate) fn applied(&mut self, life: Life, index: u64, applied: Applied) -> Result<(), Broken> {
+    /// A node has applied an entry. True if it is the first one.
+    pub(crate) fn applied(&mut self, life: Life, index: u64, applied: Applied) -> Result<bool, Broken> {
         let before = self.reached.insert(life, index);
         if before.is_some_and(|before| before + 1 != index) {
             return Err((NAME, format!("node {} applies entry {index} after {before:?}", life.0)));
         }
+        let is_first = !self.entries.contains_key(&index);
         let (first, known) = *self.entries.entry(index).or_insert((life, applied));
         if known != applied {
             return Err((
@@ -37,7 +39,7 @@ impl AppliedState {
                 format!("entry {index} is {applied:?} at node {}, and was {known:?} at node {}", life.0, first.0),
             ));
         }
-        Ok(())
+        Ok(is_first)
     }
 
     pub(crate) fn restored(&mut self, life: Life, index: u64, by: WrittenBy, state: u64) -> Result<(), Broken> {

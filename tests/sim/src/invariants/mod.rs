@@ -3,7 +3,13 @@
 mod acknowledged;
 mod applied_state;
 mod election_safety;
+mod every_run_ends;
 mod log_matching;
+mod runs;
+mod setup_once;
+mod teardown_last;
+mod verdict;
+mod windows;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +22,8 @@ pub(crate) use acknowledged::Acknowledged;
 use applied_state::{Applied, AppliedState};
 use election_safety::ElectionSafety;
 use log_matching::LogMatching;
+use runs::Runs;
+pub(crate) use runs::Wanted;
 
 /// One life of a node: its id, and how often it has been started.
 pub(crate) type Life = (u64, u64);
@@ -36,6 +44,7 @@ pub(crate) struct All {
     pub(crate) log_matching: LogMatching,
     pub(crate) applied_state: AppliedState,
     pub(crate) acknowledged: Acknowledged,
+    pub(crate) runs: Runs,
 }
 
 impl Invariants {
@@ -86,7 +95,13 @@ impl Witness for Eye {
     fn applied(&self, index: u64, by: WrittenBy, command: Option<&Command>, state: &State) {
         let said = command.map_or(0, |command| digest(&postcard::to_stdvec(command).unwrap_or_default()));
         let applied = Applied { by, said, state: state_digest(state) };
-        self.invariants.check(|all| all.applied_state.applied(self.life, index, applied));
+        self.invariants.check(|all| {
+            let is_first = all.applied_state.applied(self.life, index, applied)?;
+            match command {
+                Some(command) if is_first => all.runs.applied(command, state),
+                _ => Ok(()),
+            }
+        });
     }
 
     fn restored(&self, index: u64, by: WrittenBy, state: &State) {

@@ -25,7 +25,7 @@ fn offer(said: &Value) -> Option<Compression> {
 
 fn target() -> Connect {
     let connect = Connect::new(env("TARGET")).name("it");
-    match env_or("DEFLATE", "").as_str() {
+    match env_or("DEFLATE", "") {
         "" => connect,
         _ => connect.compression(Compression::default()),
     }

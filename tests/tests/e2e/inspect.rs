@@ -129,7 +129,7 @@ fn the_page_to_read_tells_what_the_test_consists_of_and_would_do() -> Result<()>
         "digest      sha256:",
         "imports     throng:script/",
         "exports     describe, run",
-        "functions   default, ",
+        "functions   ",
         "2 scenarios: 4 VUs at most, 20 iterations and as many as time allows, 1m50s at most with graceful stops",
         "  first   per-vu-iterations: 5 iterations for each of 4 VUs (maxDuration: 10s, gracefulStop: 30s); 4 VUs, from \
          0s to 40s",

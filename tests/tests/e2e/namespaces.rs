@@ -24,6 +24,7 @@ struct Cable {
 
 impl Cable {
     /// None where this user may not make namespaces, or there is no iproute2.
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was left out")]
     fn lay() -> Result<Option<Self>> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("throng-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));

@@ -120,7 +120,9 @@ fn one(function: &str, iterations: u64) -> Value {
 fn throng(function: &str, url: &str, vus: u64, iterations: u64) -> Result<Throng> {
     let mut options = one(function, iterations);
     options["scenarios"]["it"]["vus"] = vus.into();
-    Ok(Throng::run(&SCRIPTS.component("websocket")?)?.arg("--quiet").variable("TARGET", url).options(&options))
+    let throng =
+        Throng::run(&SCRIPTS.component("websocket")?)?.arg("--quiet").variable("TARGET", url).options(&options);
+    Ok(throng.args(["--summary-trend-stats", "avg,count"]))
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn scripts() -> Vec<(Given, &'static str, &'static str)> {
         (
             scenario(json!({ "executor": "shared-iterations", "exec": "defalt" })),
             "scenarios.s.exec (from script)",
-            "no function `defalt`; it has default, ",
+            "no function `defalt`; it has ",
         ),
         (
             scenario(json!({ "executor": "constant-arrival-rate", "rate": 5, "duration": "5s" })),

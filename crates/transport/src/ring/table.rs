@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use io_uring::{IoUring, Probe, opcode, squeue};
 use nix::sys::resource::{Resource, getrlimit};
@@ -50,6 +51,10 @@ pub enum RingError {
     },
 }
 
+/// How often a shard's first ring is tried, and the pause before the next time.
+const FIRST_TRIES_MAX: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+
 /// A ring, and the sockets in its file table. Fields drop in order: the ring before the memory that it was given.
 pub(crate) struct Table {
     pub(crate) ring: IoUring,
@@ -60,8 +65,18 @@ pub(crate) struct Table {
 
 impl Table {
     /// A shard's first ring.
+    ///
+    /// A kernel whose free pages are few at the moment says what it says of too little locked memory: so that is tried
+    /// again some times.
     pub(crate) fn first(slots: u32) -> Result<Self, RingError> {
-        Self::new(build_ring()?, slots, BUFFERS)
+        let mut tries = 1;
+        loop {
+            match build_ring().and_then(|ring| Self::new(ring, slots, BUFFERS)) {
+                Err(RingError::LockedMemory(_)) if tries < FIRST_TRIES_MAX => std::thread::sleep(FIRST_PAUSE),
+                result => return result,
+            }
+            tries += 1;
+        }
     }
 
     /// A further one, whose completions are told by writes to `kick_fd`.

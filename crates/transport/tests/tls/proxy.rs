@@ -54,12 +54,13 @@ fn pass(mut from: TcpStream, mut to: TcpStream, mischief: Option<Mischief>, coun
             Some(Mischief::Cut(at)) if passed + length > at => bytes = &mut bytes[..at - passed],
             _ => {}
         }
+        // Before they go: whoever has them looks at the count.
+        count.fetch_add(bytes.len() as u64, Ordering::SeqCst);
         let piece = if let Some(Mischief::Drip) = mischief { 1 } else { 4096 };
         if bytes.chunks(piece).any(|piece| to.write_all(piece).is_err()) {
             break;
         }
         passed += bytes.len();
-        count.fetch_add(bytes.len() as u64, Ordering::SeqCst);
         if bytes.len() < length {
             break;
         }

@@ -8,6 +8,9 @@ const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
+/// A frame's first byte, and its payload.
+type Part<'a> = (u8, &'a [u8]);
+
 /// What is sent, in order.
 #[derive(Clone, Debug)]
 pub(crate) enum Said {
@@ -126,8 +129,8 @@ fn reserved() -> Vec<Case> {
 /// Chapter 5.
 fn fragmentation() -> Vec<Case> {
     let whole: (u8, &[u8]) = (TEXT, b"fragment1fragment2");
-    let (one, two): ((u8, &[u8]), (u8, &[u8])) = ((0x01, b"fragment1"), (0x80, b"fragment2"));
-    let (ping, pong): ((u8, &[u8]), (u8, &[u8])) = ((PING, b"ping"), (PONG, b"ping"));
+    let (one, two): (Part<'_>, Part<'_>) = ((0x01, b"fragment1"), (0x80, b"fragment2"));
+    let (ping, pong): (Part<'_>, Part<'_>) = ((PING, b"ping"), (PONG, b"ping"));
     let middle: (u8, &[u8]) = (0x00, b"");
     let stray: (u8, &[u8]) = (0x80, b"stray");
     let open: (u8, &[u8]) = (0x00, b"stray");

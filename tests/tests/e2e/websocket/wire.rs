@@ -51,7 +51,7 @@ impl Codec {
         while deflate.compress.total_in() - before < payload.len() as u64 || out.len() == out.capacity() {
             out.reserve(4096);
             let done = (deflate.compress.total_in() - before) as usize;
-            deflate.compress.compress_vec(&payload[done..], &mut out, FlushCompress::Sync).unwrap();
+            deflate.compress.compress_vec(&payload[done..], &mut out, FlushCompress::Sync).expect("there is room");
         }
         if deflate.resets.0 {
             deflate.compress.reset();

@@ -3,7 +3,7 @@ use wasmtime::component::{
     types::{ComponentFunc, ComponentItem},
 };
 
-use crate::{load::LoadError, types::Described};
+use crate::{connections::Handle, load::LoadError, types::Described};
 
 /// `run(function)`.
 pub(crate) type Run = ((u32,), ());
@@ -28,7 +28,10 @@ pub(crate) type Summarize = ((String,), (Result<Vec<(String, String)>, String>,)
 #[derive(Clone, Copy)]
 pub(crate) struct Exports {
     pub(crate) describe: ComponentExportIndex,
-    pub(crate) run: ComponentExportIndex,
+    /// Of scripts whose VUs run iterations.
+    pub(crate) run: Option<ComponentExportIndex>,
+    /// Of event-driven scripts.
+    pub(crate) handle: Option<ComponentExportIndex>,
     pub(crate) setup: Option<ComponentExportIndex>,
     pub(crate) scenario_setups: Option<ComponentExportIndex>,
     pub(crate) setup_scenario: Option<ComponentExportIndex>,
@@ -38,16 +41,21 @@ pub(crate) struct Exports {
     pub(crate) summarize: Option<ComponentExportIndex>,
 }
 
-/// Names of the exports that every script has.
-pub(crate) const REQUIRED: [&str; 2] = ["describe", "run"];
+/// The export that every script has.
+pub(crate) const DESCRIBE: &str = "describe";
+/// Those of which a script has one, by its kind.
+pub(crate) const RUN: &str = "run";
+/// See [`RUN`].
+pub(crate) const HANDLE: &str = "handle";
 
 impl Exports {
     /// Finds the exports, and checks their types so that no VU meets a wrong one.
     pub(crate) fn find<T: 'static>(pre: &InstancePre<T>) -> Result<Exports, LoadError> {
         let missing = |name: &str| LoadError::WrongExport { name: name.to_owned(), reason: "it is missing".to_owned() };
         Ok(Exports {
-            describe: find::<T, Describe>(pre, "describe")?.ok_or_else(|| missing("describe"))?,
-            run: find::<T, Run>(pre, "run")?.ok_or_else(|| missing("run"))?,
+            describe: find::<T, Describe>(pre, DESCRIBE)?.ok_or_else(|| missing(DESCRIBE))?,
+            run: find::<T, Run>(pre, RUN)?,
+            handle: find::<T, Handle>(pre, HANDLE)?,
             setup: find::<T, Setup>(pre, "setup")?,
             scenario_setups: find::<T, ScenarioSetups>(pre, "scenario-setups")?,
             setup_scenario: find::<T, SetupScenario>(pre, "setup-scenario")?,

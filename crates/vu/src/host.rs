@@ -1,5 +1,6 @@
 use std::{future::Future, time::Duration};
 
+use crate::connections::Connections;
 use crate::sockets::SocketHost;
 use crate::types::{Failure, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, Timings, VuInfo};
 
@@ -269,6 +270,12 @@ pub trait Host: SocketHost + 'static {
 
     /// What the run's setup returned, JSON.
     fn run_setup_data(&self) -> Option<String>;
+
+    /// The connections of an event-driven instance, while it handles events; none
+    /// elsewhere, where the script's calls to them trap.
+    fn connections(&mut self) -> Option<&mut (dyn Connections + '_)> {
+        None
+    }
 
     /// Nanoseconds on a clock that never goes back.
     fn now_ns(&self) -> u64;

@@ -1,4 +1,5 @@
-//! Compiles, instantiates and calls script components: the world `throng:script`.
+//! Compiles, instantiates and calls script components: the worlds `script` and
+//! `events` of `throng:script`.
 //!
 //! This crate alone owns wasmtime. It has no sockets, no executor and no
 //! timers: everything that a script asks for goes through the [`Host`] that
@@ -12,6 +13,8 @@
 //! - [`Vu`] is one instance with a store and a stack of its own. It stays on
 //!   the thread that made it. Its calls are futures: where a script waits, its
 //!   stack is parked and the future is pending.
+//! - [`EventInstance`] is one of an event-driven script: it serves many connections
+//!   by calls that never wait, with [`EventBatch`]es.
 //! - [`Fault`] says why a call failed. A script's fault ends that call, never
 //!   the process, and touches no other VU.
 //!
@@ -22,7 +25,9 @@
 mod arena;
 mod budget;
 mod cache;
+mod connections;
 mod engine;
+mod event_instance;
 mod exports;
 mod fault;
 mod host;
@@ -37,7 +42,9 @@ mod types;
 mod vu;
 
 pub use arena::ArenaUsage;
+pub use connections::{ConnectionIdentity, Connections, EventBatch, HandshakeOptions, Happening, Outgoing, SendError};
 pub use engine::{Engine, EngineConfig, EngineError};
+pub use event_instance::EventInstance;
 pub use fault::{Fault, FaultKind};
 pub use host::Host;
 pub use load::{CONTRACT_VERSION, LoadError};

@@ -1,5 +1,6 @@
-//! The imports of a script: `wit/script.wit` over [`Host`].
+//! The imports of a script: `wit/` over [`Host`].
 
+mod connections;
 mod files;
 mod http;
 mod run;
@@ -24,6 +25,7 @@ pub(crate) fn linker<H: Host>(engine: &Engine) -> wasmtime::Result<Linker<Data<H
     sockets::link(&mut linker)?;
     run::link(&mut linker)?;
     files::link(&mut linker)?;
+    connections::link(&mut linker)?;
     Ok(linker)
 }
 

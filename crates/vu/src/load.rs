@@ -1,7 +1,10 @@
 use thiserror::Error;
 use wasmtime::component::Component;
 
-use crate::{engine::Engine, exports::REQUIRED};
+use crate::{
+    engine::Engine,
+    exports::{DESCRIBE, HANDLE, RUN},
+};
 
 /// The version of `throng:script` that this host implements.
 pub const CONTRACT_VERSION: &str = "0.1.0";
@@ -102,11 +105,10 @@ pub(crate) fn check_world(engine: &Engine, component: &Component) -> Result<Opti
             None => unknown_imports.push(name.to_owned()),
         }
     }
-    let missing_exports: Vec<String> = REQUIRED
-        .iter()
-        .filter(|name| world.get_export(engine.wasmtime(), name).is_none())
-        .map(|&name| name.to_owned())
-        .collect();
+    let has = |name| world.get_export(engine.wasmtime(), name).is_some();
+    let mut missing_exports: Vec<String> = Vec::new();
+    missing_exports.extend((!has(DESCRIBE)).then(|| DESCRIBE.to_owned()));
+    missing_exports.extend((!has(RUN) && !has(HANDLE)).then(|| format!("{RUN} or {HANDLE}")));
     if unknown_imports.is_empty() && missing_exports.is_empty() {
         return Ok(asked);
     }

@@ -58,6 +58,14 @@ impl<H: Host> Script<H> {
         Script::link(&self.engine, self.pre.component())
     }
 
+    /// Whether it is event-driven: its iterations are connections, which
+    /// [`EventInstance`](crate::EventInstance)s serve, and [`Vu::run`](crate::Vu::run)
+    /// isn't there.
+    #[must_use]
+    pub fn is_event_driven(&self) -> bool {
+        self.exports.run.is_none()
+    }
+
     /// Names of what the component imports, in its own order.
     #[must_use]
     pub fn imports(&self) -> Vec<String> {

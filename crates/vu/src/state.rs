@@ -1,8 +1,10 @@
 #![expect(unsafe_code, reason = "wasmtime wants data and futures to be Send, and VUs never leave their thread")]
 
 use std::{
+    cell::Cell,
     future::Future,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll},
 };
 
@@ -12,6 +14,8 @@ use crate::{budget::GuestBudget, engine::Limits, fault::Stop, host::Host, memory
 
 /// Most requests, and most responses, that a VU may hold at a time.
 const HELD_MAX: usize = 65_536;
+/// How much memory for sends is kept between two of them.
+const SCRATCH_BYTES_MAX: usize = 64 << 10;
 
 /// What belongs to one VU beside its instance: the store's data.
 pub(crate) struct State<H: Host> {
@@ -20,6 +24,10 @@ pub(crate) struct State<H: Host> {
     pub(crate) responses: Slab<H::Response>,
     pub(crate) memory: MemoryLimit,
     pub(crate) budget: GuestBudget,
+    /// Memory for what a guest sends, between two sends.
+    pub(crate) scratch: Vec<u8>,
+    /// Set when the guest gives way at the end of a slice, for who wants to know.
+    pub(crate) gave_way: Option<Rc<Cell<bool>>>,
     /// What `log.panic` left in this call or iteration.
     pub(crate) panic_message: Option<String>,
 }
@@ -32,6 +40,8 @@ impl<H: Host> State<H> {
             responses: Slab::new(),
             memory: MemoryLimit::new(limits.memory_bytes),
             budget: GuestBudget::new(limits.guest_slices),
+            scratch: Vec::new(),
+            gave_way: None,
             panic_message: None,
         }
     }
@@ -42,6 +52,14 @@ impl<H: Host> State<H> {
         self.memory.forget_refusal();
         self.budget.refill();
         self.panic_message = None;
+    }
+
+    /// Takes the memory for sends back, unless one large message has made it large.
+    pub(crate) fn keep_scratch(&mut self, mut scratch: Vec<u8>) {
+        if scratch.capacity() <= SCRATCH_BYTES_MAX {
+            scratch.clear();
+            self.scratch = scratch;
+        }
     }
 
     /// Holds a request for the guest, which knows it by the number returned.

@@ -1,4 +1,4 @@
-use std::marker::PhantomData;
+use std::{cell::Cell, marker::PhantomData, rc::Rc};
 
 use wasmtime::{
     Store, StoreContextMut, UpdateDeadline,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 type Data<H> = ThreadBound<State<H>>;
-type Function<S> = TypedFunc<<S as Signature>::Params, <S as Signature>::Results>;
+pub(crate) type Function<S> = TypedFunc<<S as Signature>::Params, <S as Signature>::Results>;
 
 /// A virtual user: one instance of a script with its memory, stack and [`Host`].
 ///
@@ -43,7 +43,8 @@ type Function<S> = TypedFunc<<S as Signature>::Params, <S as Signature>::Results
 pub struct Vu<H: Host> {
     store: Store<Data<H>>,
     instance: Instance,
-    run: Function<Run>,
+    /// None of event-driven scripts.
+    run: Option<Function<Run>>,
     exports: Exports,
     limits: Limits,
     is_usable: bool,
@@ -74,7 +75,10 @@ impl<H: Host> Vu<H> {
         store.epoch_deadline_callback(end_of_slice);
         store.set_epoch_deadline(SLICE_TICKS);
         let made = match script.pre.instantiate_async(&mut store).await {
-            Ok(instance) => instance.get_typed_func(&mut store, script.exports.run).map(|run| (instance, run)),
+            Ok(instance) => {
+                let run = script.exports.run.map(|run| instance.get_typed_func(&mut store, run)).transpose();
+                run.map(|run| (instance, run))
+            }
             Err(e) => Err(e),
         };
         let (instance, run) = made.map_err(|e| explain(&mut store, &e, limits))?;
@@ -117,7 +121,10 @@ impl<H: Host> Vu<H> {
     ///
     /// Why the script never returned. It is never [`FaultKind::Script`].
     pub async fn run(&mut self, function: u32) -> Result<(), Fault> {
-        self.call(self.run, (function,)).await
+        let Some(run) = self.run else {
+            return Err(Fault::new(FaultKind::Host, "the script is event-driven: it has no export `run`"));
+        };
+        self.call(run, (function,)).await
     }
 
     /// Runs the script's setup and returns its data, JSON. `None` without an
@@ -211,12 +218,17 @@ impl<H: Host> Vu<H> {
         &mut self.store.data_mut().0.host
     }
 
-    fn find<S: Signature>(&mut self, index: ComponentExportIndex) -> Result<Function<S>, Fault> {
+    /// Has the flag set whenever the guest gives way at the end of a slice.
+    pub(crate) fn watch_slices(&mut self) -> Rc<Cell<bool>> {
+        Rc::clone(self.store.data_mut().0.gave_way.get_or_insert_default())
+    }
+
+    pub(crate) fn find<S: Signature>(&mut self, index: ComponentExportIndex) -> Result<Function<S>, Fault> {
         // The script's exports were checked when it was loaded.
         self.instance.get_typed_func(&mut self.store, index).map_err(|e| Fault::new(FaultKind::Host, format!("{e:#}")))
     }
 
-    async fn call<P, R>(&mut self, function: TypedFunc<P, R>, params: P) -> Result<R, Fault>
+    pub(crate) async fn call<P, R>(&mut self, function: TypedFunc<P, R>, params: P) -> Result<R, Fault>
     where
         (P, R): Signature<Params = P, Results = R>,
         P: wasmtime::component::ComponentNamedList + wasmtime::component::Lower + Send + Sync,
@@ -244,7 +256,11 @@ impl<H: Host> Vu<H> {
 /// What happens when a guest has run for a slice: others get a turn, unless its
 /// budget is used up.
 fn end_of_slice<H: Host>(mut store: StoreContextMut<'_, Data<H>>) -> wasmtime::Result<UpdateDeadline> {
-    if store.data_mut().0.budget.use_slice() {
+    let state = &mut store.data_mut().0;
+    if state.budget.use_slice() {
+        if let Some(gave_way) = &state.gave_way {
+            gave_way.set(true);
+        }
         Ok(UpdateDeadline::Yield(SLICE_TICKS))
     } else {
         Err(Stop::TimeLimit.into())

@@ -10,7 +10,8 @@ use std::{
 };
 
 use throng_vu::{
-    Failure, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, SocketHost, Timings, VuInfo,
+    Connections, Failure, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, SocketHost, Timings,
+    VuInfo,
 };
 
 /// When a host call that may wait is done.
@@ -69,6 +70,8 @@ pub(crate) struct FakeHost {
     random: u64,
     registered: u32,
     columns: [String; 1],
+    /// Of event-driven instances.
+    pub(crate) connections: Option<Box<dyn Connections>>,
 }
 
 pub(crate) struct FakeResponse {
@@ -93,6 +96,7 @@ impl FakeHost {
             random: 0,
             registered: 0,
             columns: ["vus".to_owned()],
+            connections: None,
         }
     }
 
@@ -417,6 +421,13 @@ impl Host for FakeHost {
 
     fn run_setup_data(&self) -> Option<String> {
         None
+    }
+
+    fn connections(&mut self) -> Option<&mut (dyn Connections + '_)> {
+        match &mut self.connections {
+            Some(connections) => Some(&mut **connections),
+            None => None,
+        }
     }
 
     fn now_ns(&self) -> u64 {

@@ -2,12 +2,14 @@
 
 use throng_vu::{Engine, Script};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{Resolve, SourceMap, WorldId};
 
 use crate::fake_host::FakeHost;
 
 /// The contract.
 pub(crate) const WIT: &str = include_str!("../../../../wit/script.wit");
+/// Its second world.
+const EVENTS_WIT: &str = include_str!("../../../../wit/events.wit");
 const GUEST: &str = include_str!("guest.wat");
 
 // The behaviours of `guest.wat`.
@@ -103,9 +105,23 @@ pub(crate) fn component(wit: &str, wat: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("script.wit", wit).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
+    encode(&resolve, world, wat)
+}
+
+fn encode(resolve: &Resolve, world: WorldId, wat: &str) -> Vec<u8> {
     let mut module = wat::parse_str(wat).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+}
+
+/// A component of the world `events`, from a module of that text.
+pub(crate) fn event_component(wat: &str) -> Vec<u8> {
+    let mut sources = SourceMap::new();
+    sources.push_str("script.wit", WIT);
+    sources.push_str("events.wit", EVENTS_WIT);
+    let mut resolve = Resolve::default();
+    let package = resolve.push_group(sources.parse().map_err(|(_, error)| error).unwrap()).unwrap();
+    encode(&resolve, resolve.select_world(&[package], Some("events")).unwrap(), wat)
 }
 
 /// `guest.wat` as a component.

@@ -59,9 +59,9 @@ fn a_component_of_another_world_is_told_what_it_lacks() {
     let text = error.to_string();
     let LoadError::OtherWorld { unknown_imports, missing_exports } = error else { panic!("{text}") };
     assert_eq!(unknown_imports, ["wall"]);
-    assert_eq!(missing_exports, ["describe", "run"]);
+    assert_eq!(missing_exports, ["describe", "run or handle"]);
     assert!(text.contains("it imports wall, which throng doesn't provide"));
-    assert!(text.contains("it doesn't export describe and run"));
+    assert!(text.contains("it doesn't export describe and run or handle"));
 }
 
 #[test]

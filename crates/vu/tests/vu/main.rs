@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is to fail its test")]
 
 mod calls;
+mod events;
 mod fake_host;
 mod faults;
 mod guest;

@@ -1,24 +1,56 @@
 //! The code that registers a checked function.
 
 use crate::signature::Signature;
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::parse::Parser;
-use syn::{Error, LitStr, Result};
+use syn::spanned::Spanned;
+use syn::{Error, ItemImpl, LitStr, Result};
+
+/// Registers an implementation of `Handlers`.
+pub(crate) fn handlers(attribute: TokenStream, implementation: &ItemImpl) -> Result<TokenStream> {
+    let of = &implementation.self_ty;
+    if implementation.trait_.is_none() {
+        return Err(Error::new_spanned(of, "`#[handlers]` stands before `impl Handlers for …`"));
+    }
+    if !implementation.generics.params.is_empty() {
+        return Err(Error::new_spanned(&implementation.generics, "the host can't choose generic parameters"));
+    }
+    let name = match given_name(attribute, "handlers")? {
+        Some(name) if name.value().is_empty() => {
+            return Err(Error::new(name.span(), "the options need a name to call it by"));
+        }
+        Some(name) => name,
+        None => LitStr::new("default", of.span()),
+    };
+    Ok(register(
+        of.span(),
+        &format!("events_{}_each_name_once", identifier(&name.value())),
+        quote!((events: &[::throng::registry::Event], data: &[u8])),
+        quote!(::throng::registry::dispatch::<#of>(events, data)),
+        quote!(EventHandlers { name: #name, call: __throng_entry }),
+    ))
+}
 
 /// The name in `#[scenario(name = "…")]`, else the function's.
 pub(crate) fn scenario_name(attribute: TokenStream, signature: &Signature) -> Result<LitStr> {
+    let name = given_name(attribute, "scenario")?;
+    name_or_own(name, signature)
+}
+
+/// The name in `#[attribute(name = "…")]`.
+fn given_name(attribute: TokenStream, of: &str) -> Result<Option<LitStr>> {
     let mut name = None;
     let parser = syn::meta::parser(|meta| {
         if meta.path.is_ident("name") {
             name = Some(meta.value()?.parse::<LitStr>()?);
             Ok(())
         } else {
-            Err(meta.error("unknown argument: `#[scenario]` knows `name = \"…\"`"))
+            Err(meta.error(format!("unknown argument: `#[{of}]` knows `name = \"…\"`")))
         }
     });
     parser.parse2(attribute)?;
-    name_or_own(name, signature)
+    Ok(name)
 }
 
 /// The name in `#[setup(scenario, name = "…")]`, else the function's; none for the `#[setup]` of the run.
@@ -69,7 +101,7 @@ pub(crate) fn scenario(name: &LitStr, signature: &Signature) -> TokenStream {
     let call = call_with_setup_data(signature);
     let symbol = format!("scenario_{}_each_name_once", identifier(&name.value()));
     register(
-        signature,
+        signature.name.span(),
         &symbol,
         quote!(()),
         // In a closure of its own, which `?` of the setup data returns from.
@@ -81,7 +113,7 @@ pub(crate) fn scenario(name: &LitStr, signature: &Signature) -> TokenStream {
 pub(crate) fn options(signature: &Signature) -> TokenStream {
     let function = &signature.name;
     register(
-        signature,
+        signature.name.span(),
         "options_at_most_one",
         quote!(() -> ::throng::options::Options),
         quote!(::core::convert::Into::into(#function())),
@@ -91,7 +123,7 @@ pub(crate) fn options(signature: &Signature) -> TokenStream {
 
 pub(crate) fn setup(signature: &Signature) -> TokenStream {
     register(
-        signature,
+        signature.name.span(),
         "setup_at_most_one",
         quote!(() -> ::core::result::Result<::core::option::Option<::std::string::String>, ::std::string::String>),
         setup_body(signature),
@@ -100,9 +132,9 @@ pub(crate) fn setup(signature: &Signature) -> TokenStream {
 }
 
 pub(crate) fn scenario_setup(name: &LitStr, signature: &Signature) -> TokenStream {
-    let symbol = format!("scenario_setup_{}_each_name_once", identifier(&name.value()));
+    let symbol = format!("setup_of_scenario_{}_each_name_once", identifier(&name.value()));
     register(
-        signature,
+        signature.name.span(),
         &symbol,
         quote!(() -> ::core::result::Result<::core::option::Option<::std::string::String>, ::std::string::String>),
         setup_body(signature),
@@ -130,7 +162,7 @@ fn setup_body(signature: &Signature) -> TokenStream {
 pub(crate) fn vu_init(signature: &Signature) -> TokenStream {
     let call = call_with_setup_data(signature);
     register(
-        signature,
+        signature.name.span(),
         "vu_init_at_most_one",
         quote!(() -> ::core::result::Result<(), ::std::string::String>),
         quote!(::throng::registry::outcome(#call)),
@@ -141,7 +173,7 @@ pub(crate) fn vu_init(signature: &Signature) -> TokenStream {
 pub(crate) fn teardown(signature: &Signature) -> TokenStream {
     let call = call_with_setup_data(signature);
     register(
-        signature,
+        signature.name.span(),
         "teardown_at_most_one",
         quote!(() -> ::core::result::Result<(), ::std::string::String>),
         quote!(::throng::registry::outcome(#call)),
@@ -161,7 +193,7 @@ pub(crate) fn summary(signature: &Signature) -> TokenStream {
         quote!(::throng::registry::contents(#function(#data)))
     };
     register(
-        signature,
+        signature.name.span(),
         "summary_at_most_one",
         quote!((data: &str) -> ::core::result::Result<
             ::std::vec::Vec<(::std::string::String, ::std::string::String)>,
@@ -197,13 +229,12 @@ fn identifier(name: &str) -> String {
 ///
 /// The symbol name is what the compiler prints when there are two of them.
 fn register(
-    signature: &Signature,
+    span: Span,
     symbol: &str,
     entry_signature: TokenStream,
     body: TokenStream,
     registered: TokenStream,
 ) -> TokenStream {
-    let span = signature.name.span();
     let function = quote_spanned!(span=> fn __throng_entry #entry_signature { #body });
     quote! {
         const _: () = {

@@ -1,4 +1,4 @@
-//! The attributes `#[scenario]`, `#[options]`, `#[setup]`, `#[vu_init]`, `#[teardown]` and `#[summary]` of the SDK.
+//! The attributes `#[scenario]`, `#[handlers]`, `#[options]`, `#[setup]`, `#[vu_init]`, `#[teardown]` and `#[summary]` of the SDK.
 //!
 //! Each leaves the function as it is and adds beside it an entry in the registry that the crate `throng` reads when
 //! the host asks what the script consists of. Nothing has to list the functions a second time. The entry functions
@@ -22,6 +22,19 @@ pub fn scenario(attribute: TokenStream, item: TokenStream) -> TokenStream {
         let name = entry::scenario_name(attribute.into(), signature)?;
         Ok(entry::scenario(&name, signature))
     })
+}
+
+/// Makes an implementation of `Handlers` callable by scenarios: under the name `default`, which scenarios without `exec`
+/// call, or under `#[handlers(name = "…")]`.
+#[proc_macro_attribute]
+pub fn handlers(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let mut output = proc_macro2::TokenStream::from(item.clone());
+    let registration = syn::parse::<syn::ItemImpl>(item)
+        .map_err(|error| syn::Error::new(error.span(), "`#[handlers]` stands before `impl Handlers for …`"))
+        .and_then(|implementation| entry::handlers(attribute.into(), &implementation))
+        .unwrap_or_else(|error| error.to_compile_error());
+    output.extend(registration);
+    output.into()
 }
 
 /// Makes a function give the script's options: anything that turns into `Options`, the JSON of k6's shape included.

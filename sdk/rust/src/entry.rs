@@ -1,6 +1,7 @@
 //! The component's exports, from the registry to the contract.
 
 use crate::bindings::{Description, Guest};
+use crate::event_bindings::{self, Event};
 use crate::{checks, data, metrics, panic_hook, registry, setup_data};
 
 /// Implements the world `script`; its exports are in [`crate::bindings`].
@@ -11,7 +12,12 @@ impl Guest for Script {
         panic_hook::install();
         Description {
             options: registry::options().map(|options| options.to_string()).unwrap_or_default(),
-            functions: registry::scenarios().map(|scenario| scenario.name.to_owned()).collect(),
+            // A script has the one or the other; `throng build` sees to it.
+            functions: registry::scenarios()
+                .map(|scenario| scenario.name)
+                .chain(registry::event_handlers().map(|handlers| handlers.name))
+                .map(str::to_owned)
+                .collect(),
             metrics: metrics::definitions(),
             files: data::declarations(),
             has_setup: registry::setup_hook().is_some(),
@@ -73,5 +79,16 @@ impl Guest for Script {
     fn summarize(data: String) -> Result<Vec<(String, String)>, String> {
         panic_hook::install();
         registry::summary_hook().map_or(Ok(Vec::new()), |hook| (hook.call)(&data))
+    }
+}
+
+impl event_bindings::Guest for Script {
+    fn handle(function: u32, events: Vec<Event>, data: Vec<u8>) {
+        panic_hook::install();
+        let Some(handlers) = registry::event_handlers().nth(function as usize) else {
+            panic!("the script has no handlers of number {function}")
+        };
+        (handlers.call)(&events, &data);
+        checks::flush();
     }
 }

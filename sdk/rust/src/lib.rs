@@ -1,7 +1,7 @@
 //! Write load tests for throng in Rust.
 //!
-//! A script is a crate, or one file, whose functions carry attributes; `throng run script.rs` compiles it to a
-//! component and runs [`scenario`] functions as virtual users (VUs). Calls look blocking and suspend only the VU.
+//! A script is a crate, or one file, whose functions carry attributes; `throng run script.rs` compiles it and runs
+//! [`scenario`] functions as virtual users (VUs). Calls look blocking and suspend only the VU.
 //!
 //! ```no_run
 //! use throng::prelude::*;
@@ -19,10 +19,10 @@
 //! }
 //! # fn main() {}
 //! ```
-//!
-//! Attributes enter functions in a registry; the host asks what there is, then calls them by number. What happens to a
-//! request is an outcome, never a panic. It has no async, no threads and no standard input, output, files or sockets:
-//! [`http`], [`websocket`], [`checks`], [`mod@metrics`], [`data`], [`execution`], [`time`], [`random`] and [`log`] are the way out.
+//! Scripts that hold connections in great number are event-driven instead: see [`events`]. Attributes enter functions in a
+//! registry; the host calls them by number. What happens to a request is an outcome, never a panic. There is no async,
+//! thread, file or socket of a script's own: [`http`], [`websocket`], [`checks`], [`mod@metrics`], [`data`], [`execution`],
+//! [`time`], [`random`] and [`log`] are the way out.
 
 #[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
 mod allocator;
@@ -31,6 +31,8 @@ pub mod checks;
 pub mod data;
 mod entry;
 mod environment;
+mod event_bindings;
+pub mod events;
 pub mod execution;
 mod group;
 pub mod http;
@@ -55,7 +57,7 @@ pub use group::group;
 pub use options::{Options, Scenario};
 pub use summary::Summary;
 pub use tags::Tags;
-pub use throng_macros::{options, scenario, setup, summary, teardown, vu_init};
+pub use throng_macros::{handlers, options, scenario, setup, summary, teardown, vu_init};
 pub use time::sleep;
 
 /// The JSON library that options, setup data and bodies go through.

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 
+pub use crate::event_bindings::throng::script::connections::Event;
+pub use crate::events::dispatch;
 pub use crate::metrics::Registration;
 pub use crate::setup_data::setup_data;
 pub use crate::tags::ConstantTags;
@@ -18,6 +20,14 @@ pub struct Scenario {
     pub name: &'static str,
     /// Runs iterations until there are no more: [`iterations`] of the function.
     pub run: fn(),
+}
+
+/// A set of handlers that scenarios may call.
+pub struct EventHandlers {
+    /// The name that `exec` gives.
+    pub name: &'static str,
+    /// Handles a batch.
+    pub call: fn(&[Event], &[u8]),
 }
 
 /// The function that gives the options.
@@ -62,6 +72,7 @@ pub struct SummaryHook {
 }
 
 inventory::collect!(Scenario);
+inventory::collect!(EventHandlers);
 inventory::collect!(OptionsHook);
 inventory::collect!(SetupHook);
 inventory::collect!(ScenarioSetup);
@@ -72,6 +83,11 @@ inventory::collect!(SummaryHook);
 /// The scenario functions, in the order in which the host numbers them. It is the linker's, the same in every instance.
 pub(crate) fn scenarios() -> impl Iterator<Item = &'static Scenario> {
     inventory::iter::<Scenario>.into_iter()
+}
+
+/// The sets of handlers, in the order in which the host numbers them.
+pub(crate) fn event_handlers() -> impl Iterator<Item = &'static EventHandlers> {
+    inventory::iter::<EventHandlers>.into_iter()
 }
 
 pub(crate) fn options() -> Option<Options> {

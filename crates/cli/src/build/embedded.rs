@@ -23,6 +23,7 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "sdk/examples/quickstart.rs"
     "sdk/examples/scenario_setup.rs"
     "sdk/examples/setup_teardown.rs"
+    "sdk/examples/soak.rs"
     "sdk/examples/upload.rs"
     "sdk/examples/users.csv"
     "sdk/macros/Cargo.toml"
@@ -46,6 +47,11 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "sdk/rust/src/data/rows.rs"
     "sdk/rust/src/entry.rs"
     "sdk/rust/src/environment.rs"
+    "sdk/rust/src/event_bindings.rs"
+    "sdk/rust/src/events/connection.rs"
+    "sdk/rust/src/events/dispatch.rs"
+    "sdk/rust/src/events/handshake.rs"
+    "sdk/rust/src/events/mod.rs"
     "sdk/rust/src/execution.rs"
     "sdk/rust/src/group.rs"
     "sdk/rust/src/http/base64.rs"
@@ -87,6 +93,7 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "sdk/rust/src/websocket/message.rs"
     "sdk/rust/src/websocket/mod.rs"
     "sdk/rust/src/websocket/socket.rs"
+    "wit/events.wit"
     "wit/script.wit"
 };
 

@@ -9,6 +9,7 @@ mod cargo;
 mod component;
 mod embedded;
 mod error;
+mod module;
 mod sdk;
 mod source;
 mod toolchain;

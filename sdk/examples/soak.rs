@@ -1,0 +1,77 @@
+//! Holds WebSocket connections in great number: `throng run soak.rs --vus 1000 --duration 10m -e TARGET=http://HOST:PORT`
+//! opens a thousand, has each send a message once a minute and get it back, and closes them at the end.
+//!
+//! `-e EVERY=10` sets the seconds between two messages, `-e SIZE=1000` the bytes of one. A server has 30 s to answer the
+//! close frames of all at the end; where that isn't enough, `-e VUS=1000000 -e DURATION=10m -e CLOSING=5m` in place of the
+//! flags gives it more.
+
+use throng::prelude::*;
+
+metrics! {
+    /// From sending a message until it was back.
+    static ROUND_TRIP: Trend = time "echo_round_trip";
+    /// Messages that came back.
+    static ECHOES: Counter = "echoes";
+}
+
+/// The number of the one timer that each connection has.
+const NEXT: u32 = 0;
+
+#[options]
+fn options() -> Options {
+    let vus = env_or("VUS", "100").parse().expect("VUS is a number");
+    let held = Scenario::constant_vus(vus, env_or("DURATION", "2m"));
+    Options::new().scenario("soak", held.graceful_stop(env_or("CLOSING", "30s"))).threshold("checks", "rate==1")
+}
+
+/// What is kept of a connection while it waits.
+struct Soak {
+    sent: Option<time::Instant>,
+}
+
+#[handlers]
+impl Handlers for Soak {
+    fn begin(connection: Connection) -> Self {
+        connection.connect(format!("{}/ws/echo", env("TARGET")));
+        Self { sent: None }
+    }
+
+    /// Spreads the first messages over the time between two, so that they don't come all at once.
+    fn open(&mut self, connection: Connection, _subprotocol: &str) {
+        connection.set_timer(NEXT, every() * random::float());
+    }
+
+    fn timer(&mut self, connection: Connection, _timer: u32) {
+        if connection.try_send_text(message()).is_ok() {
+            self.sent = Some(time::now());
+        }
+        connection.set_timer(NEXT, every());
+    }
+
+    fn message(&mut self, _connection: Connection, echo: events::Message<'_>) {
+        check!("the echo is what was sent" => echo == events::Message::Text(message()));
+        if let Some(sent) = self.sent.take() {
+            ROUND_TRIP.add(sent.elapsed());
+            ECHOES.add(1);
+        }
+    }
+}
+
+/// Seconds between two messages of a connection.
+fn every() -> f64 {
+    thread_local! {
+        static EVERY: f64 = env_or("EVERY", "60").parse().expect("EVERY is a number of seconds");
+    }
+    EVERY.with(|every| *every)
+}
+
+/// What is sent: the same each time.
+fn message() -> &'static str {
+    thread_local! {
+        static MESSAGE: &'static str = {
+            let size = env_or("SIZE", "16").parse().expect("SIZE is a number of bytes");
+            "throng ".repeat(1 + size / 7)[..size].to_owned().leak()
+        };
+    }
+    MESSAGE.with(|message| *message)
+}

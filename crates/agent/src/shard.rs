@@ -15,7 +15,7 @@ use futures_lite::future::{or, yield_now};
 use throng_archive::TestFiles;
 use throng_control::judge::ShardUsage;
 use throng_plan::segment::Fraction;
-use throng_plan::{ControlledVus, HostRules, HttpOptions, Plan, Portion, ScenarioPortion};
+use throng_plan::{ControlledVus, HostRules, HttpOptions, Plan, Portion, ScenarioPortion, VuNumbers};
 use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
 use throng_transport::tls::TlsClient;
 use throng_transport::{Clock, NameOptions, Names as HostNames, Nanos, Shard};
@@ -153,6 +153,20 @@ impl ShardContext {
             health: Health::default(),
             reporting,
         })
+    }
+
+    pub(crate) fn script(&self) -> &Script<VuHost> {
+        &self.script
+    }
+
+    /// Who the VU of this number, from 0, is.
+    pub(crate) fn vu_numbers(&self, vu: u64) -> VuNumbers {
+        self.portion.vu_numbers(vu)
+    }
+
+    /// The most VUs of all scenarios before this one.
+    pub(crate) fn vus_before(&self, scenario: usize) -> u64 {
+        self.portion.scenarios().iter().take(scenario).map(|portion| portion.max_vus()).sum()
     }
 
     /// A number that hasn't been used before, as far as chance allows.

@@ -1,6 +1,7 @@
 //! Runs that are looked at and steered from another thread, with a script by hand whose iterations sleep for 10 ms.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod connections;
 mod guest;
 
 use std::thread::JoinHandle;

@@ -4,7 +4,7 @@
 use crate::metric::{Contains, Kind, MetricId};
 
 /// The built-in metrics in the order of their numbers.
-pub(crate) const ALL: [(&str, Kind, Contains); 36] = [
+pub(crate) const ALL: [(&str, Kind, Contains); 38] = [
     ("vus", Kind::Gauge, Contains::Default),
     ("vus_max", Kind::Gauge, Contains::Default),
     ("iterations", Kind::Counter, Contains::Default),
@@ -41,6 +41,8 @@ pub(crate) const ALL: [(&str, Kind, Contains); 36] = [
     ("ws_open", Kind::Gauge, Contains::Default),
     ("ws_connect_failed", Kind::Rate, Contains::Default),
     ("ws_round_trip", Kind::Trend, Contains::Time),
+    ("ws_lost", Kind::Counter, Contains::Default),
+    ("ws_reopened", Kind::Counter, Contains::Default),
 ];
 
 /// VUs that are in a scenario; summed over shards and agents.
@@ -119,6 +121,10 @@ pub const WS_CONNECT_FAILED: MetricId = MetricId(34);
 /// From a message sent by a WebSocket to the next one received there; while one is awaited, further ones that are sent
 /// aren't measured. Not k6's.
 pub const WS_ROUND_TRIP: MetricId = MetricId(35);
+/// Connections of event-driven scripts that were lost since the instance that served them trapped. Not k6's.
+pub const WS_LOST: MetricId = MetricId(36);
+/// Connections whose VU had lost the one before in this way. Not k6's.
+pub const WS_REOPENED: MetricId = MetricId(37);
 
 /// Whether a metric is about the generator and not about the target.
 pub fn is_of_generator(metric: MetricId) -> bool {
@@ -183,6 +189,8 @@ mod tests {
             (WS_OPEN, "ws_open"),
             (WS_CONNECT_FAILED, "ws_connect_failed"),
             (WS_ROUND_TRIP, "ws_round_trip"),
+            (WS_LOST, "ws_lost"),
+            (WS_REOPENED, "ws_reopened"),
         ] {
             assert_eq!(ALL[metric.index()].0, name);
         }

@@ -73,6 +73,9 @@ impl Planned {
         }
         let functions = Functions { iterations: &description.functions, setups: &description.scenario_setups };
         draft.check_names(functions, &registry);
+        if script.is_event_driven() {
+            refuse_open_models(&mut draft);
+        }
         let outputs = outputs(&mut draft, &config.csv);
         let Resolved { options, warnings, origins } = draft.finish()?;
         for message in warnings {
@@ -148,6 +151,25 @@ impl Planned {
     pub fn has_detail(&self) -> bool {
         self.plan.options().summary_mode == SummaryMode::Full
     }
+}
+
+/// Notes scenarios whose load model event-driven scripts can't follow: their VUs are connections, which last.
+fn refuse_open_models(draft: &mut Draft) {
+    let origin = draft.origin_of("scenarios").to_owned();
+    let open: Vec<_> = draft.options().scenarios.iter().filter(|scenario| scenario.model.is_open()).collect();
+    let errors: Vec<_> = open
+        .into_iter()
+        .map(|scenario| OptionError {
+            path: format!("scenarios.{}.executor", scenario.name),
+            origin: origin.clone(),
+            message: format!(
+                "{} can't open connections of an event-driven script: use ramping-vus, whose stages say how many \
+                 connections there are when",
+                scenario.model.executor_name()
+            ),
+        })
+        .collect();
+    draft.note(errors);
 }
 
 /// What `out` asks for. What is wrong with it is noted.

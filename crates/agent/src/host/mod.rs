@@ -19,8 +19,8 @@ use throng_stats::{MetricId, TagSet, builtin};
 use throng_transport::http1::{Body, BodyPart, BodyPipe, Payload};
 use throng_transport::{Clock, Nanos, SharedBytes, Traffic};
 use throng_vu::{
-    Failure, FileRange, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ResponseBody, ScenarioInfo, Timings,
-    VuInfo,
+    Connections, Failure, FileRange, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ResponseBody,
+    ScenarioInfo, Timings, VuInfo,
 };
 use throng_web::url::HttpUrl;
 
@@ -31,7 +31,7 @@ pub(crate) use random::Random;
 
 use crate::http::{Journey, Prepared, Received, Session};
 use crate::samples::Samples;
-use crate::scenario::{Iteration, ScenarioShare, Seat};
+use crate::scenario::{Iteration, Reins, ScenarioShare, Seat};
 use crate::series::Place;
 use crate::shard::ShardContext;
 
@@ -57,6 +57,8 @@ pub(crate) struct VuHost {
     pub(crate) iteration: Option<Iteration>,
     random: Random,
     pub(crate) aborted: bool,
+    /// Of an event-driven instance: its connections.
+    pub(crate) reins: Option<Reins>,
 }
 
 struct OpenGroup {
@@ -87,6 +89,7 @@ impl VuHost {
             iteration: None,
             random: Random::new(seed),
             aborted: false,
+            reins: None,
         }
     }
 
@@ -128,7 +131,7 @@ impl VuHost {
         self.place = self.shard.series.place(&tags);
     }
 
-    fn tag_set(&self, number: u32) -> Result<&TagSet, String> {
+    pub(crate) fn tag_set(&self, number: u32) -> Result<&TagSet, String> {
         self.tag_sets.get(number as usize).ok_or_else(|| format!("there is no tag set {number}"))
     }
 
@@ -539,6 +542,10 @@ impl Host for VuHost {
 
     fn run_setup_data(&self) -> Option<String> {
         self.data_of(None)
+    }
+
+    fn connections(&mut self) -> Option<&mut (dyn Connections + '_)> {
+        if self.reins.is_some() { Some(self) } else { None }
     }
 
     fn now_ns(&self) -> u64 {

@@ -34,7 +34,7 @@ impl Controls {
         }
     }
 
-    async fn differs_from(&self, known: ControlledVus) {
+    pub(super) async fn differs_from(&self, known: ControlledVus) {
         poll_fn(|context| {
             if self.vus.get() != known {
                 return Poll::Ready(());

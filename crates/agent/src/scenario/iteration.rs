@@ -30,9 +30,9 @@ pub(super) struct Planned {
 }
 
 /// What an iteration is in its scenario.
-struct Start {
+pub(super) struct Start {
     in_agent: u64,
-    in_run: u64,
+    pub(super) in_run: u64,
     planned: Option<Planned>,
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn fail_iteration(host: &mut VuHost, why: String) {
 
 impl ScenarioShare {
     /// Takes the next iteration, if the load model has one for this VU now.
-    fn take(&self, now: Nanos, done_by_vu: u64) -> Option<Start> {
+    pub(super) fn take(&self, now: Nanos, done_by_vu: u64) -> Option<Start> {
         let elapsed = Duration::from_nanos(now.since(self.started.get()));
         // Before anything is taken off the counter of shared iterations, of which all that are planned are admitted.
         if elapsed >= self.model.regular_duration() {

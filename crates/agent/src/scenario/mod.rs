@@ -1,11 +1,12 @@
 //! One scenario's part in one shard: its VUs run iterations as the plan says.
 //!
-//! A scenario has a driver, which follows its load model and starts and stops VUs, and a task for each VU. What the
+//! Where VUs are connections of an event-driven script, [`flocks`] does all of this. Else a scenario has a driver, which follows its load model and starts and stops VUs, and a task for each VU. What the
 //! driver tells a VU lies in the VU's [`Seat`]; the guest comes by its iterations in [`next_iteration`].
 
 mod arrivals;
 mod controlled;
 mod crew;
+mod flocks;
 mod iteration;
 mod looping;
 mod ramping;
@@ -36,6 +37,7 @@ use crew::Member;
 
 pub(crate) use arrivals::ahead;
 pub(crate) use crew::Crew;
+pub(crate) use flocks::Reins;
 pub(crate) use iteration::{Iteration, next_iteration};
 pub(crate) use seat::Seat;
 
@@ -192,7 +194,9 @@ impl ScenarioShare {
 
     /// Runs the scenario from `at` until its VUs have ended.
     pub(crate) async fn run(self: Rc<Self>, shard: Rc<ShardContext>, at: Nanos) {
-        if self.portion.has_work() {
+        if self.portion.has_work() && shard.script().is_event_driven() {
+            flocks::run(&self, &shard, at).await;
+        } else if self.portion.has_work() {
             let crew = Crew::default();
             let mut stop = Listener::new(&self.stop);
             let drive = async {

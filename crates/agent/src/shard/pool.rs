@@ -181,6 +181,11 @@ impl VuPool {
     /// Makes the VUs that are planned.
     pub(crate) async fn fill(&self, shard: &Rc<ShardContext>) -> Result<u64, Fault> {
         let planned = shard.portion.requirements().planned_vus;
+        if shard.script.is_event_driven() {
+            // A VU is a connection there, and has no instance of its own.
+            self.made.set(planned);
+            return Ok(planned);
+        }
         for _ in 0..planned {
             let slot = self.make(shard).await?;
             self.idle.borrow_mut().push_back(slot);

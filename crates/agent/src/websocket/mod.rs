@@ -11,6 +11,6 @@ mod socket;
 mod sockets;
 
 pub(crate) use opening::Opening;
-pub(crate) use prepared::PreparedSockets;
-pub(crate) use recording::{OpenSockets, Scene};
+pub(crate) use prepared::{PreparedSocket, PreparedSockets, shown};
+pub(crate) use recording::{AttemptSeries, OpenSockets, Scene, SocketSeries, attempt_samples, attempt_tags};
 pub(crate) use sockets::Sockets;

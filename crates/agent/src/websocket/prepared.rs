@@ -21,24 +21,24 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A socket to open, or why it can't be.
 pub(crate) struct PreparedSocket {
-    pub(super) target: Result<Target, (u16, String)>,
-    pub(super) timeout: Duration,
+    pub(crate) target: Result<Target, (u16, String)>,
+    pub(crate) timeout: Duration,
     pub(super) jar: u32,
     pub(super) rules: Rc<Rules>,
     /// url, name and the socket's own tags.
-    pub(super) tags: TagSet,
+    pub(crate) tags: TagSet,
 }
 
 /// Where it goes.
-pub(super) struct Target {
-    pub(super) upgrade: Upgrade,
-    pub(super) url: HttpUrl,
+pub(crate) struct Target {
+    pub(crate) upgrade: Upgrade,
+    pub(crate) url: HttpUrl,
     /// The cookies that the script gave as a header.
-    pub(super) cookie_header: Option<String>,
+    pub(crate) cookie_header: Option<String>,
 }
 
 impl PreparedSocket {
-    fn new(shard: &ShardContext, spec: &SocketSpec, tags: Result<TagSet, String>) -> Self {
+    pub(crate) fn new(shard: &ShardContext, spec: &SocketSpec, tags: Result<TagSet, String>) -> Self {
         let own = tags.clone().unwrap_or_default();
         let url = parse(&spec.url);
         let shown = url.as_ref().map_or_else(|_| spec.url.clone(), shown);
@@ -74,7 +74,7 @@ fn parse(text: &str) -> Result<HttpUrl, String> {
 }
 
 /// As reports show it: `ws` or `wss`, whatever it was given as.
-fn shown(url: &HttpUrl) -> String {
+pub(crate) fn shown(url: &HttpUrl) -> String {
     let shown = url.shown();
     shown.strip_prefix("http").map_or_else(|| shown.clone(), |rest| format!("ws{rest}"))
 }

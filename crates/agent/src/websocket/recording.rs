@@ -1,6 +1,7 @@
 //! The samples of WebSockets.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use throng_output::Sample;
@@ -23,15 +24,15 @@ pub(crate) struct OpenSockets {
 }
 
 impl OpenSockets {
-    fn note_attempt(&self) {
+    pub(crate) fn note_attempt(&self) {
         self.is_used.set(true);
     }
 
-    fn opened(&self) {
+    pub(crate) fn opened(&self) {
         self.open.set(self.open.get() + 1);
     }
 
-    fn closed(&self) {
+    pub(crate) fn closed(&self) {
         self.open.set(self.open.get() - 1);
     }
 
@@ -58,53 +59,108 @@ impl Scene {
         }
     }
 
-    /// Records an attempt to open a socket: k6's `ws_sessions` and `ws_connecting`, which failed ones have too.
+    /// Records an attempt to open a socket; its tags.
     pub(super) fn attempted(
         &self,
         prepared: &PreparedSocket,
         result: Result<Option<&str>, &OpenError>,
         numbers: &OpenNumbers,
     ) -> TagSet {
-        let mut system = Vec::new();
-        match result {
-            Ok(subprotocol) => {
-                system.push(("status", "101".to_owned()));
-                system.extend(subprotocol.map(|name| ("subproto", name.to_owned())));
-            }
-            Err(error) => {
-                let status = error.response().map_or(0, |response| response.status());
-                system.push(("status", status.to_string()));
-                system.push(("error_code", error.code().to_string()));
-                system.push(("error", error.to_string()));
-            }
-        }
-        if let Some(peer) = numbers.peer {
-            system.push(("ip", peer.to_string()));
-        }
-        let tags = prepared.tags.merged(&TagSet::from_pairs(system));
-        let series = |metric| self.shard.series.of(metric, &self.place, &tags);
-        let (sessions, connecting) = (series(builtin::WS_SESSIONS), series(builtin::WS_CONNECTING));
-        let failed = series(builtin::WS_CONNECT_FAILED);
-        let has_failed = result.is_err();
-        {
-            let mut recorder = self.shard.series.recorder.borrow_mut();
-            recorder.increment(sessions, 1);
-            recorder.record_ns(connecting, numbers.elapsed_ns);
-            recorder.rate(failed, has_failed);
-        }
-        self.shard.websockets.note_attempt();
-        let values = [
-            (builtin::WS_SESSIONS, 1.0),
-            (builtin::WS_CONNECTING, numbers.elapsed_ns as f64 / 1e6),
-            (builtin::WS_CONNECT_FAILED, f64::from(u8::from(has_failed))),
-        ];
-        self.sample(&tags, &values.map(|(metric, value)| Sample { metric, value }));
+        let tags = attempt_tags(prepared, result, numbers.peer);
+        let series = AttemptSeries::new(&self.shard, &self.place, &tags);
+        series.record(&self.shard, numbers.elapsed_ns, result.is_err());
+        self.sample(&tags, &attempt_samples(numbers.elapsed_ns, result.is_err()));
         tags
     }
 
     fn sample(&self, tags: &TagSet, values: &[Sample]) {
         if let Some(samples) = &self.shard.samples {
             samples.add(Clock::now(), self.who, &self.place, tags, values);
+        }
+    }
+}
+
+/// What an attempt to open a socket is told apart by: beside the socket's own tags the server's answer and address.
+pub(crate) fn attempt_tags(
+    prepared: &PreparedSocket,
+    result: Result<Option<&str>, &OpenError>,
+    peer: Option<IpAddr>,
+) -> TagSet {
+    let mut system = Vec::new();
+    match result {
+        Ok(subprotocol) => {
+            system.push(("status", "101".to_owned()));
+            system.extend(subprotocol.map(|name| ("subproto", name.to_owned())));
+        }
+        Err(error) => {
+            let status = error.response().map_or(0, |response| response.status());
+            system.push(("status", status.to_string()));
+            system.push(("error_code", error.code().to_string()));
+            system.push(("error", error.to_string()));
+        }
+    }
+    system.extend(peer.map(|peer| ("ip", peer.to_string())));
+    prepared.tags.merged(&TagSet::from_pairs(system))
+}
+
+/// What an attempt is to the outputs: k6's `ws_sessions` and `ws_connecting`, which failed ones have too.
+pub(crate) fn attempt_samples(elapsed_ns: u64, has_failed: bool) -> [Sample; 3] {
+    [
+        (builtin::WS_SESSIONS, 1.0),
+        (builtin::WS_CONNECTING, elapsed_ns as f64 / 1e6),
+        (builtin::WS_CONNECT_FAILED, f64::from(u8::from(has_failed))),
+    ]
+    .map(|(metric, value)| Sample { metric, value })
+}
+
+/// The series of attempts to open sockets with the same tags in one place.
+#[derive(Clone, Copy)]
+pub(crate) struct AttemptSeries {
+    sessions: SeriesId,
+    connecting: SeriesId,
+    failed: SeriesId,
+}
+
+impl AttemptSeries {
+    pub(crate) fn new(shard: &ShardContext, place: &Place, tags: &TagSet) -> Self {
+        let series = |metric| shard.series.of(metric, place, tags);
+        Self {
+            sessions: series(builtin::WS_SESSIONS),
+            connecting: series(builtin::WS_CONNECTING),
+            failed: series(builtin::WS_CONNECT_FAILED),
+        }
+    }
+
+    pub(crate) fn record(&self, shard: &ShardContext, elapsed_ns: u64, has_failed: bool) {
+        {
+            let mut recorder = shard.series.recorder.borrow_mut();
+            recorder.increment(self.sessions, 1);
+            recorder.record_ns(self.connecting, elapsed_ns);
+            recorder.rate(self.failed, has_failed);
+        }
+        shard.websockets.note_attempt();
+    }
+}
+
+/// The series of open sockets with the same tags in one place.
+#[derive(Clone, Copy)]
+pub(crate) struct SocketSeries {
+    pub(crate) sent: SeriesId,
+    pub(crate) received: SeriesId,
+    pub(crate) round_trip: SeriesId,
+    pub(crate) ping: SeriesId,
+    pub(crate) duration: SeriesId,
+}
+
+impl SocketSeries {
+    pub(crate) fn new(shard: &ShardContext, place: &Place, tags: &TagSet) -> Self {
+        let series = |metric| shard.series.of(metric, place, tags);
+        Self {
+            sent: series(builtin::WS_MSGS_SENT),
+            received: series(builtin::WS_MSGS_RECEIVED),
+            round_trip: series(builtin::WS_ROUND_TRIP),
+            ping: series(builtin::WS_PING),
+            duration: series(builtin::WS_SESSION_DURATION),
         }
     }
 }
@@ -118,26 +174,10 @@ pub(super) struct Records {
     has_ended: bool,
 }
 
-#[derive(Clone, Copy)]
-struct SocketSeries {
-    sent: SeriesId,
-    received: SeriesId,
-    round_trip: SeriesId,
-    ping: SeriesId,
-    duration: SeriesId,
-}
-
 impl Records {
     /// Those of a socket that is open, and was begun to be opened at `began`.
     pub(super) fn new(scene: Scene, tags: TagSet, began: Nanos) -> Self {
-        let series = |metric| scene.shard.series.of(metric, &scene.place, &tags);
-        let series = SocketSeries {
-            sent: series(builtin::WS_MSGS_SENT),
-            received: series(builtin::WS_MSGS_RECEIVED),
-            round_trip: series(builtin::WS_ROUND_TRIP),
-            ping: series(builtin::WS_PING),
-            duration: series(builtin::WS_SESSION_DURATION),
-        };
+        let series = SocketSeries::new(&scene.shard, &scene.place, &tags);
         scene.shard.websockets.opened();
         Self { scene, series, tags, began, has_ended: false }
     }

@@ -7,7 +7,7 @@ use throng_agent::{LogRecord, Observer, Progress, RunConfig};
 use throng_archive::FileSource;
 use throng_plan::{Layer, Plan};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{Resolve, SourceMap, WorldId};
 
 const WIT: &str = include_str!("../../../../wit/script.wit");
 const GUEST: &str = r#"(module
@@ -27,6 +27,18 @@ const GUEST: &str = r#"(module
             (if (call $next_iteration (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
                 (then (call $sleep (i64.const 10000000)) (br $again))))))"#;
 
+/// An event-driven script, from a module of that text.
+#[allow(dead_code, reason = "one of the two test programs has none")]
+pub(crate) fn event_component(wat: &str) -> Vec<u8> {
+    let mut contract = SourceMap::new();
+    contract.push_str("script.wit", WIT);
+    contract.push_str("events.wit", include_str!("../../../../wit/events.wit"));
+    let mut resolve = Resolve::default();
+    let package = resolve.push_group(contract.parse().map_err(|(_, error)| error).unwrap()).unwrap();
+    let world = resolve.select_world(&[package], Some("events")).unwrap();
+    encode(&resolve, world, wat)
+}
+
 /// A script without hooks.
 fn component() -> Vec<u8> {
     let is_required = |item: &str| ["describe", "run"].iter().any(|name| item.contains(&format!("export {name}:")));
@@ -35,8 +47,12 @@ fn component() -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("script.wit", &wit).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
-    let mut module = wat::parse_str(GUEST).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    encode(&resolve, world, GUEST)
+}
+
+fn encode(resolve: &Resolve, world: WorldId, wat: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(wat).unwrap();
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
 
@@ -60,11 +76,11 @@ pub(crate) fn config(options: Value) -> RunConfig {
         layers_above: vec![Layer::new("test", options)],
         env: Default::default(),
         tls_key_log: None,
+        sources: Default::default(),
         cache_dir: None,
         version: "0".into(),
         machine_summary: false,
         csv: Default::default(),
-        sources: Default::default(),
         no_thresholds: false,
         allowances: Vec::new(),
     }

@@ -1,0 +1,253 @@
+//! What happens to sockets, as events.
+
+use std::rc::Rc;
+
+use throng_output::Sample;
+use throng_stats::{MetricId, Recorder, builtin};
+use throng_transport::websocket::{self, Close, CloseCode, Control, Kind, Violation};
+use throng_transport::{Happened, Nanos, SetEvent, SetKey, Traffic};
+use throng_vu::{EventBatch, Happening};
+
+use super::member::Phase;
+use super::{Flock, FlockState, Flocks, LINGERING};
+use crate::websocket::SocketSeries;
+
+/// Things that happened to sockets, taken before events are handled.
+const TAKEN_MAX: usize = 4096;
+/// Bytes of events that wait for an instance; then they are handled before anything more is taken, since a batch has to
+/// find room in the instance's memory.
+const BATCH_BYTES_MAX: usize = 1 << 20;
+/// How long a server may take to answer a close.
+const CLOSE_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How a close frame, or what broke the rules, ends a connection.
+enum Ending {
+    Closed { code: u16, reason: String },
+    Wrong(Violation),
+}
+
+/// What bytes of one connection come to.
+struct Hearing<'a> {
+    connection: u32,
+    at: Nanos,
+    batch: &'a mut EventBatch,
+    recorder: &'a mut Recorder,
+    series: &'a SocketSeries,
+    sent_at: &'a mut Nanos,
+    pinged_at: &'a mut Nanos,
+    /// For the outputs; none where there are none.
+    samples: Option<Vec<Sample>>,
+    /// To be answered.
+    pings: Vec<Vec<u8>>,
+    close: Option<Ending>,
+}
+
+impl Hearing<'_> {
+    fn hear(&mut self, event: websocket::Event<'_>) {
+        match event {
+            websocket::Event::Message { kind, payload } => {
+                self.recorder.increment(self.series.received, 1);
+                self.sample(builtin::WS_MSGS_RECEIVED, 1.0);
+                if self.sent_at.0 > 0 {
+                    let took_ns = self.at.since(std::mem::take(self.sent_at));
+                    self.recorder.record_ns(self.series.round_trip, took_ns);
+                    self.sample(builtin::WS_ROUND_TRIP, took_ns as f64 / 1e6);
+                }
+                let what = match kind {
+                    Kind::Binary => Happening::Binary(&payload),
+                    // That it is UTF-8 was checked when it was read.
+                    Kind::Text => Happening::Text(str::from_utf8(&payload).unwrap_or_default()),
+                };
+                self.batch.push(self.connection, self.at.0, what);
+            }
+            websocket::Event::Ping(payload) => self.pings.push(payload.to_vec()),
+            websocket::Event::Pong(payload) => {
+                if self.pinged_at.0 > 0 && payload == self.pinged_at.0.to_be_bytes() {
+                    let after_ns = self.at.since(std::mem::take(self.pinged_at));
+                    self.recorder.record_ns(self.series.ping, after_ns);
+                    self.sample(builtin::WS_PING, after_ns as f64 / 1e6);
+                    self.batch.push(self.connection, self.at.0, Happening::Pong { after_ns });
+                }
+            }
+            websocket::Event::Close(close) => {
+                // RFC 6455 section 7.1.5: 1005 says that there was no code.
+                let code = close.map_or(1005, |close| close.code.get());
+                let reason = close.map_or_else(String::new, |close| close.reason.to_owned());
+                self.close = Some(Ending::Closed { code, reason });
+            }
+        }
+    }
+
+    fn sample(&mut self, metric: MetricId, value: f64) {
+        if let Some(samples) = &mut self.samples {
+            samples.push(Sample { metric, value });
+        }
+    }
+}
+
+impl Flocks {
+    /// Takes what has happened to sockets; true if there may be more.
+    pub(super) fn take_happened(&self) -> bool {
+        for _ in 0..TAKEN_MAX {
+            if self.is_full.get() {
+                return true;
+            }
+            match self.set.try_event() {
+                Some(event) => self.happened(event),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    pub(super) fn happened(&self, event: SetEvent<'_>) {
+        let SetEvent { key, token, what } = event;
+        if token == LINGERING {
+            // The server has ended it, or had its time.
+            if !matches!(what, Happened::Received(_)) {
+                self.set.close(key);
+            }
+            return;
+        }
+        let Some((flock, connection)) = self.find(token) else { return };
+        match what {
+            Happened::Received(chunk) => {
+                let bytes = chunk.len();
+                self.share.meter.add(Traffic { sent: 0, received: bytes as u64 });
+                self.frames(&flock, connection, key, chunk.at(), |read| chunk.read(read));
+            }
+            Happened::Due => self.due(&flock, connection),
+            Happened::Ended => {
+                let reason = "the server ended the connection without closing it";
+                self.end(&flock, connection, self.now(), Happening::Error(reason));
+            }
+            Happened::Broken(error) => {
+                let reason = format!("the connection broke: {error}");
+                self.end(&flock, connection, self.now(), Happening::Error(&reason));
+            }
+            Happened::Refused(error) => self.end(&flock, connection, self.now(), Happening::Error(&error.to_string())),
+            Happened::Opened | Happened::Flushed => {}
+        }
+    }
+
+    /// Reads frames from bytes that arrived, which `bytes` hands to a function.
+    pub(super) fn frames(
+        &self,
+        flock: &Rc<Flock>,
+        connection: u32,
+        key: SetKey,
+        at: Nanos,
+        bytes: impl FnOnce(&mut dyn FnMut(&[u8])),
+    ) {
+        let (ending, pings) = {
+            let mut state = flock.state.borrow_mut();
+            let FlockState { members, batch, .. } = &mut *state;
+            let Some(member) = members.get_mut(connection as usize) else { return };
+            let Some(lineage) = member.lineage.clone().filter(|_| member.phase != Phase::Gone) else { return };
+            let (before, mut result) = (batch.len(), Ok(()));
+            let mut recorder = self.shard.series.recorder.borrow_mut();
+            let mut hearing = Hearing {
+                connection,
+                at,
+                batch,
+                recorder: &mut recorder,
+                series: &lineage.series,
+                sent_at: &mut member.sent_at,
+                pinged_at: &mut member.pinged_at,
+                samples: self.shard.samples.is_some().then(Vec::new),
+                pings: Vec::new(),
+                close: None,
+            };
+            let (reader, mut scratch) = (&mut member.reader, self.scratch.borrow_mut());
+            bytes(&mut |bytes| {
+                if result.is_ok() {
+                    result = reader.read(&self.rules, bytes, &mut scratch, |event| hearing.hear(event));
+                }
+            });
+            let Hearing { samples, mut pings, close, .. } = hearing;
+            drop((scratch, recorder));
+            if let Some(samples) = samples {
+                self.sample(member, (&lineage.place, &lineage.tags), at, &samples);
+            }
+            if member.phase != Phase::Open {
+                // Nothing may follow the close frame that was sent.
+                pings.clear();
+            }
+            if batch.data_bytes() >= BATCH_BYTES_MAX {
+                self.is_full.set(true);
+            }
+            if batch.len() > before {
+                self.mark(flock, &mut state);
+            }
+            (close.or_else(|| result.err().map(Ending::Wrong)), pings)
+        };
+        for payload in pings {
+            self.send_control(key, Control::Pong, &payload);
+        }
+        if let Some(ending) = ending {
+            self.ended(flock, connection, key, at, ending);
+        }
+    }
+
+    fn ended(&self, flock: &Rc<Flock>, connection: u32, key: SetKey, at: Nanos, ending: Ending) {
+        let by_server = {
+            let state = flock.state.borrow();
+            state.members.get(connection as usize).is_some_and(|member| member.phase == Phase::Open)
+        };
+        match ending {
+            Ending::Closed { code, reason } => {
+                if by_server {
+                    // The answer says the same, as RFC 6455 has it.
+                    self.send_close(key, CloseCode::new(code).map(|code| Close { code, reason: "" }));
+                }
+                self.end(flock, connection, at, Happening::Close { code, reason: &reason, by_server });
+            }
+            Ending::Wrong(violation) => {
+                self.send_close(key, Some(Close { code: violation.code(), reason: "" }));
+                let reason = format!("the server broke the protocol: {violation}");
+                self.end(flock, connection, at, Happening::Error(&reason));
+            }
+        }
+    }
+
+    /// A timer's time has come, or that of the server's answer to a close.
+    fn due(&self, flock: &Rc<Flock>, connection: u32) {
+        let now = self.now();
+        let is_overdue = {
+            let mut state = flock.state.borrow_mut();
+            let FlockState { members, batch, .. } = &mut *state;
+            let Some(member) = members.get_mut(connection as usize) else { return };
+            let before = batch.len();
+            if member.phase == Phase::Open {
+                while let Some(timer) = member.timers.take_due(now) {
+                    batch.push(connection, now.0, Happening::Timer(timer));
+                }
+                self.arm(member);
+            }
+            let is_overdue = member.phase == Phase::Closing;
+            if batch.len() > before {
+                self.mark(flock, &mut state);
+            }
+            is_overdue
+        };
+        if is_overdue {
+            let reason = format!("the server hasn't answered a close for {CLOSE_WAIT:?}");
+            self.end(flock, connection, now, Happening::Error(&reason));
+        }
+    }
+
+    /// Sends a close frame; the connection's last event comes with the server's.
+    pub(super) fn begin_close(&self, flock: &Rc<Flock>, connection: u32, close: Close<'_>) {
+        let key = {
+            let mut state = flock.state.borrow_mut();
+            let Some(member) = state.members.get_mut(connection as usize) else { return };
+            let (Phase::Open, Some(key)) = (member.phase, member.key) else { return };
+            member.phase = Phase::Closing;
+            member.timers.clear();
+            self.closing.set(self.closing.get() + 1);
+            key
+        };
+        self.send_close(key, Some(close));
+        self.set.wake_at(key, Some(self.now().after(CLOSE_WAIT)));
+    }
+}

@@ -33,9 +33,16 @@ pub(crate) async fn serve(connection: Connection, server: Open) {
     let end = conversation.run().await;
     let Conversation { stream, server, mut session, held, .. } = conversation;
     if let Some(agreement) = session.take_agreement() {
-        // Another task, which is smaller: there may be a million.
-        let shard = stream.connection().shard().clone();
-        shard.spawn(websocket::serve(stream, server, agreement, held));
+        match stream.into_plain() {
+            Ok(connection) => {
+                server.hall.take_in(server.server(), connection, &agreement, &held);
+                server.rest();
+            }
+            Err(stream) => {
+                let shard = stream.connection().shard().clone();
+                shard.spawn(websocket::serve(stream, server, agreement, held));
+            }
+        }
     } else if let Ok(End::Idle) = end
         && let Ok(connection) = stream.into_plain()
     {

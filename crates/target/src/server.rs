@@ -16,7 +16,7 @@ use crate::routes::Nonces;
 use crate::secret::Secret;
 use crate::session::{Desk, FILLER};
 use crate::silence::Silence;
-use crate::websocket;
+use crate::websocket::{self, Hall};
 
 /// Bytes of one piece of a streamed body.
 pub(crate) const BLOCK_BYTES: usize = 128 * 1024;
@@ -68,6 +68,8 @@ pub(crate) struct Server {
     pub(crate) sockets: websocket::Board,
     /// Connections on which nothing is said.
     pub(crate) lobby: Lobby,
+    /// WebSockets without a task each.
+    pub(crate) hall: Hall,
     /// A piece of the bodies of `/bytes`.
     pub(crate) block: Rc<[u8]>,
 }
@@ -87,6 +89,7 @@ impl Server {
             everyone,
             sockets: websocket::Board::default(),
             lobby: Lobby::new(shard),
+            hall: Hall::new(shard),
             block: vec![FILLER; BLOCK_BYTES].into(),
         })
     }
@@ -102,6 +105,7 @@ impl Server {
     /// Starts to accept on `listener`.
     pub(crate) fn accept_on(self: &Rc<Self>, shard: &Shard, listener: Listener) {
         shard.spawn(lobby::attend(Rc::clone(self), shard.clone(), listener));
+        shard.spawn(websocket::attend(Rc::clone(self)));
     }
 }
 
@@ -116,6 +120,11 @@ impl Open {
     /// Of a connection that is counted already.
     pub(crate) fn of(server: Rc<Server>) -> Self {
         Self { server, goes_on: false }
+    }
+
+    /// Whose connection it is.
+    pub(crate) fn server(&self) -> &Rc<Server> {
+        &self.server
     }
 
     /// The connection goes on without its task.

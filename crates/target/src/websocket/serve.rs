@@ -1,18 +1,18 @@
-//! The task of one WebSocket.
+//! A WebSocket with a task of its own.
 
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
 use throng_transport::websocket::CloseCode;
-use throng_transport::{Clock, Received, SendBytes, Stream, Traffic};
+use throng_transport::{Clock, Connection, Received, SendBytes, Stream, Traffic};
 
 use super::chat::{After, Chat};
 use super::upgrade::Agreement;
 use crate::server::Open;
 
 /// Bytes that may be queued without looking whether the client takes them.
-const UNFLUSHED_BYTES_MAX: usize = 256 * 1024;
+pub(super) const UNFLUSHED_BYTES_MAX: usize = 256 * 1024;
 /// How long a client may take to close after the last frame.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -48,6 +48,14 @@ pub(crate) async fn serve(stream: Stream, open: Open, agreement: Agreement, earl
     let mut talk = Talk { stream, open: Counted::new(open), chat, out: Vec::new(), unflushed: 0 };
     // Once the connection is broken there is nobody to tell: what there is to say was counted.
     let _ = talk.run(early).await;
+}
+
+/// Goes on with one that is counted already, as soon as the client has taken what it lags behind.
+pub(super) async fn go_on(connection: Connection, open: Open, chat: Chat) {
+    let mut talk = Talk { stream: Stream::plain(connection), open: Counted(open), chat, out: Vec::new(), unflushed: 0 };
+    if talk.flush().await.is_ok() {
+        let _ = talk.run(Vec::new()).await;
+    }
 }
 
 struct Talk {

@@ -1,0 +1,251 @@
+//! WebSockets held by one agent: how fast they open, what each costs in memory, what a message costs, and whether both
+//! ends count the same.
+//!
+//! `sdk/examples/soak.rs` opens them to `throng target`, each sends a message every so often and gets it back, and all are
+//! closed. Everything but throng's own totals comes from the kernel and from the target's count.
+#![expect(clippy::print_stdout, reason = "the table is what this is for")]
+
+use std::ffi::OsStr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use nix::sys::resource::{Resource, setrlimit};
+use serde_json::Value;
+use throng_benches::usage::{Memory, cpu_time};
+use throng_benches::{Process, Table, build_script, machine_line, throng_program};
+
+/// How often the target is asked how many are open.
+const EVERY: Duration = Duration::from_millis(100);
+/// The slowest ramp that is waited for, in connections a second; and for how long at least.
+const SLOWEST: u64 = 5_000;
+const RAMP_LEAST: Duration = Duration::from_secs(5);
+/// How long the target may take to start or to answer.
+const START_MAX: Duration = Duration::from_secs(10);
+/// How long closing may take, and all else at the end.
+const CLOSING_MAX: Duration = Duration::from_secs(180);
+const ENDING_MAX: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Parser)]
+#[command(about = "WebSockets held by one agent")]
+struct Arguments {
+    /// Connections
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..))]
+    connections: u32,
+    /// Minutes that they are held once all are open
+    #[arg(long, default_value_t = 2)]
+    minutes: u64,
+    /// Seconds between two messages of a connection
+    #[arg(long, default_value_t = 60)]
+    every: u64,
+    /// Addresses to connect from, as `throng run --bind-ips` takes them
+    #[arg(long)]
+    bind_ips: Option<String>,
+    /// Limit of open files
+    #[arg(long, default_value_t = 20_000)]
+    nofile: u64,
+    /// throng's program; by default the one beside this
+    #[arg(long)]
+    throng: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let throng = throng_program(arguments.throng.clone())?;
+    setrlimit(Resource::RLIMIT_NOFILE, arguments.nofile, arguments.nofile)?;
+    let directory = tempfile::tempdir()?;
+    let script = directory.path().join("soak.wasm");
+    build_script(&throng, &Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/examples/soak.rs"), &script)?;
+    let run = |connections| Soak { throng: &throng, script: &script, directory: directory.path(), connections };
+    let empty = run(1).measure(&arguments, Duration::from_secs(20))?;
+    let full = run(arguments.connections).measure(&arguments, Duration::from_secs(60 * arguments.minutes))?;
+
+    let each = |with: Memory, without: Memory| {
+        (with.total_kib() as f64 - without.total_kib() as f64) * 1024.0 / f64::from(arguments.connections - 1)
+    };
+    let mut table = Table::new(&["what", "figure"]);
+    let mut row = |what: &str, figure: String| table.row(vec![what.to_owned(), figure]);
+    row("connections", full.ramp.opened.to_string());
+    row("opened a second, whole ramp", format!("{:.0}", full.ramp.rate));
+    row("first tenth, last tenth", format!("{:.0}, {:.0}", full.ramp.first_rate, full.ramp.last_rate));
+    row("agent, bytes a connection", format!("{:.0}", each(full.agent, empty.agent)));
+    row("target, bytes a connection", format!("{:.0}", each(full.target, empty.target)));
+    row("agent, CPU-us a message", format!("{:.1}", full.cpu_us));
+    row("messages, echoes", format!("{}, {}", full.counted.sent, full.counted.received));
+    row("closed properly", full.counted.closed.to_string());
+    println!("{table}\n{}; nofile {}, a message every {} s", machine_line(), arguments.nofile, arguments.every);
+    full.counted.check(u64::from(arguments.connections))
+}
+
+/// One run of the soak.
+struct Soak<'a> {
+    throng: &'a Path,
+    script: &'a Path,
+    directory: &'a Path,
+    connections: u32,
+}
+
+/// What a run came to.
+struct Figures {
+    ramp: Ramp,
+    agent: Memory,
+    target: Memory,
+    cpu_us: f64,
+    counted: Counted,
+}
+
+/// How connections opened, as the target counts them.
+struct Ramp {
+    opened: u64,
+    /// A second; of all, and of the first and the last tenth.
+    rate: f64,
+    first_rate: f64,
+    last_rate: f64,
+}
+
+/// What both ends have counted.
+struct Counted {
+    sent: u64,
+    received: u64,
+    closed: u64,
+    /// throng's counts and the target's that belong to them.
+    pairs: Vec<(&'static str, u64, u64)>,
+}
+
+impl Counted {
+    fn check(&self, connections: u64) -> Result<()> {
+        for (what, throng, target) in &self.pairs {
+            ensure!(throng == target, "{what}: throng counts {throng}, the target {target}");
+        }
+        ensure!(self.sent == self.received, "{} messages, {} echoes", self.sent, self.received);
+        ensure!(self.closed == connections, "{} of {connections} were closed properly", self.closed);
+        Ok(())
+    }
+}
+
+impl Soak<'_> {
+    fn measure(&self, arguments: &Arguments, held: Duration) -> Result<Figures> {
+        let address = free_address()?;
+        let listen = address.to_string();
+        let mut target = Process::start(self.throng, ["target", "--listen", &listen], None)?;
+        let begin = Instant::now();
+        while stats(address).is_err() {
+            target.check_running()?;
+            ensure!(begin.elapsed() < START_MAX, "the target doesn't answer");
+            std::thread::sleep(EVERY);
+        }
+        // The load model ends the run: when the slowest ramp would have ended, and they were held for so long.
+        let duration = RAMP_LEAST + Duration::from_secs(u64::from(self.connections) / SLOWEST) + held;
+        let summary = self.directory.join(format!("summary-{}.json", self.connections));
+        let mut agent = self.start(arguments, &listen, &summary, duration)?;
+        let ramp = self.ramp(address, &mut agent, duration)?;
+        let (before, cpu_before) = (messages(&stats(address)?), cpu_time(agent.id())?);
+        std::thread::sleep(held);
+        let (after, cpu_after) = (messages(&stats(address)?), cpu_time(agent.id())?);
+        let memory = (Memory::of(agent.id())?, Memory::of(target.id())?);
+        let status = agent.wait(duration + CLOSING_MAX + ENDING_MAX)?;
+        ensure!(status.success(), "throng ended with {status}");
+        let message_count = (after - before).max(1) as f64;
+        Ok(Figures {
+            ramp,
+            agent: memory.0,
+            target: memory.1,
+            cpu_us: (cpu_after - cpu_before).as_secs_f64() * 1e6 / message_count,
+            counted: count(&summary, &stats(address)?)?,
+        })
+    }
+
+    fn start(&self, arguments: &Arguments, listen: &str, summary: &Path, duration: Duration) -> Result<Process> {
+        let variables = [
+            format!("TARGET=http://{listen}"),
+            format!("EVERY={}", arguments.every),
+            format!("VUS={}", self.connections),
+            format!("DURATION={}s", duration.as_secs()),
+            format!("CLOSING={}s", CLOSING_MAX.as_secs()),
+        ];
+        let mut given = vec!["run", "-q"];
+        for variable in &variables {
+            given.extend(["-e", variable]);
+        }
+        if let Some(addresses) = &arguments.bind_ips {
+            given.extend(["--bind-ips", addresses]);
+        }
+        let mut given: Vec<&OsStr> = given.into_iter().map(OsStr::new).collect();
+        given.extend([OsStr::new("--summary-export"), summary.as_os_str(), self.script.as_os_str()]);
+        Process::start(self.throng, given, None)
+    }
+
+    /// Watches them open.
+    fn ramp(&self, address: SocketAddr, agent: &mut Process, limit: Duration) -> Result<Ramp> {
+        let all = u64::from(self.connections);
+        let tenth = all / 10;
+        let (begin, mut open) = (Instant::now(), 0);
+        // When the first was seen, a tenth, nine tenths, and all.
+        let mut seen: [Option<(Instant, u64)>; 4] = [None; 4];
+        while open < all {
+            agent.check_running()?;
+            ensure!(begin.elapsed() < limit, "{open} of {all} connections were open after {limit:?}");
+            std::thread::sleep(EVERY);
+            open = number(&stats(address)?, &["websockets", "open"]);
+            for (mark, seen) in [1, tenth, all - tenth, all].into_iter().zip(&mut seen) {
+                if open >= mark && seen.is_none() {
+                    *seen = Some((Instant::now(), open));
+                }
+            }
+        }
+        let rate = |from: usize, to: usize| {
+            let (Some((from, before)), Some((to, after))) = (seen[from], seen[to]) else { return f64::NAN };
+            (after - before) as f64 / (to - from).as_secs_f64()
+        };
+        Ok(Ramp { opened: open, rate: rate(0, 3), first_rate: rate(0, 1), last_rate: rate(2, 3) })
+    }
+}
+
+fn count(summary: &Path, stats: &Value) -> Result<Counted> {
+    let summary: Value = serde_json::from_str(&std::fs::read_to_string(summary)?)?;
+    let throng = |metric: &str| number(&summary, &["metrics", metric, "count"]);
+    let target = |path: &[&str]| number(&stats["websockets"], path);
+    let (sent, received) = (throng("ws_msgs_sent"), throng("ws_msgs_received"));
+    Ok(Counted {
+        sent,
+        received,
+        closed: target(&["closed_properly"]),
+        pairs: vec![
+            ("connections", throng("ws_sessions"), target(&["opened"])),
+            ("iterations", throng("iterations"), target(&["closed"])),
+            ("messages", sent, target(&["messages", "in"])),
+            ("echoes", received, target(&["messages", "out"])),
+        ],
+    })
+}
+
+fn number(value: &Value, path: &[&str]) -> u64 {
+    let found = path.iter().fold(value, |value, key| &value[*key]);
+    found.as_u64().or_else(|| found.as_f64().map(|float| float as u64)).unwrap_or(0)
+}
+
+fn messages(stats: &Value) -> u64 {
+    number(stats, &["websockets", "messages", "in"]) + number(stats, &["websockets", "messages", "out"])
+}
+
+/// An address that nobody listens on.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// The target's counts.
+fn stats(address: SocketAddr) -> Result<Value> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(START_MAX))?;
+    stream.write_all(b"GET /stats HTTP/1.1\r\nHost: target\r\nConnection: close\r\n\r\n")?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    let body = response.split_once("\r\n\r\n").context("an answer without a body")?.1;
+    if body.is_empty() {
+        bail!("the target answers with nothing");
+    }
+    Ok(serde_json::from_str(body)?)
+}

@@ -11,6 +11,7 @@ mod control;
 mod counts;
 mod data;
 mod doctor;
+mod events;
 mod faults;
 mod hooks;
 mod hostile;

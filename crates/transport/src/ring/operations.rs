@@ -10,6 +10,8 @@ use socket2::SockAddr;
 use super::driver::Driver;
 use super::sends::Sending;
 use super::sockets::{ClientAddress, Flags, GENERATION_MASK, Phase};
+use super::table::SUBMISSIONS;
+use crate::time::Clock;
 
 /// What an operation was, in the top byte of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +61,26 @@ impl Driver {
 
     pub(super) fn push(&mut self, table: usize, entry: &squeue::Entry) {
         self.queued = true;
-        let ring = &mut self.tables[table].ring;
         // SAFETY: every caller passes memory that outlives its operation: buffers are held in the slot or in the
         // driver until the completion arrives, or static, and the ring is torn down before them.
-        while unsafe { ring.submission().push(entry) }.is_err() {
-            // The queue is full: let the kernel take it. An error here shows again at the turn.
-            let _ = ring.submit();
+        while unsafe { self.tables[table].ring.submission().push(entry) }.is_err() {
+            self.submit(table);
         }
+    }
+
+    /// Lets the kernel take what is queued, where there is no room for more. An error shows again at the turn.
+    fn submit(&mut self, table: usize) {
+        let (now, shift) = (Clock::now(), self.table_shift);
+        let Self { just_sent, sockets, .. } = self;
+        // The time of a send begins when it is submitted.
+        just_sent.retain(|slot| {
+            let is_submitted = (slot >> shift) as usize == table;
+            if is_submitted {
+                sockets.get(*slot).sent_from = now;
+            }
+            !is_submitted
+        });
+        let _ = self.tables[table].ring.submit();
     }
 
     /// Waits for a write to the eventfd by which other threads wake the shard.
@@ -176,6 +191,11 @@ impl Driver {
             let name = Operation::Accept.name(slot, socket.generation);
             self.push_for(slot, Operation::Cancel, opcode::AsyncCancel::new(name).build());
             return;
+        }
+        // A link doesn't reach from one submission into the next.
+        let table = (slot >> self.table_shift) as usize;
+        if self.tables[table].ring.submission().len() + 2 > SUBMISSIONS as usize {
+            self.submit(table);
         }
         let fixed = self.fixed(slot);
         let everything = types::CancelBuilder::fd(fixed).all();

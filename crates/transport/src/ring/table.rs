@@ -9,17 +9,18 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use super::buffers::{BufferPool, PoolSize};
 
-/// Submission queue entries of a shard's first ring: what one turn can queue without an extra system call.
-const SUBMISSIONS: u32 = 4096;
-/// Its completion queue entries: several times as many, since a receive completes many times.
+/// Submission queue entries of a ring: what one turn can queue without an extra system call. They are written to in
+/// turn, so a short queue stays in the cache.
+pub(super) const SUBMISSIONS: u32 = 256;
+/// Completion queue entries of a shard's first ring: many times as many, since a receive completes many times.
 const COMPLETIONS: u32 = 16384;
 /// The same of a further ring. Rings may count as locked memory, of which an ordinary user has little; and one turn
 /// takes what has come before more can come.
-const FURTHER_SUBMISSIONS: u32 = 256;
 const FURTHER_COMPLETIONS: u32 = 1024;
 
-/// Receive buffers of the first ring.
-const BUFFERS: PoolSize = PoolSize { most: 4096, first: 256, huge_pages: true };
+/// Receive buffers of the first ring. A recent kernel fills some twenty between two turns, however many sockets there
+/// are.
+const BUFFERS: PoolSize = PoolSize { most: 4096, first: 64, huge_pages: true };
 /// Receive buffers of a further ring: many idle sockets need few.
 const FURTHER_BUFFERS: PoolSize = PoolSize { most: 512, first: 16, huge_pages: false };
 
@@ -81,7 +82,7 @@ impl Table {
 
     /// A further one, whose completions are told by writes to `kick_fd`.
     pub(crate) fn further(slots: u32, kick_fd: &OwnedFd) -> Result<Self, RingError> {
-        let ring = build(IoUring::builder().setup_taskrun_flag(), FURTHER_SUBMISSIONS, FURTHER_COMPLETIONS)?;
+        let ring = build(IoUring::builder().setup_taskrun_flag(), FURTHER_COMPLETIONS)?;
         let unsupported = |source| RingError::Unsupported { what: "completions by eventfd", source };
         ring.submitter().register_eventfd(kick_fd.as_raw_fd()).map_err(unsupported)?;
         Self::new(ring, slots, FURTHER_BUFFERS)
@@ -150,17 +151,16 @@ pub(crate) fn missing_operations() -> Result<Vec<&'static str>, RingError> {
 }
 
 fn build_ring() -> Result<IoUring, RingError> {
-    build(&mut IoUring::builder(), SUBMISSIONS, COMPLETIONS)
+    build(&mut IoUring::builder(), COMPLETIONS)
 }
 
 fn build(
     builder: &mut io_uring::Builder<squeue::Entry, io_uring::cqueue::Entry>,
-    submissions: u32,
     completions: u32,
 ) -> Result<IoUring, RingError> {
     builder.setup_cqsize(completions).setup_clamp();
     builder.setup_single_issuer().setup_defer_taskrun().setup_submit_all();
-    builder.build(submissions).map_err(|error| match error.raw_os_error() {
+    builder.build(SUBMISSIONS).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOMEM) => RingError::LockedMemory(error),
         Some(libc::EINVAL) => {
             RingError::Unsupported { what: "deferred task work (IORING_SETUP_DEFER_TASKRUN)", source: error }

@@ -510,6 +510,42 @@ fn a_refused_connection_is_told_to_its_set_and_its_port_comes_back() {
 }
 
 #[test]
+fn a_close_ends_whatever_is_under_way_on_its_socket() {
+    const EACH: u32 = 40;
+    // It reads nothing, so that sends stay with the kernel; and one whose queue is full, so that connects do.
+    let silent = server(|stream, _| std::mem::forget(stream));
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&loopback().into()).unwrap();
+    full.listen(0).unwrap();
+    let full_address = full.local_addr().unwrap().as_socket().unwrap();
+    let _first = TcpStream::connect(full_address).unwrap();
+    let (still_sending, opening, in_use) = on_shard(config(200), move |shard| async move {
+        let set = ConnectionSet::new(&shard);
+        let mut keys: Vec<_> = (0..EACH).map(|token| set.connect(0, silent, token).unwrap()).collect();
+        for _ in 0..EACH {
+            let event = set.event().await;
+            assert!(matches!(event.what, Happened::Opened), "{:?}", event.what);
+            if event.token % 2 == 0 {
+                set.send(event.key, SendBytes::Owned(vec![1; 16 << 20]));
+            }
+        }
+        keys.extend((0..EACH).map(|token| set.connect(0, full_address, token).unwrap()));
+        shard.sleep(Duration::from_millis(50)).await;
+        let still_sending = keys.iter().filter(|key| set.is_sending(**key)).count();
+        let opening = EACH as usize - std::iter::from_fn(|| set.try_event()).count();
+        for key in &keys {
+            assert!(set.close(*key));
+        }
+        while shard.counts().sockets > 0 {
+            shard.sleep(Duration::from_millis(1)).await;
+        }
+        (still_sending, opening, shard.source_uses().iter().map(|one| one.in_use).sum::<u32>())
+    });
+    assert_eq!((still_sending, in_use), (EACH as usize / 2, 0));
+    assert!(opening > 0, "no connect was under way");
+}
+
+#[test]
 fn connections_go_from_tasks_to_sets_and_back_with_what_is_unread() {
     let address = server(|mut stream, _| {
         stream.write_all(b"before").unwrap();

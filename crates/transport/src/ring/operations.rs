@@ -10,7 +10,6 @@ use socket2::SockAddr;
 use super::driver::Driver;
 use super::sends::Sending;
 use super::sockets::{ClientAddress, Flags, GENERATION_MASK, Phase};
-use super::table::SUBMISSIONS;
 use crate::time::Clock;
 
 /// What an operation was, in the top byte of its name.
@@ -172,13 +171,14 @@ impl Driver {
         self.push_for(slot, Operation::Reset, entry);
     }
 
-    /// Gives the socket up: every operation on it is cancelled, then it is closed; the slot is free after the last
+    /// Gives the socket up: what is under way on it is cancelled, and it is closed; the slot is free after the last
     /// completion. Closing alone would leave an armed receive holding the socket open.
     pub(crate) fn close(&mut self, slot: u32) {
         let socket = self.sockets.get(slot);
         if matches!(socket.phase, Phase::Closing | Phase::Free) {
             return;
         }
+        let was_opening = socket.phase == Phase::Opening;
         socket.phase = Phase::Closing;
         socket.waker = None;
         socket.flags.set(Flags::WAITING, false);
@@ -186,22 +186,28 @@ impl Driver {
             self.buffers(slot).give(received.buffer);
         }
         let socket = self.sockets.get(slot);
-        if socket.flags.has(Flags::ACCEPTING) {
+        let (flags, is_sending) = (socket.flags, socket.is_sending());
+        if flags.has(Flags::ACCEPTING) {
             // Should it succeed all the same, the socket is closed when it arrives.
-            let name = Operation::Accept.name(slot, socket.generation);
-            self.push_for(slot, Operation::Cancel, opcode::AsyncCancel::new(name).build());
-            return;
+            return self.cancel(slot, Operation::Accept, Operation::Cancel);
         }
-        // A link doesn't reach from one submission into the next.
-        let table = (slot >> self.table_shift) as usize;
-        if self.tables[table].ring.submission().len() + 2 > SUBMISSIONS as usize {
-            self.submit(table);
+        if was_opening {
+            self.cancel(slot, Operation::Connect, Operation::Cancel);
         }
-        let fixed = self.fixed(slot);
-        let everything = types::CancelBuilder::fd(fixed).all();
-        let cancel = opcode::AsyncCancel2::new(everything).build().flags(squeue::Flags::IO_HARDLINK);
-        self.push_for(slot, Operation::Cancel, cancel);
-        self.push_for(slot, Operation::Close, opcode::Close::new(fixed).build());
+        if flags.has(Flags::RECEIVING) {
+            self.cancel(slot, Operation::Receive, Operation::Cancel);
+        }
+        if is_sending {
+            self.cancel(slot, Operation::Send, Operation::Cancel);
+        }
+        self.push_for(slot, Operation::Close, opcode::Close::new(self.fixed(slot)).build());
+    }
+
+    /// Cancels the socket's operation `what`; the cancel itself is called `operation`. By name, which the kernel looks
+    /// up in a hash table: by descriptor it would look at every operation that waits in the ring.
+    fn cancel(&mut self, slot: u32, what: Operation, operation: Operation) {
+        let name = what.name(slot, self.sockets.get(slot).generation);
+        self.push_for(slot, operation, opcode::AsyncCancel::new(name).build());
     }
 
     /// Closes what an accept has brought that nobody waits for any more.
@@ -210,10 +216,8 @@ impl Driver {
     }
 
     pub(super) fn pause(&mut self, slot: u32) {
-        let socket = self.sockets.get(slot);
-        socket.flags.set(Flags::PAUSED, true);
-        let name = Operation::Receive.name(slot, socket.generation);
-        self.push_for(slot, Operation::Pause, opcode::AsyncCancel::new(name).build());
+        self.sockets.get(slot).flags.set(Flags::PAUSED, true);
+        self.cancel(slot, Operation::Receive, Operation::Pause);
     }
 
     /// Receives again after a pause or after want of buffers.

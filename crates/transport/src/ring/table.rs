@@ -11,12 +11,12 @@ use super::buffers::{BufferPool, PoolSize};
 
 /// Submission queue entries of a ring: what one turn can queue without an extra system call. They are written to in
 /// turn, so a short queue stays in the cache.
-pub(super) const SUBMISSIONS: u32 = 256;
+const SUBMISSIONS: u32 = 256;
 /// Completion queue entries of a shard's first ring: many times as many, since a receive completes many times.
 const COMPLETIONS: u32 = 16384;
-/// The same of a further ring. Rings may count as locked memory, of which an ordinary user has little; and one turn
-/// takes what has come before more can come.
-const FURTHER_COMPLETIONS: u32 = 1024;
+/// The same of a further ring. One turn takes what has come before more can come; but the kernel's hash table of what
+/// waits, in which a cancel looks its operation up, has as many buckets as the 32nd part of this, and at most 256.
+const FURTHER_COMPLETIONS: u32 = 8192;
 
 /// Receive buffers of the first ring. A recent kernel fills some twenty between two turns, however many sockets there
 /// are.

@@ -106,6 +106,7 @@ fn main() -> Result<ExitCode> {
 
 /// Runs one seed here.
 fn one(seed: u64, bug: Option<&str>, planted: Option<simulation::Planted>, lines: Option<usize>) -> Result<ExitCode> {
+    runner::limit()?;
     randomness::seed(seed);
     // A thread of its own, which has drawn nothing before.
     let running = std::thread::spawn(move || simulation::run(seed, planted));

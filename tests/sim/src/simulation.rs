@@ -23,6 +23,8 @@ use crate::trace::{Trace, Violation};
 const HEALED_MAX: Duration = Duration::from_secs(60);
 /// How long its runs may take to end.
 const RUNS_MAX: Duration = Duration::from_secs(120);
+/// When what had gone wrong has no consequences any more: leases have run out, and agents have come back.
+const WELL_AFTER: Duration = Duration::from_secs(15);
 /// How often what nobody tells is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// From when on disks lie that do: by then the group has formed.
@@ -41,10 +43,11 @@ pub(crate) enum Planted {
 }
 
 /// All that can be planted, by name.
-pub(crate) const PLANTED: [(&str, Planted); 4] = [
+pub(crate) const PLANTED: [(&str, Planted); 5] = [
     ("lying-disk", Planted::LyingDisk),
     ("forgotten-vote", Planted::Node(Bug::ForgottenVote)),
     ("stale-read", Planted::Node(Bug::StaleRead)),
+    ("early-word", Planted::Node(Bug::EarlyWord)),
     ("own-numbers", Planted::Node(Bug::OwnNumbers)),
 ];
 
@@ -167,7 +170,7 @@ async fn heal(group: &Group, agents: &Agents) {
 
 /// All runs have to come to their end.
 async fn runs_end(group: &Group) {
-    let until = Instant::now() + RUNS_MAX;
+    let (until, well) = (Instant::now() + RUNS_MAX, Instant::now() + WELL_AFTER);
     let is_under_way = |group: &Group| {
         let has_live =
             |leader: throng_coordinator::Node| leader.read(|state| state.runs().any(|run| !run.state().has_ended()));
@@ -176,6 +179,9 @@ async fn runs_end(group: &Group) {
     while is_under_way(group) && Instant::now() < until && group.setting.trace.violation().is_none() {
         sleep(LOOK_EVERY).await;
         group.compare_logs();
+        if Instant::now() > well {
+            group.setting.invariants.ask(|all| all.runs.all_is_well());
+        }
     }
     if let Some(leader) = group.leader() {
         group.setting.invariants.check(|all| leader.read(|state| all.runs.at_end(state)));

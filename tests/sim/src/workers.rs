@@ -75,7 +75,10 @@ impl Workers for FakeWorkers {
 
 impl Drop for FakeWorkers {
     fn drop(&mut self) {
-        self.parts.values().for_each(|(_, task)| task.abort());
+        for (part, (_, task)) in &self.parts {
+            task.abort();
+            self.invariants.ask(|all| all.runs.abandoned(part));
+        }
     }
 }
 

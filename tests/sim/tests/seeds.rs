@@ -69,6 +69,18 @@ fn a_read_that_does_not_ask_the_leader_is_found() -> Result<()> {
 }
 
 #[test]
+fn a_leader_that_calls_windows_safe_too_early_is_found() -> Result<()> {
+    println!(
+        "{}",
+        found(
+            "early-word",
+            &["no window is lost or doubled", "nobody is lost when all is well", "a run fails for a reason"]
+        )?
+    );
+    Ok(())
+}
+
+#[test]
 fn a_leader_that_counts_a_window_twice_is_found() -> Result<()> {
     println!("{}", found("own-numbers", &["no window is lost or doubled"])?);
     Ok(())

@@ -5,6 +5,8 @@ mod applied_state;
 mod election_safety;
 mod every_run_ends;
 mod log_matching;
+mod nobody_is_lost;
+mod reasons;
 mod runs;
 mod setup_once;
 mod teardown_last;

@@ -1,13 +1,13 @@
 //! What is known of runs: what was submitted, what agents did, and what the state says of both. The claims are in the files
 //! beside this one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use throng_agent::link::PartId;
 use throng_control::{Action, AssignmentId, Command, Run, RunId, State};
 
 use super::windows::iterations;
-use super::{Broken, every_run_ends, setup_once, teardown_last, verdict, windows};
+use super::{Broken, every_run_ends, nobody_is_lost, reasons, setup_once, teardown_last, verdict, windows};
 
 /// A run as its client wants it.
 #[derive(Clone, Debug)]
@@ -29,6 +29,9 @@ pub(crate) struct Done {
     pub(crate) merged: u64,
     /// Parts with load or windows that are still to come, as of the last entry.
     pub(crate) unsettled: Vec<AssignmentId>,
+    /// Parts whose process has ended, and those that the group has taken for lost.
+    pub(crate) abandoned: BTreeSet<AssignmentId>,
+    pub(crate) lost: BTreeSet<AssignmentId>,
     /// Whether an agent was lost while it tore down.
     pub(crate) teardown_was_cut: bool,
     /// Whether it has ended.
@@ -41,6 +44,7 @@ pub(crate) struct Runs {
     /// Those of which somebody heard that they were taken.
     acknowledged: Vec<RunId>,
     done: BTreeMap<RunId, Done>,
+    is_well: bool,
 }
 
 impl Runs {
@@ -66,6 +70,16 @@ impl Runs {
         self.of(part).measured.entry(part.assignment.clone()).or_default().push(iterations);
     }
 
+    /// The process that has a part has ended.
+    pub(crate) fn abandoned(&mut self, part: &PartId) {
+        self.of(part).abandoned.insert(part.assignment.clone());
+    }
+
+    /// Nothing has been wrong for longer than leases last.
+    pub(crate) fn all_is_well(&mut self) {
+        self.is_well = true;
+    }
+
     /// An agent sets up.
     pub(crate) fn sets_up(&mut self, part: &PartId) -> Result<(), Broken> {
         let done = self.of(part);
@@ -85,6 +99,7 @@ impl Runs {
         for run in state.runs().filter(|run| !run.state().has_ended()) {
             let done = self.done.entry(run.id().clone()).or_default();
             let unsettled = run.assignments().iter().filter(|(_, one)| one.is_held() && !one.is_complete());
+            nobody_is_lost::so_far(run, done, self.is_well)?;
             done.teardown_was_cut = !run.teardown().cut_short.is_empty();
             done.unsettled = unsettled.map(|(id, _)| id.clone()).collect();
         }
@@ -115,6 +130,7 @@ impl Runs {
         windows::complete(run, done)?;
         setup_once::at_end(run, done)?;
         teardown_last::at_end(run, done)?;
+        reasons::holds(run)?;
         self.wanted.get(run.id()).map_or(Ok(()), |wanted| verdict::holds(run, wanted, done))
     }
 

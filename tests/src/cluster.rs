@@ -1,12 +1,14 @@
 //! A group of coordinators with agents, as processes.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::group::Group;
+use crate::network::Network;
 use crate::process::{Finished, Process, until};
 use crate::throng::Throng;
 
@@ -33,13 +35,30 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// The same on machines: the nodes on the first three, agents on those that follow. The calling thread has to be at the
+    /// router.
+    ///
+    /// # Errors
+    /// When one of them doesn't start.
+    pub fn start_on(network: &Arc<Network>, group: Group, agents: u8) -> Result<Self> {
+        let mut cluster = Self { group, agents: Vec::new() };
+        for number in 1..=agents {
+            cluster.add_agent_by(&format!("a{number}"), &network.on(3 + number))?;
+        }
+        Ok(cluster)
+    }
+
     /// Starts an agent, and waits until it has joined.
     ///
     /// # Errors
     /// When it doesn't.
     pub fn add_agent(&mut self, name: &str) -> Result<()> {
+        self.add_agent_by(name, &[])
+    }
+
+    fn add_agent_by(&mut self, name: &str, prefix: &[String]) -> Result<()> {
         let arguments = ["agent", "--join", &self.group.alive(), "--name", name, "--shards", "1"];
-        let mut process = Throng::command(arguments)?.start()?;
+        let mut process = Throng::limited(prefix, arguments)?.args(self.group.caller()).start()?;
         process.stdout_line("joined the group", PATIENCE)?;
         self.agents.push((name.to_owned(), process));
         Ok(())
@@ -59,7 +78,7 @@ impl Cluster {
     /// # Errors
     /// When there is no binary or no directory.
     pub fn run(&self, script: &Path) -> Result<Throng> {
-        Ok(Throng::run(script)?.args(["--cluster", &self.group.alive()]))
+        Ok(Throng::run(script)?.args(["--cluster", &self.group.alive()]).args(self.group.caller()))
     }
 
     /// `throng` with these arguments and `--cluster`.
@@ -67,7 +86,7 @@ impl Cluster {
     /// # Errors
     /// When there is no binary or no directory.
     pub fn command(&self, arguments: &[&str]) -> Result<Throng> {
-        Ok(Throng::command(arguments)?.args(["--cluster", &self.group.alive()]))
+        Ok(Throng::command(arguments)?.args(["--cluster", &self.group.alive()]).args(self.group.caller()))
     }
 
     /// Runs [`Cluster::command`] to its end.

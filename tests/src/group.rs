@@ -1,6 +1,8 @@
 //! A group of coordinators as processes.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,21 +12,44 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::certs::Certs;
+use crate::delay::Delay;
+use crate::network::Network;
 use crate::process::{Finished, Process, until};
 use crate::throng::Throng;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const PORT: u16 = 7701;
+/// Where all nodes listen.
+pub const PORT: u16 = 7701;
 
 /// Coordinators with data directories of their own; dropping them ends all.
 #[derive(Debug)]
 pub struct Group {
     directory: TempDir,
-    /// 127.x.y, which no other group of the tests has.
-    network: String,
+    place: Place,
     nodes: Vec<u64>,
     processes: Vec<(u64, Process)>,
     certs: Option<Certs>,
+}
+
+/// Where nodes are.
+#[derive(Debug)]
+enum Place {
+    /// At 127.x.y, which no other group of the tests has.
+    Loopback(String),
+    /// Each on the machine of its number.
+    Machines(Arc<Network>),
+    /// The same, behind what delays all that comes to them.
+    Delayed(Arc<Network>, Vec<Delay>),
+}
+
+impl Place {
+    /// The machines, unless all are one.
+    fn network(&self) -> Option<&Arc<Network>> {
+        match self {
+            Self::Loopback(_) => None,
+            Self::Machines(network) | Self::Delayed(network, _) => Some(network),
+        }
+    }
 }
 
 impl Group {
@@ -80,13 +105,75 @@ impl Group {
         let (process, group) = (std::process::id(), GROUPS.fetch_add(1, Ordering::Relaxed));
         let network = format!("127.{}.{}", 1 + (process * 7 + group) % 250, 1 + (process / 250) % 250);
         let nodes = (1..=count).collect();
-        Ok(Self { directory: tempfile::tempdir()?, network, nodes, processes: Vec::new(), certs: None })
+        let place = Place::Loopback(network);
+        Ok(Self { directory: tempfile::tempdir()?, place, nodes, processes: Vec::new(), certs: None })
     }
 
-    /// HOST:PORT of a node.
+    /// Starts a node on each of the first machines, and waits until one leads. The calling thread has to be at the router.
+    ///
+    /// # Errors
+    /// When there is no leader in time.
+    pub fn start_on(network: &Arc<Network>, count: u64) -> Result<Self> {
+        Self::start_at(Place::Machines(Arc::clone(network)), count)
+    }
+
+    /// The same, where [`Group::delay`] works.
+    ///
+    /// # Errors
+    /// When there is no leader in time.
+    pub fn start_behind_delays(network: &Arc<Network>, count: u64) -> Result<Self> {
+        let front = |id| {
+            let machine = u8::try_from(id)?;
+            let address = |host: IpAddr| SocketAddr::new(host, PORT);
+            Delay::start(address(network.front(machine).into()), address(network.host(machine).into()))
+        };
+        let fronts = (1..=count).map(front).collect::<Result<_>>()?;
+        Self::start_at(Place::Delayed(Arc::clone(network), fronts), count)
+    }
+
+    fn start_at(place: Place, count: u64) -> Result<Self> {
+        let nodes = (1..=count).collect();
+        let mut group = Self { directory: tempfile::tempdir()?, place, nodes, processes: Vec::new(), certs: None };
+        for id in 1..=count {
+            group.boot(id)?;
+        }
+        group.leader()?;
+        Ok(group)
+    }
+
+    /// From now on all that comes to a node, and all that it answers, takes so much longer.
+    pub fn delay(&self, by: Duration) {
+        if let Place::Delayed(_, fronts) = &self.place {
+            fronts.iter().for_each(|front| front.set(by));
+        }
+    }
+
+    /// The machines, unless all nodes are on one.
+    pub(crate) fn network(&self) -> Option<&Arc<Network>> {
+        self.place.network()
+    }
+
+    /// What whoever calls nodes says besides.
+    pub(crate) fn caller(&self) -> &'static [&'static str] {
+        if self.network().is_some() { &["--insecure"] } else { &[] }
+    }
+
+    /// HOST:PORT of a node, for others.
     #[must_use]
     pub fn address(&self, id: u64) -> String {
-        format!("{}.{id}:{PORT}", self.network)
+        let host = match &self.place {
+            Place::Delayed(network, _) => network.front(machine(id)).to_string(),
+            _ => self.host(id),
+        };
+        format!("{host}:{PORT}")
+    }
+
+    /// The address that a node has.
+    fn host(&self, id: u64) -> String {
+        match &self.place {
+            Place::Loopback(network) => format!("{network}.{id}"),
+            Place::Machines(network) | Place::Delayed(network, _) => network.host(machine(id)).to_string(),
+        }
     }
 
     /// What `--peers` has.
@@ -110,13 +197,15 @@ impl Group {
         if let Some(certs) = &self.certs {
             let name = format!("n{id}");
             if !certs.file(&format!("peer-{name}.pem")).exists() {
-                certs.issue("peer", &name, &[&format!("{}.{id}", self.network)], 30)?;
+                certs.issue("peer", &name, &[&self.host(id)], 30)?;
             }
             certificate = certs.arguments("peer", &name);
         }
+        let prefix = self.network().map(|network| network.on(machine(id)));
         let id = id.to_string();
         let arguments = ["coordinator", "--id", &id, "--listen", listen, "--peers", peers, "--data-dir"];
-        Ok(Throng::command(arguments)?.arg(data).args(certificate))
+        let command = Throng::limited(prefix.into_iter().flatten(), arguments)?.arg(data).args(self.caller());
+        Ok(command.args(certificate))
     }
 
     /// Starts a node, and waits until it listens.
@@ -124,7 +213,8 @@ impl Group {
     /// # Errors
     /// When it doesn't.
     pub fn boot(&mut self, id: u64) -> Result<()> {
-        self.boot_by(id, self.command(id, &self.address(id), &self.peers(), &self.data(id))?)
+        let listen = format!("{}:{PORT}", self.host(id));
+        self.boot_by(id, self.command(id, &listen, &self.peers(), &self.data(id))?)
     }
 
     /// Starts a node by a command of [`Group::command`] that was changed.
@@ -185,6 +275,7 @@ impl Group {
     /// When it doesn't end.
     pub fn cluster(&self, arguments: &[&str]) -> Result<Finished> {
         let command = Throng::command(["cluster"])?.args(arguments).args(["--cluster", &self.alive()]);
+        let command = command.args(self.caller());
         match &self.certs {
             Some(certs) => command.args(certs.of("client", "tests")?).finish(),
             None => command.finish(),
@@ -242,4 +333,8 @@ impl Group {
         let path = self.data(id).join("archives").join(digest);
         until(&format!("node {id} has {digest}"), PATIENCE, || Ok(path.exists().then_some(())))
     }
+}
+
+fn machine(id: u64) -> u8 {
+    u8::try_from(id).unwrap_or(u8::MAX)
 }

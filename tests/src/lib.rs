@@ -5,7 +5,7 @@
 //! its `--summary-export`. [`Target`] and [`Server`] are servers on free ports that count what they serve, each test's
 //! own: ours, and those that others wrote ([`EchoServer`] for WebSockets); [`Hostile`] is one that does whatever a server
 //! can do wrong. [`Scripts`] compiles each script once per run of the tests. [`Group`] is a group of coordinators,
-//! [`Cluster`] one with agents; [`Certs`] are the certificates of one.
+//! [`Cluster`] one with agents; [`Certs`] are the certificates of one, and a [`Network`] puts them on machines of their own.
 //!
 //! The tests themselves are in `tests/e2e` (claims about the program, by theme) and `tests/conventions.rs` (claims about
 //! the repository). Nothing here waits for a fixed time: every wait is for an event, and fails at a deadline.
@@ -13,10 +13,12 @@
 mod certs;
 mod clock;
 mod cluster;
+mod delay;
 mod group;
 mod hostile;
 mod http;
 mod memory;
+mod network;
 mod process;
 mod scripts;
 mod seccomp;
@@ -30,10 +32,11 @@ mod websocket;
 pub use certs::Certs;
 pub use clock::with_clock_ahead;
 pub use cluster::Cluster;
-pub use group::Group;
+pub use group::{Group, PORT};
 pub use hostile::{Certificate, Hostile, Layer, Play, Sends, Step, Tls};
 pub use http::{get, post};
 pub use memory::PeakMemory;
+pub use network::{AtRouter, Network, ip, unique};
 pub use process::{Finished, Process, until};
 pub use scripts::Scripts;
 pub use seccomp::without_io_uring;

@@ -1,7 +1,7 @@
 //! `throng target` as a process.
 
 use std::ffi::OsStr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -28,7 +28,15 @@ impl Target {
     /// # Errors
     /// When it doesn't start.
     pub fn start() -> Result<Self> {
-        Self::start_by("http", [""; 0])
+        Self::start_by("http", "127.0.0.1", [""; 0])
+    }
+
+    /// The same at another address than 127.0.0.1.
+    ///
+    /// # Errors
+    /// When it doesn't start.
+    pub fn start_at(host: IpAddr) -> Result<Self> {
+        Self::start_by("http", &host.to_string(), [""; 0])
     }
 
     /// Starts one that speaks TLS, with further arguments. It has no statistics that could be asked for here.
@@ -36,11 +44,15 @@ impl Target {
     /// # Errors
     /// When it doesn't start.
     pub fn start_tls(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Self> {
-        Self::start_by("https", arguments)
+        Self::start_by("https", "127.0.0.1", arguments)
     }
 
-    fn start_by(scheme: &'static str, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Self> {
-        let throng = Throng::command(["target", "--listen", "127.0.0.1:0"])?.args(arguments);
+    fn start_by(
+        scheme: &'static str,
+        host: &str,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Result<Self> {
+        let throng = Throng::command(["target", "--listen", &format!("{host}:0")])?.args(arguments);
         let throng = if scheme == "https" { throng.arg("--tls") } else { throng };
         let mut process = throng.start()?;
         let before = format!("listening on {scheme}://");

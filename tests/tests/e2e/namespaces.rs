@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::json;
-use throng_tests::{Process, Throng, until};
+use throng_tests::{Process, Throng, ip, unique, until};
 
 use crate::SCRIPTS;
 
@@ -26,8 +25,7 @@ impl Cable {
     /// None where this user may not make namespaces, or there is no iproute2.
     #[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was left out")]
     fn lay() -> Result<Option<Self>> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("throng-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = unique();
         let cable = Self { client: format!("{name}-c"), server: format!("{name}-s") };
         let is_root = nix::unistd::geteuid().is_root();
         if !is_root || ip(&["netns", "add", &cable.client]).is_err() {
@@ -96,12 +94,6 @@ impl Drop for Cable {
             let _ = ip(&["netns", "delete", namespace]);
         }
     }
-}
-
-fn ip(arguments: &[&str]) -> Result<()> {
-    let output = Command::new("ip").args(arguments).output().context("ip can't be started; it comes with iproute2")?;
-    ensure!(output.status.success(), "ip {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
 }
 
 #[test]

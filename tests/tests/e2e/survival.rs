@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
-use throng_tests::{Cluster, Finished, Process, Summary, Target, until};
+use serde_json::json;
+use throng_tests::{Cluster, Target, until};
 
-use crate::SCRIPTS;
+use crate::live::{Live, Load, PATIENCE};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 /// What the loss of a leader may cost, on machines that are busy with other tests.
 const FAILOVER_MAX: Duration = Duration::from_secs(10);
 
@@ -23,68 +22,9 @@ fn setting(name: &str, usual: u64) -> Result<u64> {
     }
 }
 
-/// A run under way on three agents, whose iterations make a request and a check each.
-struct Live {
-    cluster: Cluster,
-    target: Target,
-    client: Option<Process>,
-    iterations: u64,
-}
-
-impl Live {
-    fn start(on_agent_loss: &str, rate: u64, seconds: u64) -> Result<Self> {
-        let (cluster, target) = (Cluster::start(3)?, Target::start()?);
-        let client = Self::run(&cluster, &target, on_agent_loss, (rate, seconds))?;
-        let live = Self { cluster, target, client: Some(client), iterations: rate * seconds };
-        live.target.await_served(rate)?;
-        Ok(live)
-    }
-
-    fn run(cluster: &Cluster, target: &Target, on_agent_loss: &str, (rate, seconds): (u64, u64)) -> Result<Process> {
-        let options = json!({
-            "scenarios": { "all": {
-                "executor": "constant-arrival-rate", "rate": rate, "duration": format!("{seconds}s"),
-                "preAllocatedVUs": 90, "maxVUs": 300,
-            } },
-            "throng": { "onAgentLoss": on_agent_loss },
-        });
-        let run = cluster.run(&SCRIPTS.component("plain")?)?.options(&options).variable("TARGET", target.url("/"));
-        run.args(["--run-id", "run"]).start()
-    }
-
-    /// Waits for the end.
-    fn finish(&mut self) -> Result<(Finished, Summary)> {
-        let finished = self.client.take().context("it has ended")?.wait(PATIENCE * 2)?;
-        let summary = finished.summary()?;
-        Ok((finished, summary))
-    }
-
-    /// All iterations that were planned took place, and each is in the summary once.
-    fn end_with_all(mut self) -> Result<()> {
-        let (finished, summary) = self.finish()?;
-        finished.expect_code(0)?;
-        let served = self.target.served()?;
-        let counted = (summary.count("http_reqs"), summary.count("iterations"), summary.rate_counts("checks"));
-        assert_eq!(counted, (served, served, (served, 0)));
-        assert_eq!(summary.count("iterations") + summary.count("dropped_iterations"), self.iterations);
-        Ok(())
-    }
-
-    /// Kills a node, and says how long it took until another one had windows of the run.
-    fn kill_leader(&mut self) -> Result<(u64, Duration)> {
-        let leader = self.cluster.group.leader()?;
-        let killed = self.cluster.group.kill(leader)?;
-        let others: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
-        until("another node has windows of the run", PATIENCE, || {
-            for id in &others {
-                if self.cluster.group.process(*id)?.has_said("goes on with the run run") {
-                    return Ok(Some(()));
-                }
-            }
-            Ok(None)
-        })?;
-        Ok((leader, killed.elapsed()))
-    }
+/// A run on three agents.
+fn start(on_agent_loss: &str, rate: u64, seconds: u64) -> Result<Live> {
+    Live::start(Cluster::start(3)?, Target::start()?, on_agent_loss, Load { rate, seconds })
 }
 
 #[test]
@@ -93,11 +33,13 @@ fn a_run_outlives_its_leader_and_every_iteration_is_counted_once() -> Result<()>
     let seconds = setting("THRONG_TEST_SECONDS", 10)?;
     let mut took = Vec::new();
     for round in 0..kills {
-        let mut live = Live::start("fail", rate, seconds)?;
+        let mut live = start("fail", rate, seconds)?;
         // At another instant of a second each time.
         sleep(Duration::from_millis(500 + round * 1_237 % (seconds * 1_000 / 2)));
-        let (leader, time) = live.kill_leader()?;
-        took.push(time);
+        let leader = live.cluster.group.leader()?;
+        let killed = live.cluster.group.kill(leader)?;
+        live.until_led_by(&Live::others(leader))?;
+        took.push(killed.elapsed());
         live.cluster.group.boot(leader)?;
         live.end_with_all()?;
     }
@@ -110,9 +52,9 @@ fn a_run_outlives_its_leader_and_every_iteration_is_counted_once() -> Result<()>
 
 #[test]
 fn a_run_outlives_the_loss_of_followers_and_of_most_nodes() -> Result<()> {
-    let mut live = Live::start("fail", 200, 14)?;
+    let mut live = start("fail", 200, 14)?;
     let leader = live.cluster.group.leader()?;
-    let others: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
+    let others = Live::others(leader);
     live.cluster.group.kill(others[0])?;
     sleep(Duration::from_secs(1));
     // Without most nodes nothing is acknowledged; agents keep what they measure.
@@ -128,7 +70,7 @@ fn a_run_outlives_the_loss_of_followers_and_of_most_nodes() -> Result<()> {
 
 #[test]
 fn a_run_outlives_all_nodes_at_once() -> Result<()> {
-    let mut live = Live::start("fail", 200, 12)?;
+    let mut live = start("fail", 200, 12)?;
     for id in 1..=3 {
         live.cluster.group.kill(id)?;
     }
@@ -141,7 +83,7 @@ fn a_run_outlives_all_nodes_at_once() -> Result<()> {
 
 #[test]
 fn a_lost_agent_ends_the_run_unless_the_options_say_otherwise() -> Result<()> {
-    let mut live = Live::start("fail", 300, 60)?;
+    let mut live = start("fail", 300, 60)?;
     let agent = live.cluster.take_agent("a2")?;
     agent.signal(Signal::SIGKILL)?;
     let killed = Instant::now();
@@ -157,14 +99,12 @@ fn a_lost_agent_ends_the_run_unless_the_options_say_otherwise() -> Result<()> {
 
 #[test]
 fn a_run_goes_on_without_a_lost_agent_and_says_what_is_missing() -> Result<()> {
-    let mut live = Live::start("continue", 300, 8)?;
+    let mut live = start("continue", 300, 8)?;
     live.cluster.take_agent("a2")?.signal(Signal::SIGKILL)?;
     let (finished, summary) = live.finish()?;
     ensure!(finished.code != Some(0) || finished.stdout.contains("a2"), "a silent loss: {}", finished.stdout);
     ensure!(summary.count("iterations") <= live.target.served()?, "more was counted than took place");
-    let machine =
-        live.cluster.command(&["summary", "run", "--summary-export", "m.json", "--new-machine-readable-summary"])?;
-    let machine: Value = serde_json::from_str(&machine.finish()?.file("m.json")?)?;
+    let machine = live.machine_readable()?;
     let complete: Vec<_> =
         machine["agents"].as_array().context("no agents")?.iter().map(|one| &one["complete"]).collect();
     assert_eq!(complete, [&json!(true), &json!(false), &json!(true)], "{machine}");
@@ -175,7 +115,7 @@ fn a_run_goes_on_without_a_lost_agent_and_says_what_is_missing() -> Result<()> {
 #[test]
 fn others_take_over_what_a_lost_agent_had_to_do() -> Result<()> {
     let (rate, seconds) = (300, 16);
-    let mut live = Live::start("reassign", rate, seconds)?;
+    let mut live = start("reassign", rate, seconds)?;
     live.cluster.take_agent("a2")?.signal(Signal::SIGKILL)?;
     let killed = Instant::now();
     // The whole rate is there again when a second has as many requests as were planned.

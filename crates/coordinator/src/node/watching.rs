@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::Fatal;
-use tokio::time::{Instant, interval};
+use openraft::{Instant as _, ServerState};
+use tokio::time::{Instant, interval, sleep_until};
 
 use super::{Leadership, Node, Stopped, state};
 use crate::raft::{LOG_BYTES_MAX, LogId, Metrics};
 
 /// How often it looks at what nobody tells.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A leader that most nodes haven't answered for so long leads no more by its own account: they may have another one by now,
+/// and whoever speaks with this one is to look for it.
+const UNANSWERED_MAX: Duration = Duration::from_secs(1);
 /// After a snapshot was asked for on account of the log's length: the log gets shorter once it is made.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
 
@@ -36,6 +40,7 @@ pub(super) async fn watch(node: Node) {
             let _ = node.shared().identity.keep(&members).await;
         }
         cut_log(&node, &mut cut).await;
+        let unanswered_at = answered(&now).map(|answered| answered + UNANSWERED_MAX).filter(|at| *at > Instant::now());
         tokio::select! {
             // Every heartbeat changes the one, and only what matters here the other.
             // Once there is no consensus any more, its last word is looked at.
@@ -44,6 +49,7 @@ pub(super) async fn watch(node: Node) {
             _ = failed.changed() => {}
             _ = stopped.changed() => {}
             _ = ticks.tick() => {}
+            () = sleep_until(unanswered_at.unwrap_or_else(Instant::now)), if unanswered_at.is_some() => {}
         }
         if stopped.borrow().is_some() {
             return;
@@ -51,16 +57,24 @@ pub(super) async fn watch(node: Node) {
     }
 }
 
-/// False while it will lead as soon as it has applied what was committed before.
+/// When most nodes have last answered this one, if it leads and isn't alone.
+fn answered(now: &Metrics) -> Option<Instant> {
+    let is_alone = now.membership_config.voter_ids().count() < 2;
+    let answered = now.last_quorum_acked.as_ref().and_then(|at| Instant::now().checked_sub(at.elapsed()));
+    answered.filter(|_| now.state == ServerState::Leader && !is_alone)
+}
+
+/// False while it will lead as soon as it has applied what was committed before, or others answer it again.
 fn tell_leadership(node: &Node, now: &Metrics) -> bool {
     // Two nodes may lead in one term, one after the other: what counts is an entry of its own.
     let is_of_its_own = |applied: LogId| {
         let by = applied.committed_leader_id();
         (by.term, by.node_id) == (now.current_term, now.id)
     };
-    let leader = state::leader(now);
-    let is_leader = leader == Some(now.id);
-    let leads = is_leader && now.last_applied.is_some_and(is_of_its_own);
+    let is_unanswered = answered(now).is_some_and(|answered| answered.elapsed() >= UNANSWERED_MAX);
+    let leader = state::leader(now).filter(|leader| *leader != now.id || !is_unanswered);
+    let is_leader = state::leader(now) == Some(now.id);
+    let leads = leader == Some(now.id) && now.last_applied.is_some_and(is_of_its_own);
     let leadership = Leadership { leader, term: now.current_term, leads };
     node.shared().leadership.send_if_modified(|known| {
         let is_new = *known != leadership;

@@ -21,7 +21,9 @@ pub(super) fn other_leader<T>(node: &Node, request: &Request<T>) -> Result<Optio
     let state = node.state();
     let leader = state.leader.ok_or(GroupError::NoLeader)?;
     if leader == state.id {
-        return Ok(None);
+        // It may be that the others don't answer it any more.
+        let leads = node.leadership().borrow().leader == Some(leader);
+        return if leads { Ok(None) } else { Err(GroupError::NoLeader.into()) };
     }
     let address = state.address(leader).filter(|_| request.metadata().get(PASSED_ON).is_none());
     let address = address.ok_or(GroupError::NoLeader)?;

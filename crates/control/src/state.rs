@@ -12,7 +12,7 @@ use crate::limits::{ENDED_BYTES_MAX, LEASE_MS, LIVE_RUNS_MAX, RUNS_MAX};
 use crate::manifest::{Manifest, Manifests};
 use crate::refusal::Refusal;
 use crate::reply::{Accepted, Reply};
-use crate::run::{Run, Submission};
+use crate::run::{Run, SharedRun, Submission};
 
 /// All that a group of coordinators agrees on. The same commands in the same order give equal states, down to the bytes
 /// that serde makes of them.
@@ -22,7 +22,7 @@ pub struct State {
     leader: Option<u64>,
     pub(crate) agents: Agents,
     pub(crate) manifests: Manifests,
-    pub(crate) runs: BTreeMap<RunId, Run>,
+    pub(crate) runs: BTreeMap<RunId, SharedRun>,
     submissions: u64,
 }
 
@@ -81,12 +81,12 @@ impl State {
 
     /// All runs, by id.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
-        self.runs.values()
+        self.runs.values().map(|run| &**run)
     }
 
     /// A run.
     pub fn run(&self, run: &RunId) -> Option<&Run> {
-        self.runs.get(run)
+        self.runs.get(run).map(|run| &**run)
     }
 
     fn act(&mut self, action: Action, now: Timestamp) -> Applied {
@@ -94,7 +94,7 @@ impl State {
             Action::TakeOver { leader } => {
                 self.leader = Some(leader);
                 self.agents.renew_all(now);
-                self.runs.values_mut().for_each(|run| run.renew_deadlines(now));
+                self.live_mut().for_each(|run| run.renew_deadlines(now));
                 Ok(Accepted::Done)
             }
             Action::RegisterAgent(info) => self.register(info, now),
@@ -197,7 +197,7 @@ impl State {
 
     fn welcome(&mut self, name: &AgentName, incarnation: Incarnation, registered: &Registered) {
         if *registered == Registered::Back {
-            self.runs.values_mut().for_each(|run| run.regain(name, incarnation));
+            self.live_mut().for_each(|run| run.regain(name, incarnation));
         }
     }
 
@@ -210,7 +210,7 @@ impl State {
         let overdue = self.runs.values().filter(|run| run.is_overdue(now));
         let overdue: Vec<_> = overdue.map(|run| (run.id().clone(), run.missing(&free))).collect();
         for (id, missing) in overdue {
-            if let Some(run) = self.runs.get_mut(&id) {
+            if let Ok(run) = self.known(&id) {
                 run.expire(now, missing);
             }
         }
@@ -241,7 +241,7 @@ impl State {
         let of_agent: Vec<_> = of_agent.map(|run| run.id().clone()).collect();
         for id in of_agent {
             let spares = free(&self.agents, &self.runs);
-            if let Some(run) = self.runs.get_mut(&id) {
+            if let Some(run) = self.runs.get_mut(&id).map(SharedRun::own) {
                 run.lose(name, now, &self.agents, &spares);
             }
         }
@@ -271,14 +271,19 @@ impl State {
         self.manifests.touch(&submission.archive, now);
         self.submissions = self.submissions.saturating_add(1);
         let id = submission.run.clone();
-        self.runs.insert(id.clone(), Run::new(submission, self.submissions, now));
+        self.runs.insert(id.clone(), SharedRun::new(Run::new(submission, self.submissions, now)));
         self.shed();
         self.settle(now);
         Ok(Accepted::Run { state: self.known(&id)?.state(), again: false })
     }
 
     fn known(&mut self, id: &RunId) -> Result<&mut Run, Refusal> {
-        self.runs.get_mut(id).ok_or_else(|| Refusal::UnknownRun { run: id.clone() })
+        self.runs.get_mut(id).map(SharedRun::own).ok_or_else(|| Refusal::UnknownRun { run: id.clone() })
+    }
+
+    /// The runs that haven't ended, for changing them.
+    fn live_mut(&mut self) -> impl Iterator<Item = &mut Run> {
+        self.runs.values_mut().filter(|run| !run.state().has_ended()).map(SharedRun::own)
     }
 
     /// Lets every run go on as far as it can, the earliest submitted first.
@@ -288,7 +293,7 @@ impl State {
         order.sort();
         for (_, id) in order {
             let free = free(&self.agents, &self.runs);
-            if let Some(run) = self.runs.get_mut(&id) {
+            if let Some(run) = self.runs.get_mut(&id).map(SharedRun::own) {
                 // What is missing is told when the run has waited for too long.
                 let _ = run.place(&free, now);
                 run.advance(now);
@@ -314,7 +319,7 @@ impl State {
 }
 
 /// Agents that may get work and have none.
-fn free<'a>(agents: &'a Agents, runs: &BTreeMap<RunId, Run>) -> Vec<&'a Agent> {
+fn free<'a>(agents: &'a Agents, runs: &BTreeMap<RunId, SharedRun>) -> Vec<&'a Agent> {
     let live = runs.values().filter(|run| !run.state().has_ended());
     let held = live.flat_map(|run| run.assignments().iter().filter(|(_, one)| one.is_held()));
     let busy: BTreeSet<_> = held.map(|(id, _)| &id.agent).collect();
@@ -322,11 +327,12 @@ fn free<'a>(agents: &'a Agents, runs: &BTreeMap<RunId, Run>) -> Vec<&'a Agent> {
 }
 
 /// A run that needs an archive.
-fn user_of<'a>(runs: &'a BTreeMap<RunId, Run>, digest: &Digest) -> Option<&'a Run> {
-    runs.values().find(|run| run.archive() == *digest && !run.state().has_ended())
+fn user_of<'a>(runs: &'a BTreeMap<RunId, SharedRun>, digest: &Digest) -> Option<&'a Run> {
+    let mut runs = runs.values().map(|run| &**run);
+    runs.find(|run| run.archive() == *digest && !run.state().has_ended())
 }
 
 /// Whether an agent has or had a part in a run that hasn't ended.
-fn has_work(runs: &BTreeMap<RunId, Run>, name: &AgentName) -> bool {
+fn has_work(runs: &BTreeMap<RunId, SharedRun>, name: &AgentName) -> bool {
     runs.values().any(|run| !run.state().has_ended() && run.of_agent(name).next().is_some())
 }

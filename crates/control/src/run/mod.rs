@@ -19,6 +19,7 @@ mod facts;
 mod loss;
 mod place;
 mod selection;
+mod shared;
 mod submission;
 mod table;
 
@@ -26,6 +27,7 @@ pub use assignment::{Assignment, Progress};
 pub use call::{CallState, OnceCall};
 pub use ending::{AbortReason, Completeness, Failure, FailureKind, Loss, RunResult, RunState, Verdict};
 pub use exit::ExitCode;
+pub(crate) use shared::SharedRun;
 pub use submission::{CustomMetric, MetricContains, MetricKind, Submission, Wants};
 
 /// One run.

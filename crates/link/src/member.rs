@@ -16,7 +16,7 @@ use throng_protocol::agent::{
 use throng_transport::Nanos;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 use crate::config::LinkConfig;
@@ -30,11 +30,16 @@ use crate::surroundings::{Dial, Way, now as clock_now};
 use crate::times::Times;
 use crate::workers::{Notes, PartNews, Word, Workers};
 
-/// How often the member looks what the time asks for.
+/// How often the member looks what the time asks for; and while it has joined and has nothing to do, which costs nodes and
+/// agents next to nothing.
 const TICK: Duration = Duration::from_millis(20);
-/// A leader that has said nothing for so long, or for so many heartbeats, is left for another one.
+const IDLE_TICK: Duration = Duration::from_millis(200);
+/// Between two heartbeats of an agent without work: a lease is three of them.
+const IDLE_HEARTBEAT: Duration = Duration::from_secs(1);
+/// A leader that has said nothing for so long, or for so many heartbeats, is left for another one: before the lease that the
+/// next leader gives is over.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
-const SILENT_HEARTBEATS: u32 = 4;
+const SILENT_HEARTBEATS: u32 = 2;
 /// How often what the orders don't show is said again.
 const SAY_AGAIN: Duration = Duration::from_secs(2);
 /// Heartbeats that come quickly after joining, so that the clocks are known well.
@@ -82,14 +87,14 @@ pub(crate) struct Member<'a, W> {
     workers: W,
     news: mpsc::Receiver<PartNews>,
     notes: &'a mut dyn Notes,
-    clock: Interval,
+    next_tick: Instant,
     /// Since when there is no leader; none while there is one.
     alone_since: Option<Instant>,
     was_member: bool,
     refused_since: Option<Instant>,
     heard: Instant,
     heartbeat: Duration,
-    next_heartbeat: Instant,
+    last_heartbeat: Instant,
     heartbeats: u32,
     next_say_again: Instant,
     draining_since: Option<Instant>,
@@ -114,8 +119,6 @@ impl<'a, W: Workers> Member<'a, W> {
         };
         let (nodes, trouble, now) = (Nodes::new(&config.nodes), Trouble::default(), Instant::now());
         let way = dial.map_or_else(|| Way::System(config.credentials.clone()), Way::Given);
-        let mut clock = interval(TICK);
-        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             connection: Connection::Searching(tokio::spawn(search(
                 nodes.clone(),
@@ -136,13 +139,13 @@ impl<'a, W: Workers> Member<'a, W> {
             workers,
             news,
             notes,
-            clock,
+            next_tick: now,
             alone_since: Some(now),
             was_member: false,
             refused_since: None,
             heard: now,
             heartbeat: TICK,
-            next_heartbeat: now,
+            last_heartbeat: now,
             heartbeats: 0,
             next_say_again: now,
             draining_since: None,
@@ -181,7 +184,7 @@ impl<'a, W: Workers> Member<'a, W> {
     }
 
     async fn next(&mut self) -> Occurrence {
-        let Self { connection, news, clock, outbox, .. } = self;
+        let Self { connection, news, next_tick, outbox, .. } = self;
         let of_group = async {
             match connection {
                 Connection::Searching(search) => match search.await {
@@ -207,7 +210,7 @@ impl<'a, W: Workers> Member<'a, W> {
         tokio::select! {
             occurrence = of_group => occurrence,
             Some(news) = news.recv() => Occurrence::News(news),
-            _ = clock.tick() => Occurrence::Tick,
+            () = sleep_until(*next_tick) => Occurrence::Tick,
         }
     }
 
@@ -278,7 +281,7 @@ impl<'a, W: Workers> Member<'a, W> {
         }
         (self.was_member, self.refused_since, self.heard) = (true, None, now);
         self.heartbeat = Duration::from_millis(registered.heartbeat_ms.clamp(20, 10_000));
-        (self.heartbeats, self.next_heartbeat, self.next_say_again) = (0, now, now + SAY_AGAIN);
+        (self.heartbeats, self.next_tick, self.next_say_again) = (0, now, now + SAY_AGAIN);
         self.offset.begin_stream();
         if let Some(answer) = registered.clock {
             self.note_clock(answer, joined.arrived);
@@ -370,22 +373,23 @@ impl<'a, W: Workers> Member<'a, W> {
 
     fn tick(&mut self) -> Result<(), LinkError> {
         let now = Instant::now();
+        self.next_tick = now + if self.is_at_rest() { IDLE_TICK } else { TICK };
         if self.draining_since.is_none() && self.config.drain.load(Ordering::Relaxed) {
             self.draining_since = Some(now);
-            if self.parts.ids().next().is_some() {
+            if self.has_work() {
                 self.notes.note("the agent finishes what it has, and ends then; another signal ends it at once");
             }
             self.outbox.push(Say::Drain(Drain {}));
         }
         let Connection::Joined(joined) = &self.connection else { return self.look_for_too_long(now) };
-        if now >= self.next_heartbeat {
+        let (beat, since) = (self.beat(), now.duration_since(self.last_heartbeat));
+        if since >= beat || self.heartbeats < QUICK_HEARTBEATS {
             let clock = Some(ClockReading { sent_ns: clock_now().0 });
             // If there is no place, the stream is slow and the next one will do.
             let _ = joined.sender.try_send(JoinRequest { message: Some(Say::Heartbeat(Heartbeat { clock })) });
-            self.heartbeats += 1;
-            self.next_heartbeat = now + if self.heartbeats < QUICK_HEARTBEATS { TICK } else { self.heartbeat };
+            (self.heartbeats, self.last_heartbeat) = (self.heartbeats + 1, now);
         }
-        if now.duration_since(self.heard) > SILENCE_MAX.max(self.heartbeat * SILENT_HEARTBEATS) {
+        if now.duration_since(self.heard) > SILENCE_MAX.max(beat * SILENT_HEARTBEATS) {
             self.part_ways("it says nothing");
         } else if now >= self.next_say_again {
             self.next_say_again = now + SAY_AGAIN;
@@ -395,6 +399,21 @@ impl<'a, W: Workers> Member<'a, W> {
             }
         }
         Ok(())
+    }
+
+    /// Between two heartbeats.
+    fn beat(&self) -> Duration {
+        if self.has_work() { self.heartbeat } else { self.heartbeat.max(IDLE_HEARTBEAT) }
+    }
+
+    fn has_work(&self) -> bool {
+        self.parts.ids().next().is_some()
+    }
+
+    /// Whether nothing is to be done but to stay a member.
+    fn is_at_rest(&self) -> bool {
+        let is_joined = matches!(self.connection, Connection::Joined(_)) && self.heartbeats >= QUICK_HEARTBEATS;
+        is_joined && !self.has_work() && self.draining_since.is_none()
     }
 
     fn look_for_too_long(&self, now: Instant) -> Result<(), LinkError> {
@@ -409,7 +428,7 @@ impl<'a, W: Workers> Member<'a, W> {
 
     /// Whether the agent has come to its end.
     fn end(&self) -> Option<Left> {
-        if !self.workers.is_idle() || self.parts.ids().next().is_some() {
+        if !self.workers.is_idle() || self.has_work() {
             return None;
         }
         if self.is_dismissed {

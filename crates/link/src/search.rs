@@ -36,9 +36,6 @@ const EAGER: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Nodes that point to other ones, one after another, without a pause.
 const REDIRECTS_MAX: u32 = 3;
-/// How often it is looked whether the leader's machine is still there, and how long that may take to answer.
-const PING_EVERY: Duration = Duration::from_millis(300);
-const PING_WAIT: Duration = Duration::from_millis(700);
 /// Messages that wait for the stream to take them.
 const STREAM_QUEUE_MAX: usize = 16;
 /// Bytes of one message of the leader's: a setup's data or a summary, and what is around it.
@@ -198,11 +195,9 @@ async fn join(node: &str, channel: Channel, register: Register) -> Answer {
     }
 }
 
-/// A connection that notices when the other machine is gone.
+/// A connection. Whether the other machine is still there is seen by the answers to heartbeats.
 async fn connect(node: &str, way: &Way) -> Result<Channel, Failed> {
     let endpoint = endpoint(node).map_err(Failed::Broken)?;
-    let endpoint = endpoint.http2_keep_alive_interval(PING_EVERY).keep_alive_timeout(PING_WAIT);
-    let endpoint = endpoint.keep_alive_while_idle(true);
     match way {
         Way::System(credentials) => dial::connect(node, endpoint, credentials).await,
         Way::Given(dial) => {

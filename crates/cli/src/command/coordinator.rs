@@ -1,5 +1,7 @@
 //! `throng coordinator`.
 
+use std::io::Read;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,28 +13,29 @@ use throng_coordinator::{
 };
 use throng_plan::{AllowedTargets, duration};
 use throng_remote::AddressError;
+use throng_transport::machine;
 
 use crate::args::{CoordinatorArgs, Global};
 use crate::credentials;
 use crate::exit::{Exit, Failure};
 use crate::printing;
 
-/// How often it looks whether it is to end. A coordinator that has nothing to do is to cost next to nothing.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often it looks whether the node has ended by itself. Signals are told at once: a coordinator that has nothing to do is
+/// to cost next to nothing.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &CoordinatorArgs, global: &Global) -> Result<Exit, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Failure::new(Exit::Machine, anyhow!(error).context("signals can't be handled")))?;
-    }
+    let signalled = watch_signals(&stop)
+        .map_err(|error| Failure::new(Exit::Machine, anyhow!(error).context("signals can't be handled")))?;
     let credentials = credentials::of_process(&args.certificates, args.insecure, global)?;
     let has_tls = credentials.tls().is_some();
     let wrong = |error: anyhow::Error| Failure::new(Exit::InvalidConfig, error);
     let config = config(args, has_tls, global).map_err(wrong)?;
     let tokens = credentials::tokens(args.client_token_file.as_ref(), has_tls, args.insecure).map_err(wrong)?;
     let security = Security::of_coordinator(credentials, tokens).map_err(|error| wrong(error.into()))?;
+    // Of each agent and client there is a connection.
+    machine::raise_open_files();
     let disk = SystemDisk::open(&args.data_dir).map_err(|error| Failure::new(Exit::Machine, error))?;
     let environment = Environment::system(disk, security);
     let coordinator = Coordinator::start(config, args.listen.clone(), environment).map_err(failed)?;
@@ -42,7 +45,8 @@ pub(crate) fn run(args: &CoordinatorArgs, global: &Global) -> Result<Exit, Failu
     }
     printing::line(&format!("listening on {}", coordinator.address()));
     while !stop.load(Ordering::Relaxed) && !coordinator.has_ended() {
-        std::thread::sleep(LOOK_EVERY);
+        // It returns when a signal has come, or after a while.
+        let _ = (&signalled).read(&mut [0]);
     }
     match coordinator.stop() {
         Ended::Planned => Ok(Exit::Success),
@@ -54,6 +58,18 @@ pub(crate) fn run(args: &CoordinatorArgs, global: &Global) -> Result<Exit, Failu
         disk @ Ended::Disk { .. } => Err(Failure::new(Exit::Machine, disk)),
         fault @ Ended::Fault(_) => Err(Failure::new(Exit::Other, fault)),
     }
+}
+
+/// Has a signal set the flag and end a read of the stream; the second one ends the process.
+fn watch_signals(stop: &Arc<AtomicBool>) -> std::io::Result<UnixStream> {
+    let (signalled, signalling) = UnixStream::pair()?;
+    signalled.set_read_timeout(Some(LOOK_EVERY))?;
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(stop))?;
+        signal_hook::flag::register(signal, Arc::clone(stop))?;
+        signal_hook::low_level::pipe::register(signal, signalling.try_clone()?)?;
+    }
+    Ok(signalled)
 }
 
 fn config(args: &CoordinatorArgs, has_tls: bool, global: &Global) -> anyhow::Result<NodeConfig> {

@@ -15,8 +15,10 @@ use tonic::transport::server::Connected;
 use crate::environment::{Dialed, Listener, Security};
 use crate::node::Notices;
 
-/// Connections at a time; further ones are closed at once.
-pub(crate) const CONNECTIONS_MAX: usize = 4_096;
+/// Connections at a time; further ones are closed at once. All agents that a group may have fit in, one by one or, while they
+/// look for the leader, with an attempt beside their stream.
+pub(crate) const CONNECTIONS_MAX: usize = 16_384;
+const _: () = assert!(CONNECTIONS_MAX > throng_control::limits::AGENTS_MAX * 3 / 2);
 /// After an error of the listener, such as a lack of descriptors.
 const PAUSE: Duration = Duration::from_millis(20);
 

@@ -33,12 +33,15 @@ pub fn cores() -> Vec<usize> {
 /// table may be as large as that limit and its sockets don't count against it; but each of a shard's rings does.
 #[must_use]
 pub fn sockets_per_shard() -> u32 {
-    let (mut soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
-    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
-        soft = hard;
-    }
+    let soft = raise_open_files();
     let locked = if nix::unistd::geteuid().is_root() { u64::MAX } else { Limit::of(Resource::RLIMIT_MEMLOCK).soft };
     sockets_of_shard(soft, locked, cores().len()) as u32
+}
+
+/// Raises the limit of open files as far as it may be, and returns it.
+pub fn raise_open_files() -> u64 {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft }
 }
 
 /// Sockets that each of so many shards can have, where so many files may be open, and so many bytes of memory locked.

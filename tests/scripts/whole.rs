@@ -17,9 +17,12 @@ fn teardown() {
     http::get(format!("{}/status/202", env("TARGET")));
 }
 
-/// One request and one check.
+/// One request and one check. Why a request fails is told.
 #[scenario]
 fn default() {
     let res = http::get(env("TARGET"));
     check!(res, "status is 200" => |r| r.status() == 200);
+    if let Some(error) = res.error() {
+        log::warn!("{}: {}", error.code(), error.message());
+    }
 }

@@ -3,6 +3,7 @@
 //! `THRONG_TEST_REQUESTS=1000000` raises the number of requests that are counted on both sides.
 
 mod agent;
+mod agent_versions;
 mod archive;
 mod cluster;
 mod cluster_faults;
@@ -21,6 +22,7 @@ mod k6_cases;
 mod k6_outputs;
 mod latency;
 mod lifecycle;
+mod live;
 mod load_models;
 mod loading;
 mod machine;
@@ -28,6 +30,7 @@ mod metrics;
 mod namespaces;
 mod options;
 mod outputs;
+mod partitions;
 mod requests;
 mod runs;
 mod scaffold;

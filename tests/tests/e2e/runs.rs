@@ -238,3 +238,44 @@ fn a_watch_outlives_the_leader_and_a_lost_agent_is_never_a_silent_success() -> R
     }
     Ok(())
 }
+
+#[test]
+fn a_run_is_scaled_and_its_messages_are_read_by_whoever_knows_the_cluster() -> Result<()> {
+    let cluster = Cluster::start(2)?;
+    let script = SCRIPTS.component("hooks")?;
+    let options = json!({ "scenarios": { "all": {
+        "executor": "externally-controlled", "vus": 2, "maxVUs": 20, "duration": "10m", "exec": "default",
+    } } });
+    let run = cluster.run(&script)?.options(&options).variable("ITERATION", "nap");
+    run.args(["--detach", "--run-id", "scaled"]).finish()?.expect_code(0)?;
+    cluster.until_state("scaled", "running")?;
+    // The variable names the cluster as `--cluster` does.
+    let ask = |arguments: &[&str]| -> Result<_> {
+        let command = Throng::command(arguments)?;
+        command
+            .with(|command| {
+                command.env("THRONG_CLUSTER", cluster.group.alive());
+            })
+            .finish()
+    };
+    let listed: Value = serde_json::from_str(&ask(&["runs", "--json"])?.expect_code(0)?.stdout)?;
+    assert_eq!(listed["runs"][0]["id"], json!("scaled"), "{listed}");
+    ask(&["scale", "--cluster", &cluster.group.alive(), "--vus", "9"])?.expect_code(0)?;
+    until("both agents together have as many VUs as were asked for", PATIENCE, || {
+        let status = cluster.status("scaled")?;
+        Ok((status["vus"] == json!(9)).then_some(()))
+    })?;
+    let refused = ask(&["scale", "--cluster", &cluster.group.alive(), "--vus", "21"])?.expect_code(104)?;
+    ensure!(refused.stderr.contains("21"), "{}", refused.stderr);
+    // What was said before somebody listens is kept, and who listens hears all until the end.
+    let mut listening = Throng::command(["logs", "scaled"])?;
+    listening = listening.with(|command| {
+        command.env("THRONG_CLUSTER", cluster.group.address(2));
+    });
+    let mut listening = listening.start()?;
+    listening.stderr_line("setup begins", PATIENCE)?;
+    cluster.ask(&["stop", "--run", "scaled"])?.expect_code(0)?;
+    let told = listening.wait(PATIENCE)?;
+    ensure!(told.stderr.contains("teardown begins with tea & cake") && told.stdout.is_empty(), "{told:?}");
+    Ok(())
+}

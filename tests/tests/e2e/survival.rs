@@ -39,7 +39,9 @@ fn a_run_outlives_its_leader_and_every_iteration_is_counted_once() -> Result<()>
         let leader = live.cluster.group.leader()?;
         let killed = live.cluster.group.kill(leader)?;
         live.until_led_by(&Live::others(leader))?;
-        took.push(killed.elapsed());
+        let time = killed.elapsed();
+        println!("round {round}: {time:?}");
+        took.push(time);
         live.cluster.group.boot(leader)?;
         live.end_with_all()?;
     }

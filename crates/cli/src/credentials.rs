@@ -20,7 +20,7 @@ const DAYS_TO_RENEW: i64 = 14;
 pub(crate) fn of_process(args: &CertificateArgs, insecure: bool, global: &Global) -> Result<Credentials, Failure> {
     let credentials = read(args, insecure).map_err(|error| Failure::new(Exit::InvalidConfig, error))?;
     if let Some(certificate) = credentials.certificate() {
-        tell_if_old(certificate, global);
+        tell_if_old(&certificate, global);
     }
     Ok(credentials)
 }

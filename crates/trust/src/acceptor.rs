@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::certificate::Certificate;
+use crate::connect::Tls;
 use crate::credentials::{CredentialsError, Material};
 use crate::distrust::{Distrust, Side};
 use crate::role::Holder;
@@ -47,13 +48,13 @@ pub enum Caller {
 /// The side that is spoken to. Clones are the same.
 #[derive(Clone)]
 pub struct Acceptor {
-    material: Arc<Material>,
-    verifier: Arc<dyn ClientCertVerifier>,
+    tls: Tls,
+    may_be_anonymous: bool,
 }
 
 impl fmt::Debug for Acceptor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Acceptor").field("material", &self.material).finish_non_exhaustive()
+        formatter.debug_struct("Acceptor").field("tls", &self.tls).finish_non_exhaustive()
     }
 }
 
@@ -62,12 +63,24 @@ pub type Accepted<S> = TlsStream<Rewound<S>>;
 
 impl Acceptor {
     /// With the process's own certificate; callers may have none if they may be anonymous.
-    pub(crate) fn new(material: Arc<Material>, may_be_anonymous: bool) -> Result<Self, CredentialsError> {
+    pub(crate) fn new(tls: Tls, may_be_anonymous: bool) -> Result<Self, CredentialsError> {
+        let acceptor = Self { tls, may_be_anonymous };
+        // What can't be set up is told before anybody calls.
+        acceptor.verifier(&acceptor.tls.material())?;
+        Ok(acceptor)
+    }
+
+    fn verifier(&self, material: &Material) -> Result<Arc<dyn ClientCertVerifier>, Error> {
         let (roots, provider) = (Arc::clone(&material.roots), Arc::clone(&material.provider));
         let builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
-        let builder = if may_be_anonymous { builder.allow_unauthenticated() } else { builder };
-        let wrong = |error: rustls::server::VerifierBuilderError| Error::General(error.to_string());
-        Ok(Self { verifier: builder.build().map_err(wrong)?, material })
+        let builder = if self.may_be_anonymous { builder.allow_unauthenticated() } else { builder };
+        builder.build().map_err(|error| Error::General(error.to_string()))
+    }
+
+    /// Why certificates whose files have been changed aren't used, once.
+    #[must_use]
+    pub fn take_trouble(&self) -> Option<String> {
+        self.tls.take_trouble()
     }
 
     /// Shakes hands on a connection that came in.
@@ -92,8 +105,11 @@ impl Acceptor {
                         --cluster-cert and --cluster-key";
             return Err(Some(Distrust(text.to_owned())));
         }
-        let check = Arc::new(Check { inner: Arc::clone(&self.verifier), shown: Mutex::default() });
-        let config = self.config(Arc::clone(&check)).map_err(|error| Some(Distrust(error.to_string())))?;
+        let material = self.tls.material();
+        let broken = |error: Error| Some(Distrust(error.to_string()));
+        let inner = self.verifier(&material).map_err(broken)?;
+        let check = Arc::new(Check { inner, shown: Mutex::default() });
+        let config = config(&material, Arc::clone(&check)).map_err(broken)?;
         let rewound = Rewound { first: Some(first), stream };
         let shaken = TlsAcceptor::from(Arc::new(config)).accept(rewound).into_fallible().await;
         let shown = check.shown.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -101,22 +117,22 @@ impl Acceptor {
             Ok(stream) => Ok((stream, shown.and_then(|one| one.holder).map_or(Caller::Anonymous, Caller::Holder))),
             Err((error, stream)) => {
                 say_farewell(stream).await;
-                let side = Side { other: "a caller", shown: shown.as_ref(), own: self.material.own_shown() };
+                let side = Side { other: "a caller", shown: shown.as_ref(), own: material.own_shown() };
                 Err(Distrust::of(&error, &side))
             }
         }
     }
+}
 
-    fn config(&self, check: Arc<Check>) -> Result<ServerConfig, Error> {
-        let own = self.material.own.as_ref().ok_or_else(|| Error::General("there is no certificate".to_owned()))?;
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&self.material.provider));
-        let builder = builder.with_protocol_versions(&[&TLS13])?.with_client_cert_verifier(check);
-        let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&own.key))));
-        // Connections last: there is nothing to resume.
-        config.send_tls13_tickets = 0;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        Ok(config)
-    }
+fn config(material: &Material, check: Arc<Check>) -> Result<ServerConfig, Error> {
+    let own = material.own.as_ref().ok_or_else(|| Error::General("there is no certificate".to_owned()))?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&material.provider));
+    let builder = builder.with_protocol_versions(&[&TLS13])?.with_client_cert_verifier(check);
+    let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&own.key))));
+    // Connections last: there is nothing to resume.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(config)
 }
 
 /// Waits until whoever is refused has read why: closing with bytes unread would take that from it.

@@ -18,8 +18,9 @@ use tokio_rustls::client::TlsStream;
 
 use crate::acceptor::Acceptor;
 use crate::certificate::Certificate;
-use crate::credentials::{CredentialsError, Material, Own};
+use crate::credentials::{CredentialsError, Material};
 use crate::distrust::{Distrust, Side};
+use crate::kept::Kept;
 use crate::role::Role;
 use crate::tokens::Tokens;
 
@@ -28,15 +29,21 @@ const FIRST_WORDS_WAIT: Duration = Duration::from_millis(500);
 
 /// TLS 1.3 between the processes of a group. Clones are the same.
 #[derive(Clone, Debug)]
-pub struct Tls(Arc<Material>);
+pub struct Tls(Arc<Kept>);
 
 impl Tls {
-    pub(crate) fn new(material: Arc<Material>) -> Self {
-        Self(material)
+    pub(crate) fn new(kept: Kept) -> Self {
+        Self(Arc::new(kept))
     }
 
-    pub(crate) fn own(&self) -> Option<&Own> {
-        self.0.own.as_ref()
+    /// What is in use now.
+    pub(crate) fn material(&self) -> Arc<Material> {
+        self.0.material()
+    }
+
+    /// Why files that have been changed aren't used, once.
+    pub(crate) fn take_trouble(&self) -> Option<String> {
+        self.0.take_trouble()
     }
 
     /// The side that is spoken to, which takes clients without a certificate if there are tokens for them.
@@ -44,12 +51,13 @@ impl Tls {
     /// # Errors
     /// When the process's own certificate isn't a peer's.
     pub fn acceptor(&self, tokens: &Tokens) -> Result<Acceptor, CredentialsError> {
-        let own = self.own().ok_or(CredentialsError::NoCertificate)?;
+        let material = self.material();
+        let own = material.own.as_ref().ok_or(CredentialsError::NoCertificate)?;
         if own.holder.role != Role::Peer {
             let (path, holder) = (own.path.clone(), own.holder.clone());
             return Err(CredentialsError::Role { path, holder, expected: Role::Peer });
         }
-        Acceptor::new(Arc::clone(&self.0), !tokens.is_empty())
+        Acceptor::new(self.clone(), !tokens.is_empty())
     }
 
     /// Shakes hands on a connection to HOST:PORT. Whoever calls limits the time.
@@ -63,8 +71,9 @@ impl Tls {
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
         let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let check = Arc::new(Check::new(&self.0)?);
-        let config = self.config(Arc::clone(&check)).map_err(io::Error::other)?;
+        let material = self.material();
+        let check = Arc::new(Check::new(&material)?);
+        let config = config(&material, Arc::clone(&check)).map_err(io::Error::other)?;
         let shaken = async {
             let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
             first_words(&mut stream).await?;
@@ -72,22 +81,22 @@ impl Tls {
         };
         shaken.await.map_err(|error: io::Error| {
             let shown = check.shown.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let side = Side { other: address, shown: shown.as_ref(), own: self.0.own_shown() };
+            let side = Side { other: address, shown: shown.as_ref(), own: material.own_shown() };
             Distrust::of(&error, &side).map_or(error, Distrust::into_io)
         })
     }
+}
 
-    fn config(&self, check: Arc<Check>) -> Result<ClientConfig, Error> {
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.0.provider));
-        let builder = builder.with_protocol_versions(&[&TLS13])?.dangerous().with_custom_certificate_verifier(check);
-        let mut config = match self.own() {
-            Some(own) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&own.key)))),
-            None => builder.with_no_client_auth(),
-        };
-        // Connections last: there is nothing to resume.
-        config.resumption = Resumption::disabled();
-        Ok(config)
-    }
+fn config(material: &Material, check: Arc<Check>) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&material.provider));
+    let builder = builder.with_protocol_versions(&[&TLS13])?.dangerous().with_custom_certificate_verifier(check);
+    let mut config = match &material.own {
+        Some(own) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&own.key)))),
+        None => builder.with_no_client_auth(),
+    };
+    // Connections last: there is nothing to resume.
+    config.resumption = Resumption::disabled();
+    Ok(config)
 }
 
 /// In TLS 1.3 the other side looks at a client's certificate after the client is done. HTTP/2 has it speak first, so

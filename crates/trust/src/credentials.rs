@@ -17,6 +17,7 @@ use tokio::net::{TcpStream, lookup_host};
 use crate::certificate::{Certificate, CertificateError};
 use crate::connect::Tls;
 use crate::distrust::{Distrust, Side};
+use crate::kept::Kept;
 use crate::role::{Holder, Role};
 use crate::tokens::Token;
 
@@ -108,13 +109,12 @@ impl Credentials {
         Self { tls: None, token: None, anywhere }
     }
 
-    /// Those of files.
+    /// Those of files, which are read again when they have been changed: connections from then on go by what they have.
     ///
     /// # Errors
     /// When they can't be read, aren't valid now, or don't belong together.
     pub fn read(files: &Files) -> Result<Self, CredentialsError> {
-        let material = Material::read(files)?;
-        Ok(Self { tls: Some(Tls::new(Arc::new(material))), token: None, anywhere: true })
+        Ok(Self { tls: Some(Tls::new(Kept::read(files)?)), token: None, anywhere: true })
     }
 
     /// The same with a client's token.
@@ -137,14 +137,14 @@ impl Credentials {
 
     /// Whose the process's own certificate is.
     #[must_use]
-    pub fn holder(&self) -> Option<&Holder> {
-        self.tls.as_ref()?.own().map(|own| &own.holder)
+    pub fn holder(&self) -> Option<Holder> {
+        self.tls.as_ref()?.material().own.as_ref().map(|own| own.holder.clone())
     }
 
     /// The process's own certificate.
     #[must_use]
-    pub fn certificate(&self) -> Option<&Certificate> {
-        self.tls.as_ref()?.own().map(|own| &own.certificate)
+    pub fn certificate(&self) -> Option<Certificate> {
+        self.tls.as_ref()?.material().own.as_ref().map(|own| own.certificate.clone())
     }
 
     /// Connects to HOST:PORT by one of its addresses, without TLS yet.
@@ -183,7 +183,7 @@ impl Credentials {
 }
 
 impl Material {
-    fn read(files: &Files) -> Result<Self, CredentialsError> {
+    pub(crate) fn read(files: &Files) -> Result<Self, CredentialsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         if !Certificate::read(&files.authority)?.is_authority {
             return Err(CredentialsError::NoAuthority(files.authority.clone()));

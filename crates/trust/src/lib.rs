@@ -22,6 +22,7 @@ mod connect;
 mod credentials;
 mod distrust;
 mod files;
+mod kept;
 mod role;
 #[cfg(test)]
 mod tests;

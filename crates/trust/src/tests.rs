@@ -205,3 +205,52 @@ fn without_certificates_only_loopback_is_dialed() {
     assert!(text.contains("192.0.2.1:7701") && text.contains("--insecure"), "{text}");
     assert!(Credentials::plain(true).may_dial("192.0.2.1:7701".parse().unwrap()).is_ok());
 }
+
+/// Waits until something is there.
+fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let began = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(30), "not yet: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn certificates_are_read_again_when_their_files_are_other_ones_and_can_be_used() {
+    let certs = Certs::new();
+    let node = certs.of(Role::Peer, "n1");
+    let first = certs.files(issue(certs.path(), &Certs::request(Role::Agent, "a")).unwrap());
+    let (certificate, key) = first.own.clone().unwrap();
+    let agent = Credentials::read(&first).unwrap();
+    let fingerprint = || agent.certificate().unwrap().fingerprint;
+    let before = fingerprint();
+    for file in [&certificate, &key] {
+        std::fs::remove_file(file).unwrap();
+    }
+    issue(certs.path(), &Certs::request(Role::Agent, "a")).unwrap();
+    let after = until("the new certificate", || Some(fingerprint()).filter(|now| *now != before));
+    let holder = Holder::new(Role::Agent, "a").unwrap();
+    assert_eq!(meet(&agent, &node, &Tokens::default(), ADDRESS).accepted.unwrap(), Caller::Holder(holder.clone()));
+    // What can't be used isn't, and it is told why.
+    let tls = agent.tls().unwrap();
+    let _ = tls.take_trouble();
+    std::fs::write(&certificate, "half of it").unwrap();
+    let told = until("why it isn't used", || {
+        let _ = fingerprint();
+        tls.take_trouble()
+    });
+    assert!(told.contains(&certificate.display().to_string()), "{told}");
+    // Nor is somebody else's.
+    let other = issue(certs.path(), &Certs::request(Role::Agent, "b")).unwrap();
+    std::fs::copy(other.certificate, &certificate).unwrap();
+    std::fs::copy(other.key, &key).unwrap();
+    until("why it isn't used", || {
+        let _ = fingerprint();
+        tls.take_trouble().filter(|told| told.contains("role or name"))
+    });
+    assert_eq!((agent.holder(), fingerprint()), (Some(holder.clone()), after));
+    assert_eq!(meet(&agent, &node, &Tokens::default(), ADDRESS).accepted.unwrap(), Caller::Holder(holder));
+}

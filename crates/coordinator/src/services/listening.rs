@@ -58,7 +58,11 @@ async fn identify(
     notices: &Notices,
     sender: &mpsc::Sender<io::Result<Admitted>>,
 ) {
-    match acceptor.accept(stream).await {
+    let accepted = acceptor.accept(stream).await;
+    if let Some(why) = acceptor.take_trouble() {
+        notices.tell(format!("the certificates' files have changed and can't be used, so the ones before are: {why}"));
+    }
+    match accepted {
         Ok((stream, caller)) => {
             // Nobody takes it only when the node ends.
             let _ = sender.send(Ok(Admitted { stream: Box::new(stream), caller, _place: place })).await;

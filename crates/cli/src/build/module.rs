@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     const MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\
-        \x07\x0c\x02\x03run\0\0\x02hi\0\0\x0a\x04\x01\x02\0\x0b\0\x07\x04nameabc\0\x03\x02xy";
+        \x07\x0c\x02\x03run\0\0\x02hi\0\0\x0a\x04\x01\x02\0\x0b\0\x08\x04nameabc\0\x03\x02xy";
 
     #[test]
     fn exports_are_named() {
@@ -107,7 +107,7 @@ mod tests {
     fn sections_are_left_out_by_their_names_and_the_rest_stays() {
         assert_eq!(without_sections(MODULE, |_| true).unwrap(), MODULE);
         let kept = without_sections(MODULE, |name| name != "name").unwrap();
-        assert_eq!(kept, [&MODULE[..MODULE.len() - 14], &MODULE[MODULE.len() - 5..]].concat());
+        assert_eq!(kept, [&MODULE[..MODULE.len() - 15], &MODULE[MODULE.len() - 5..]].concat());
     }
 
     #[test]

@@ -339,7 +339,7 @@ fn heard(answer: Said, role: &mut Role, tally: &Tally) -> Option<Say> {
     note_committed(role, order.committed, tally);
     let part = order.part.clone();
     match order.task? {
-        Task::Prepare(_) => Some(Say::Ready(Ready { part, standing: None })),
+        Task::Prepare(_) => Some(Say::Ready(Ready { part, ..Ready::default() })),
         Task::Run(_) => {
             if role.began.is_none() {
                 (role.part, role.began) = (part, Some(Instant::now()));

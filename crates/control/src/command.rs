@@ -160,6 +160,23 @@ pub enum Action {
         /// What it said.
         message: String,
     },
+    /// An agent has made its VUs, which have to be made ready for iterations before the start; then it is
+    /// [`Action::AgentReady`].
+    AgentMade {
+        /// Of which run.
+        run: RunId,
+        /// For which part.
+        assignment: AssignmentId,
+    },
+    /// An externally-controlled scenario is to have other numbers of VUs.
+    ScaleScenario {
+        /// Of which run.
+        run: RunId,
+        /// Its place in the plan.
+        scenario: u32,
+        /// What is to be.
+        scale: Scale,
+    },
 }
 
 /// Windows of some agents, merged, which follow those of the checkpoint before.
@@ -199,8 +216,18 @@ pub struct WindowSpan {
 pub struct RunControl {
     /// Whether it pauses.
     pub paused: Option<bool>,
-    /// VUs of externally-controlled scenarios in the whole run.
+    /// VUs of all externally-controlled scenarios in the whole run, as logs of earlier versions have it: see
+    /// [`Action::ScaleScenario`].
     pub vus: Option<u64>,
     /// The most of them.
+    pub max_vus: Option<u64>,
+}
+
+/// VUs of an externally-controlled scenario in the whole run. What is none stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scale {
+    /// How many there are.
+    pub vus: Option<u64>,
+    /// How many there may be.
     pub max_vus: Option<u64>,
 }

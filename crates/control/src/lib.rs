@@ -37,11 +37,11 @@ mod totals;
 
 pub use agent::{Agent, AgentInfo};
 pub use clock::{GroupClock, Timestamp};
-pub use command::{Action, Checkpoint, Command, RunControl, WindowSpan};
+pub use command::{Action, Checkpoint, Command, RunControl, Scale, WindowSpan};
 pub use duties::Duty;
 pub use id::{AgentName, AssignmentId, Digest, Epoch, Incarnation, NameError, RunId};
 pub use manifest::Manifest;
-pub use orders::{Brief, Order, Orders, Task};
+pub use orders::{Brief, Order, Orders, Steering, Task};
 pub use refusal::Refusal;
 pub use reply::{Accepted, Reply};
 pub use run::{

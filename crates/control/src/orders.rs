@@ -1,8 +1,11 @@
 //! What an agent is to do now.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::command::Scale;
 use crate::id::{AgentName, AssignmentId, Digest, RunId};
 use crate::run::{Assignment, Progress, Run, RunState};
 use crate::state::State;
@@ -38,12 +41,19 @@ pub struct Order {
     pub task: Task,
     /// The last window that is in a checkpoint: the agent needs to keep those that come later.
     pub included: u64,
+    /// What clients have changed of the run.
+    pub steering: Steering,
+}
+
+/// What clients have changed of a run: how its externally-controlled scenarios are to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steering {
     /// Whether the run is paused.
     pub paused: bool,
-    /// VUs of externally-controlled scenarios in the whole run, if they were changed.
-    pub vus: Option<u64>,
-    /// The most of them.
-    pub max_vus: Option<u64>,
+    /// VUs of all of them in the whole run, as earlier versions changed them.
+    pub all: Scale,
+    /// Those of one of them, by its place in the plan.
+    pub scales: BTreeMap<u32, Scale>,
 }
 
 /// How far an agent is to go with a part. Each includes all before it that has to be.
@@ -53,6 +63,11 @@ pub enum Task {
     Prepare,
     /// Call setup, once, and say what came of it.
     Setup,
+    /// Make VUs ready for iterations, and say when they are.
+    InitVus {
+        /// Whether there is setup data, which [`crate::Run::setup_data`] has.
+        setup_data: bool,
+    },
     /// Start.
     Run {
         /// When the run starts or started, in the group's time.
@@ -72,7 +87,10 @@ pub enum Task {
     /// Keep what there is until the run has ended; windows that aren't in a checkpoint are given again.
     Hold,
     /// Call teardown, once, and say what came of it.
-    Teardown,
+    Teardown {
+        /// Whether it is to be cut.
+        cut: bool,
+    },
     /// Call the script's own summary, once, and say what came of it.
     Summarize,
 }
@@ -92,13 +110,20 @@ struct PartBrief {
     assignment: AssignmentId,
     began: Option<Timestamp>,
     task: Task,
-    control: (bool, Option<u64>, Option<u64>),
+    steering: Steering,
 }
 
 impl Brief {
     /// The agent's parts.
     pub fn parts(&self) -> impl Iterator<Item = (&RunId, &AssignmentId)> {
         self.parts.iter().map(|part| (&part.run, &part.assignment))
+    }
+}
+
+impl Task {
+    /// Whether the agent needs what setup returned, which [`crate::Run::setup_data`] has.
+    pub fn needs_setup_data(&self) -> bool {
+        matches!(self, Self::InitVus { setup_data: true } | Self::Run { setup_data: true, .. })
     }
 }
 
@@ -109,11 +134,15 @@ impl State {
             run: run.id().clone(),
             began: run.began(),
             task: task(run, &assignment, own),
-            control: (run.is_paused(), run.scale().0, run.scale().1),
+            steering: self.steering(run),
             assignment,
         });
         let parts: Vec<_> = parts.collect();
         Brief { leave: self.is_to_leave(agent, parts.is_empty()), parts }
+    }
+
+    fn steering(&self, run: &Run) -> Steering {
+        Steering { paused: run.is_paused(), all: run.scale(), scales: self.scales(run.id()).clone() }
     }
 
     fn is_to_leave(&self, agent: &AgentName, is_free: bool) -> bool {
@@ -138,14 +167,14 @@ impl State {
 
     /// What an agent is to do now. Nothing if it isn't known or alive.
     pub fn orders(&self, agent: &AgentName) -> Orders {
-        let parts: Vec<_> = self.parts_of(agent).map(|(run, id, assignment)| order(run, id, assignment)).collect();
+        let parts = self.parts_of(agent).map(|(run, id, assignment)| order(run, id, assignment, self.steering(run)));
+        let parts: Vec<_> = parts.collect();
         Orders { leave: self.is_to_leave(agent, parts.is_empty()), parts }
     }
 }
 
-fn order(run: &Run, id: AssignmentId, assignment: &Assignment) -> Order {
+fn order(run: &Run, id: AssignmentId, assignment: &Assignment, steering: Steering) -> Order {
     let (segment, sequence) = run.segment(assignment.part);
-    let (vus, max_vus) = run.scale();
     Order {
         run: run.id().clone(),
         task: task(run, &id, assignment),
@@ -156,16 +185,14 @@ fn order(run: &Run, id: AssignmentId, assignment: &Assignment) -> Order {
         began: run.began(),
         assignment: id,
         included: assignment.included,
-        paused: run.is_paused(),
-        vus,
-        max_vus,
+        steering,
     }
 }
 
 fn task(run: &Run, id: &AssignmentId, assignment: &Assignment) -> Task {
     if assignment.progress == Progress::Done {
         return if run.teardown().on() == Some(id) {
-            Task::Teardown
+            Task::Teardown { cut: run.teardown().is_cut() }
         } else if run.summarize().on() == Some(id) {
             Task::Summarize
         } else {
@@ -186,6 +213,7 @@ fn task(run: &Run, id: &AssignmentId, assignment: &Assignment) -> Task {
             begun_before: assignment.begun_before.clone(),
             setup_data: run.setup_data().is_some(),
         },
+        (_, Progress::Made, _) if run.may_init_vus() => Task::InitVus { setup_data: run.setup_data().is_some() },
         _ if run.setup().on() == Some(id) => Task::Setup,
         _ => Task::Prepare,
     }

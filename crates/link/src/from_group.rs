@@ -1,10 +1,9 @@
 //! What the leader says, in the agent's words.
 
-use std::sync::Arc;
-
 use throng_agent::SetupData;
 use throng_agent::link::PartId;
-use throng_control::{AgentName, AssignmentId, Digest, Epoch, Order, Orders, RunId, Task, Timestamp};
+use throng_control::leading::SetupReturned;
+use throng_control::{AgentName, AssignmentId, Digest, Epoch, Order, Orders, RunId, Scale, Steering, Task, Timestamp};
 use throng_plan::AllowedTargets;
 use throng_protocol::agent as proto;
 
@@ -53,10 +52,16 @@ fn order(said: proto::Order, PartId { run, assignment }: PartId) -> Result<Order
         began: said.began_unix_us.map(timestamp),
         task: task(said.task)?,
         included: said.committed,
-        paused: said.paused,
-        vus: said.vus,
-        max_vus: said.max_vus,
+        steering: Steering {
+            paused: said.paused,
+            all: Scale { vus: said.vus, max_vus: said.max_vus },
+            scales: said.scales.into_iter().map(scale).collect(),
+        },
     })
+}
+
+fn scale(said: proto::ScenarioScale) -> (u32, Scale) {
+    (said.scenario, Scale { vus: said.vus, max_vus: said.max_vus })
 }
 
 fn task(task: Option<proto::order::Task>) -> Result<Task, Malformed> {
@@ -72,7 +77,8 @@ fn task(task: Option<proto::order::Task>) -> Result<Task, Malformed> {
         },
         Said::Stop(stop) => Task::Stop { reason: stop.reason },
         Said::Hold(_) => Task::Hold,
-        Said::Teardown(_) => Task::Teardown,
+        Said::InitVus(init) => Task::InitVus { setup_data: init.has_setup_data },
+        Said::Teardown(teardown) => Task::Teardown { cut: teardown.cut },
         Said::Summarize(_) => Task::Summarize,
     })
 }
@@ -91,16 +97,10 @@ fn timestamp(unix_us: i64) -> Timestamp {
 /// What setups returned; a scenario's place in the plan is at most so large as there can be scenarios.
 pub(crate) fn setup_data(result: Option<proto::SetupResult>) -> Result<SetupData, Malformed> {
     let result = result.unwrap_or_default();
-    let mut scenarios = Vec::new();
-    for (index, json) in result.scenarios {
-        let index = index as usize;
-        if index >= throng_control::limits::SCENARIOS_MAX {
-            return Err(malformed("setup data is for a scenario that can't be"));
-        }
-        scenarios.resize(scenarios.len().max(index + 1), None);
-        scenarios[index] = Some(Arc::from(json));
+    if result.scenarios.keys().any(|index| *index as usize >= throng_control::limits::SCENARIOS_MAX) {
+        return Err(malformed("setup data is for a scenario that can't be"));
     }
-    Ok(SetupData { run: result.run.map(Arc::from), scenarios })
+    Ok(SetupReturned { run: result.run, scenarios: result.scenarios.into_iter().collect() }.into())
 }
 
 #[cfg(test)]

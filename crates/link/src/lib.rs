@@ -37,7 +37,7 @@ pub use config::{LinkConfig, is_address};
 pub use error::{Left, LinkError};
 pub use machine::{MachineConfig, MachineWorkers, NEWS_WAITING_MAX};
 pub use surroundings::{Dial, Dialing, Duplex};
-pub use workers::{Notes, PartNews, Word, Workers};
+pub use workers::{Notes, PartNews, Workers};
 
 /// Is an agent of a group until it isn't needed any more; blocks the calling thread.
 ///

@@ -6,18 +6,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use throng_agent::link::{PARTS_MAX, PartEvent, PartId};
-use throng_agent::{Allowance, Late, Step, Worker, machine_share_on};
+use throng_agent::link::{PARTS_MAX, PartEvent, PartId, PartWorker, Word};
+use throng_agent::{Allowance, machine_share_on};
 use throng_control::{Failure, FailureKind, Order};
-use throng_plan::{AllowedTargets, ControlledVus, LoadModel, Plan};
+use throng_plan::AllowedTargets;
 use throng_transport::source::SourceAddresses;
 use throng_trust::Credentials;
 use tokio::sync::mpsc;
 
 use crate::archives::ArchiveCache;
-use crate::workers::{PartNews, Word, Workers};
+use crate::workers::{PartNews, Workers};
 use preparing::Preparing;
 
 /// What workers have said and the link hasn't heard; at the limit they wait, and what they record goes on into their next
@@ -68,15 +67,7 @@ struct Slot {
     released: Arc<AtomicBool>,
     /// Whether it was told to stop before it had a worker.
     is_stopped: bool,
-    running: Option<Running>,
-}
-
-/// A part that has a worker.
-#[derive(Debug)]
-struct Running {
-    worker: Worker,
-    /// Externally-controlled scenarios, by their place in the plan.
-    controlled: Vec<(usize, ControlledVus)>,
+    running: Option<PartWorker>,
 }
 
 impl Slots {
@@ -162,7 +153,7 @@ impl Workers for MachineWorkers {
 
     fn window_taken(&mut self, part: &PartId) {
         if let Some(running) = self.slots.lock().get(part).and_then(|slot| slot.running.as_ref()) {
-            running.worker.window_taken();
+            running.window_taken();
         }
     }
 
@@ -171,56 +162,12 @@ impl Workers for MachineWorkers {
         if let Some(slot) = self.slots.lock().get(part) {
             slot.released.store(true, Ordering::Relaxed);
             if let Some(running) = &slot.running {
-                running.worker.tell(Step::Finish);
+                running.finish();
             }
         }
     }
 
     fn is_idle(&self) -> bool {
         self.slots.lock().is_empty()
-    }
-}
-
-impl Running {
-    fn new(worker: Worker, plan: &Plan) -> Self {
-        let scenarios = plan.scenarios().iter().enumerate();
-        let controlled = scenarios.filter_map(|(index, planned)| match planned.scenario().model {
-            LoadModel::ExternallyControlled { vus, max_vus, .. } => Some((index, ControlledVus::new(vus, max_vus))),
-            _ => None,
-        });
-        Self { worker, controlled: controlled.collect() }
-    }
-
-    fn tell(&mut self, word: Word) {
-        match word {
-            Word::Prepare => self.worker.tell(Step::Prepare),
-            Word::SetUp { began } => self.worker.tell(Step::Setup { began }),
-            Word::InitVus { began, setup_data } => self.worker.tell(Step::InitVus { began, setup_data }),
-            Word::Start { began, at, from_ms, begun_before, setup_data } => {
-                let late = Late { from: Duration::from_millis(from_ms), begun_before };
-                self.worker.tell(Step::Start { began, at, late, setup_data });
-            }
-            Word::Control { paused, vus, max_vus } => self.control(paused, vus, max_vus),
-            Word::Stop => self.worker.tell(Step::Stop),
-            Word::TearDown => self.worker.tell(Step::Teardown),
-            Word::Summarize(json) => self.worker.tell(Step::Summarize(json.to_string())),
-        }
-    }
-
-    fn control(&mut self, paused: bool, vus: Option<u64>, max_vus: Option<u64>) {
-        for (scenario, controlled) in &mut self.controlled {
-            let before = *controlled;
-            if let Some(max_vus) = max_vus {
-                controlled.set_max_vus(max_vus);
-            }
-            if let Some(vus) = vus {
-                // The leader has looked at that; of more there are as many as there may be.
-                let _ = controlled.scale(vus.min(controlled.max_vus()));
-            }
-            controlled.pause(paused);
-            if *controlled != before {
-                self.worker.tell(Step::Control { scenario: *scenario, vus: *controlled });
-            }
-        }
     }
 }

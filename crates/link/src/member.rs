@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use throng_agent::WorkerEvent;
-use throng_agent::link::{ClockOffset, PartEvent, PartId, Parts};
+use throng_agent::link::{ClockOffset, PartEvent, PartId, Parts, Word};
 use throng_control::Orders;
 use throng_protocol::agent::join_request::Message as Say;
 use throng_protocol::agent::join_response::Message as Said;
@@ -28,7 +28,7 @@ use crate::outbox::Outbox;
 use crate::search::{Found, Joined, Trouble, search};
 use crate::surroundings::{Dial, Way, now as clock_now};
 use crate::times::Times;
-use crate::workers::{Notes, PartNews, Word, Workers};
+use crate::workers::{Notes, PartNews, Workers};
 
 /// How often the member looks what the time asks for; and while it has joined and has nothing to do, which costs nodes and
 /// agents next to nothing.

@@ -1,9 +1,10 @@
 //! What the agent says, in the protocol's words.
 
 use bytes::Bytes;
+use throng_agent::LogRecord;
 use throng_agent::link::{Fact, KeptWindow, PartId};
-use throng_agent::{LogRecord, SetupData, SetupFailure};
-use throng_control::judge::{CallFailure, ScenarioCounts, ShardUsage, Standing};
+use throng_control::judge::{ScenarioCounts, ShardUsage, Standing};
+use throng_control::leading::{OwnSummary, SetupReturned};
 use throng_control::{Failure, FailureKind};
 use throng_protocol::agent as proto;
 use throng_protocol::agent::join_request::Message;
@@ -23,16 +24,18 @@ pub(crate) fn part(part: &PartId) -> Option<proto::Part> {
 pub(crate) fn fact(id: &PartId, fact: Fact) -> Result<Message, LogRecord> {
     let part = part(id);
     Ok(match fact {
-        Fact::Ready(of) => Message::Ready(proto::Ready { part, standing: Some(standing(of)) }),
+        Fact::Ready { standing: of, needs_init } => {
+            Message::Ready(proto::Ready { part, standing: Some(standing(of)), needs_init })
+        }
         Fact::Failed(of) => Message::Failed(proto::Failed { part, failure: Some(failure(of)) }),
         Fact::SetupDone(result) => Message::SetupDone(proto::SetupDone { part, result: Some(setup_done(result)) }),
         Fact::Done { last_window, marked_failed } => {
             Message::Done(proto::Done { part, last_window, marked_failed: marked_failed.map(cut) })
         }
-        Fact::TeardownDone { result, last_window, marked_failed } => Message::TeardownDone(proto::TeardownDone {
+        Fact::TeardownDone { failure: of, last_window, marked_failed } => Message::TeardownDone(proto::TeardownDone {
             part,
             last_window,
-            failure: result.err().map(|failure| call_failure(failure, "teardownTimeout")),
+            failure: of.map(failure),
             marked_failed: marked_failed.map(cut),
         }),
         Fact::Summarized(result) => Message::Summarized(proto::Summarized { part, result: Some(summarized(result)) }),
@@ -116,40 +119,24 @@ fn failure(failure: Failure) -> proto::Failure {
     proto::Failure { kind: kind.into(), message: cut(failure.message), scenario: String::new() }
 }
 
-fn call_failure(failure: CallFailure, limit_name: &str) -> proto::Failure {
-    let (kind, message) = match failure {
-        CallFailure::Fault(message) => (proto::FailureKind::Script, message),
-        CallFailure::Timeout(limit) => {
-            (proto::FailureKind::TimedOut, format!("it took longer than {limit:?}, which {limit_name} sets"))
-        }
-        CallFailure::Aborted => (proto::FailureKind::Aborted, "it was aborted".to_owned()),
-    };
-    proto::Failure { kind: kind.into(), message: cut(message), scenario: String::new() }
-}
-
-fn setup_done(result: Result<SetupData, SetupFailure>) -> proto::setup_done::Result {
+fn setup_done(result: Result<SetupReturned, Failure>) -> proto::setup_done::Result {
     match result {
-        Ok(data) => {
-            let scenarios = (0..).zip(data.scenarios).filter_map(|(index, json)| Some((index, json?.to_string())));
-            let run = data.run.map(|json| json.to_string());
-            proto::setup_done::Result::Returned(proto::SetupResult { run, scenarios: scenarios.collect() })
+        Ok(SetupReturned { run, scenarios }) => {
+            proto::setup_done::Result::Returned(proto::SetupResult { run, scenarios: scenarios.into_iter().collect() })
         }
-        Err(SetupFailure { scenario, failure }) => proto::setup_done::Result::Failure(proto::Failure {
-            scenario: scenario.unwrap_or_default(),
-            ..call_failure(failure, "setupTimeout")
-        }),
+        Err(of) => proto::setup_done::Result::Failure(failure(of)),
     }
 }
 
-fn summarized(result: Result<Option<Vec<(String, String)>>, CallFailure>) -> proto::summarized::Result {
+fn summarized(result: Result<OwnSummary, Failure>) -> proto::summarized::Result {
     match result {
-        Ok(contents) => {
+        Ok(OwnSummary(contents)) => {
             let has_any = contents.is_some();
             let contents = contents.into_iter().flatten();
             let contents = contents.map(|(destination, text)| proto::SummaryContent { destination, text });
             proto::summarized::Result::Returned(proto::SummaryContents { has_any, contents: contents.collect() })
         }
-        Err(failure) => proto::summarized::Result::Failure(call_failure(failure, "handleSummaryTimeout")),
+        Err(of) => proto::summarized::Result::Failure(failure(of)),
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_agent::link::{PartEvent, PartId};
+use throng_agent::link::{PartEvent, PartId, Word};
 use throng_agent::{SetupData, WorkerEvent};
 use throng_control::Order;
 use throng_control::judge::{AgentWindow, ScenarioCounts, Standing, VuCount};
 use throng_control::limits::SOURCES_OF_PART;
-use throng_link::{PartNews, Word, Workers};
+use throng_link::{PartNews, Workers};
 use throng_stats::{Recorder, Registry, SourceId, TagSet, builtin};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -119,7 +119,7 @@ impl Part {
                     self.window(true).await;
                     self.tell(WorkerEvent::TeardownDone { result: Ok(()), last_window: self.windows }).await;
                 }
-                Word::Stop | Word::Control { .. } | Word::InitVus { .. } | Word::Summarize(_) => {}
+                Word::Stop | Word::Control(_) | Word::InitVus { .. } | Word::Summarize(_) => {}
             }
         }
     }
@@ -135,7 +135,7 @@ impl Part {
             next = (next + every).min(over);
             let word = loop {
                 match timeout_at(next, self.told.recv()).await {
-                    Ok(Some(Word::Control { .. })) => {}
+                    Ok(Some(Word::Control(_))) => {}
                     Ok(word) => break Some(word),
                     Err(_) => break None,
                 }

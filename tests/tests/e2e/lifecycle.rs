@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use throng_tests::{Finished, Target, Throng};
+use throng_tests::{Cluster, Finished, Target, Throng};
 
 use crate::SCRIPTS;
 
@@ -205,14 +205,17 @@ fn open_models_begin_on_time_however_long_inits_take() -> Result<()> {
             "executor": "constant-arrival-rate", "rate": 50, "duration": "2s", "preAllocatedVUs": 6, "maxVUs": 6,
         } },
     });
-    let throng = inits(&options)?.variable("INIT_MS", "700").variable("FAULT_EVERY", "40");
-    let finished = throng.finish()?.expect_code(0)?;
-    let summary = finished.summary()?;
-    let (iterations, dropped) = (summary.count("iterations"), summary.count("dropped_iterations"));
-    assert_eq!((iterations, dropped, summary.count("iterations_failed")), (100, 0, 2), "{}", finished.stderr);
-    // Two instances were made anew.
-    assert_eq!((attempts(&finished), summary.rate_counts("checks")), (8, (100, 0)));
-    assert!(summary.value("iteration_start_lag", "max")? < 500.0, "{}", summary.json());
+    let (script, cluster) = (SCRIPTS.component("inits")?, Cluster::start(2)?);
+    for throng in [Throng::run(&script)?, cluster.run(&script)?] {
+        let throng = throng.options(&options).variable("INIT_MS", "700").variable("FAULT_EVERY", "40");
+        let finished = throng.finish()?.expect_code(0)?;
+        let summary = finished.summary()?;
+        let (iterations, dropped) = (summary.count("iterations"), summary.count("dropped_iterations"));
+        assert_eq!((iterations, dropped, summary.count("iterations_failed")), (100, 0, 2), "{}", finished.stderr);
+        // Two instances were made anew.
+        assert_eq!((attempts(&finished), summary.rate_counts("checks")), (8, (100, 0)));
+        assert!(summary.value("iteration_start_lag", "max")? < 500.0, "{}", summary.json());
+    }
     Ok(())
 }
 

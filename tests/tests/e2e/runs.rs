@@ -162,6 +162,36 @@ fn ctrl_c_aborts_with_teardown_and_control_works_from_elsewhere() -> Result<()> 
 }
 
 #[test]
+fn each_of_several_controlled_scenarios_of_a_cluster_is_scaled_by_its_name() -> Result<()> {
+    let cluster = Cluster::start(2)?;
+    let controlled = json!({ "executor": "externally-controlled", "vus": 2, "maxVUs": 6, "duration": "0s" });
+    let options = json!({ "scenarios": { "a": controlled, "b": controlled } });
+    let run = cluster.run(&SCRIPTS.component("hooks")?)?.options(&options).variable("ITERATION", "sleep");
+    run.args(["--detach", "--run-id", "both"]).finish()?.expect_code(0)?;
+    let until_vus = |a: u64, b: u64| {
+        until("the VUs are there", PATIENCE, || {
+            let status = cluster.status("both")?;
+            let vus = |index: usize| status["scenarios"][index]["vus"].as_u64();
+            Ok(((vus(0), vus(1)) == (Some(a), Some(b))).then_some(()))
+        })
+    };
+    until_vus(2, 2)?;
+    let refused = cluster.ask(&["scale", "--vus", "3"])?.expect_code(104)?;
+    ensure!(refused.stderr.contains("say which scenario is meant: a, b"), "{}", refused.stderr);
+    cluster.ask(&["scale", "--vus", "5", "--scenario", "b"])?.expect_code(0)?;
+    until_vus(2, 5)?;
+    cluster.ask(&["scale", "--vus", "8", "--max", "8", "--scenario", "a"])?.expect_code(0)?;
+    until_vus(8, 5)?;
+    cluster.ask(&["pause"])?.expect_code(0)?;
+    until_vus(0, 0)?;
+    cluster.ask(&["resume"])?.expect_code(0)?;
+    until_vus(8, 5)?;
+    cluster.ask(&["stop"])?.expect_code(0)?;
+    cluster.ask(&["watch", "--run", "both"])?.expect_code(103)?;
+    Ok(())
+}
+
+#[test]
 fn what_is_wrong_with_a_run_in_a_cluster_is_told() -> Result<()> {
     let cluster = Cluster::start(0)?;
     let script = SCRIPTS.component("plain")?;

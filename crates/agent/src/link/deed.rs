@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use throng_control::judge::{CallFailure, Standing};
-use throng_control::{AssignmentId, Failure, Order, RunId, Timestamp};
+use throng_control::judge::Standing;
+use throng_control::leading::{OwnSummary, SetupReturned};
+use throng_control::{AbortReason, Action, AssignmentId, Failure, Order, RunId, Steering, Timestamp};
 use throng_stats::Registry;
 
 use super::keeper::KeptWindow;
 use crate::observer::LogRecord;
 use crate::setup_data::SetupData;
-use crate::worker::{SetupFailure, SummaryContents, WorkerEvent};
+use crate::worker::WorkerEvent;
 
 /// A part of a run that this agent has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,16 +57,7 @@ pub enum Deed {
         setup_data: SetupData,
     },
     /// Tell it how its externally-controlled scenarios are to be.
-    Control {
-        /// Which one.
-        part: PartId,
-        /// Whether they are paused.
-        paused: bool,
-        /// Their VUs in the whole run, if that was changed.
-        vus: Option<u64>,
-        /// The most of them, if that was changed.
-        max_vus: Option<u64>,
-    },
+    Control(PartId, Steering),
     /// Tell it to stop; where there is no worker yet, as soon as there is.
     Stop(PartId),
     /// Tell it to tear down.
@@ -85,12 +77,17 @@ pub enum Deed {
 /// What the leader is told of a part.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
-    /// Its VUs are made.
-    Ready(Standing),
+    /// Its VUs are made, and this is what that took.
+    Ready {
+        /// How the part stands then.
+        standing: Standing,
+        /// Whether they have to be made ready for iterations before the start.
+        needs_init: bool,
+    },
     /// It can't go on.
     Failed(Failure),
     /// What came of setup.
-    SetupDone(Result<SetupData, SetupFailure>),
+    SetupDone(Result<SetupReturned, Failure>),
     /// Its load is over.
     Done {
         /// The number of its last window; 0 if it has none.
@@ -101,18 +98,48 @@ pub enum Fact {
     /// What came of teardown.
     TeardownDone {
         /// Why it failed, if it did.
-        result: Result<(), CallFailure>,
+        failure: Option<Failure>,
         /// The number of the part's last window.
         last_window: u64,
         /// By what the script marked the run as failed.
         marked_failed: Option<String>,
     },
     /// What came of the script's own summary.
-    Summarized(Result<SummaryContents, CallFailure>),
+    Summarized(Result<OwnSummary, Failure>),
     /// The script wants the run to end.
     Abort(String),
     /// A message for people, which isn't said again.
     Log(LogRecord),
+}
+
+impl Fact {
+    /// What enters the log of it. A message for people doesn't.
+    #[must_use]
+    pub fn actions(self, PartId { run, assignment }: PartId) -> Vec<Action> {
+        let mark = |message: Option<String>| message.map(|message| Action::MarkRunFailed { run: run.clone(), message });
+        let (mark, action) = match self {
+            Self::Ready { needs_init: true, .. } => (None, Action::AgentMade { run, assignment }),
+            Self::Ready { .. } => (None, Action::AgentReady { run, assignment }),
+            Self::Failed(failure) => (None, Action::AgentFailed { run, assignment, failure }),
+            Self::SetupDone(result) => {
+                let result = result.map(|returned| returned.encode());
+                (None, Action::SetupDone { run, assignment, result })
+            }
+            Self::Done { last_window, marked_failed } => {
+                (mark(marked_failed), Action::AgentDone { run, assignment, last_window })
+            }
+            Self::TeardownDone { failure, last_window, marked_failed } => {
+                (mark(marked_failed), Action::TeardownDone { run, assignment, last_window, failure })
+            }
+            Self::Summarized(result) => {
+                let result = result.map(|own| own.encode());
+                (None, Action::Summarized { run, assignment, result })
+            }
+            Self::Abort(message) => (None, Action::AbortRun { run, reason: AbortReason::Script { message } }),
+            Self::Log(_) => return Vec::new(),
+        };
+        mark.into_iter().chain([action]).collect()
+    }
 }
 
 /// What happens to a part.

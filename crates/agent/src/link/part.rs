@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use throng_control::judge::{CallFailure, Standing};
-use throng_control::{Failure, FailureKind, Order, Task};
+use throng_control::leading::{OwnSummary, SetupReturned};
+use throng_control::{Failure, FailureKind, Order, Steering, Task};
 
 use super::deed::{Deed, Fact, PartEvent, PartId};
 use super::keeper::Keeper;
 use crate::setup_data::SetupData;
-use crate::worker::{SetupFailure, SummaryContents, WorkerEvent};
+use crate::worker::{SetupFailure, WorkerEvent};
 
 /// What goes on, of what is told to a worker one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,19 +36,22 @@ pub(super) struct PartState {
     keeper: Option<Keeper>,
     ready: Option<Standing>,
     failed: Option<Failure>,
-    setup: Option<Result<SetupData, SetupFailure>>,
+    setup: Option<Result<SetupReturned, Failure>>,
     setup_data: Option<SetupData>,
     is_initialised: bool,
     has_started: bool,
     was_stopped: bool,
     is_done: bool,
-    teardown: Option<Result<(), CallFailure>>,
+    /// Whether teardown was told to stop.
+    was_cut: bool,
+    teardown: Option<Result<(), Failure>>,
     summary_data: Option<Arc<str>>,
-    summary: Option<Result<SummaryContents, CallFailure>>,
-    abort: Option<String>,
+    summary: Option<Result<OwnSummary, Failure>>,
+    /// What the script said when it aborted, and whether that was in teardown.
+    abort: Option<(String, bool)>,
     marked_failed: Option<String>,
     /// What was told last of pausing and scaling.
-    control: (bool, Option<u64>, Option<u64>),
+    control: Steering,
 }
 
 impl PartState {
@@ -67,12 +71,13 @@ impl PartState {
             has_started: false,
             was_stopped: false,
             is_done: false,
+            was_cut: false,
             teardown: None,
             summary_data: None,
             summary: None,
             abort: None,
             marked_failed: None,
-            control: (false, None, None),
+            control: Steering::default(),
         }
     }
 
@@ -142,7 +147,11 @@ impl PartState {
             }
             WorkerEvent::Log(record) => return Some(Fact::Log(record)),
             WorkerEvent::Abort(message) => {
-                self.abort.get_or_insert(message);
+                let of_teardown = self.going == Some(Step::TearDown);
+                // What was said of the load is known by then.
+                if self.abort.as_ref().is_none_or(|(_, known)| of_teardown && !known) {
+                    self.abort = Some((message, of_teardown));
+                }
                 return None;
             }
             WorkerEvent::Fail(message) => {
@@ -153,11 +162,18 @@ impl PartState {
             WorkerEvent::Ready(Err(message)) => {
                 self.fail(FailureKind::Machine, format!("not all VUs could be made: {message}"));
             }
-            WorkerEvent::SetupDone(result) => self.setup = Some(result),
+            WorkerEvent::SetupDone(result) => {
+                self.setup = Some(result.map(SetupReturned::from).map_err(SetupFailure::into));
+            }
             WorkerEvent::VusInitialised => self.is_initialised = true,
             WorkerEvent::Done { .. } => self.is_done = true,
-            WorkerEvent::TeardownDone { result, .. } => self.teardown = Some(result),
-            WorkerEvent::Summarized(result) => self.summary = Some(result),
+            WorkerEvent::TeardownDone { result, .. } => {
+                self.teardown = Some(result.map_err(|failure| call_failure(failure, "teardownTimeout")));
+            }
+            WorkerEvent::Summarized(result) => {
+                let failed = |failure| call_failure(failure, "handleSummaryTimeout");
+                self.summary = Some(result.map(OwnSummary).map_err(failed));
+            }
             WorkerEvent::Lost => {
                 let text = "a shard has ended by itself; this is a fault of throng";
                 self.fail(FailureKind::Other, text.to_owned());
@@ -180,7 +196,9 @@ impl PartState {
         match self.order.task.clone() {
             Task::Prepare => self.begin(),
             Task::Setup => self.begin().or_else(|| self.set_up()),
+            Task::InitVus { setup_data } => self.begin().or_else(|| self.init_vus(setup_data)),
             Task::Run { start, from_ms, begun_before, setup_data } => {
+                // Earlier coordinators order no init of VUs beforehand.
                 let begin = self.begin().or_else(|| self.init_vus(setup_data));
                 begin.or_else(|| {
                     let setup_data = self.may_start(setup_data)?;
@@ -196,7 +214,10 @@ impl PartState {
                 None
             }
             Task::Hold => None,
-            Task::Teardown => {
+            Task::Teardown { cut } => {
+                if cut && self.going == Some(Step::TearDown) && !std::mem::replace(&mut self.was_cut, true) {
+                    return Some(Deed::Stop(self.id.clone()));
+                }
                 (self.is_free() && self.teardown.is_none()).then(|| self.go(Step::TearDown, Deed::TearDown))
             }
             Task::Summarize => {
@@ -250,13 +271,11 @@ impl PartState {
     }
 
     fn control(&mut self) -> Option<Deed> {
-        let wanted = (self.order.paused, self.order.vus, self.order.max_vus);
-        if self.ready.is_none() || self.failed.is_some() || self.control == wanted {
+        if self.ready.is_none() || self.failed.is_some() || self.control == self.order.steering {
             return None;
         }
-        self.control = wanted;
-        let (paused, vus, max_vus) = wanted;
-        Some(Deed::Control { part: self.id.clone(), paused, vus, max_vus })
+        self.control.clone_from(&self.order.steering);
+        Some(Deed::Control(self.id.clone(), self.control.clone()))
     }
 
     /// The next window to be said.
@@ -270,17 +289,29 @@ impl PartState {
         let last_window = self.keeper.as_ref().map_or(0, Keeper::last);
         let marked_failed = || self.marked_failed.clone();
         let failed = || self.failed.clone().map(Fact::Failed);
-        let abort = || self.abort.clone().map(Fact::Abort);
+        let abort = |of_teardown| {
+            let said = self.abort.as_ref().filter(|(_, of)| *of == of_teardown);
+            said.map(|(message, _)| Fact::Abort(message.clone()))
+        };
+        let ready = |needs_init| self.ready.clone().map(|standing| Fact::Ready { standing, needs_init });
         let done = || Fact::Done { last_window, marked_failed: marked_failed() };
         let facts = match &self.order.task {
-            Task::Prepare => [abort(), failed().or_else(|| self.ready.clone().map(Fact::Ready))],
-            Task::Setup => [abort(), failed().or_else(|| self.setup.clone().map(Fact::SetupDone))],
-            Task::Run { .. } => [abort(), failed().or_else(|| self.is_done.then(done))],
+            Task::Prepare => [abort(false), failed().or_else(|| ready(self.has_vu_init))],
+            Task::Setup => [abort(false), failed().or_else(|| self.setup.clone().map(Fact::SetupDone))],
+            Task::InitVus { .. } => {
+                let is_there = self.is_initialised || !self.has_vu_init;
+                [abort(false), failed().or_else(|| ready(false).filter(|_| is_there))]
+            }
+            Task::Run { .. } => [abort(false), failed().or_else(|| self.is_done.then(done))],
             Task::Stop { .. } => [None, self.is_done.then(done)],
             Task::Hold => [None, None],
-            Task::Teardown => {
+            Task::Teardown { .. } => {
                 let result = self.broken().or_else(|| self.teardown.clone());
-                [None, result.map(|result| Fact::TeardownDone { result, last_window, marked_failed: marked_failed() })]
+                let fact = |result: Result<(), Failure>| {
+                    let failure = result.err();
+                    Fact::TeardownDone { failure, last_window, marked_failed: marked_failed() }
+                };
+                [abort(true), result.map(fact)]
             }
             Task::Summarize => [None, self.broken().or_else(|| self.summary.clone()).map(Fact::Summarized)],
         };
@@ -288,7 +319,29 @@ impl PartState {
     }
 
     /// What comes of a call that can't be made any more, so that the run ends all the same.
-    fn broken<T>(&self) -> Option<Result<T, CallFailure>> {
-        self.failed.as_ref().map(|failure| Err(CallFailure::Fault(failure.message.clone())))
+    fn broken<T>(&self) -> Option<Result<T, Failure>> {
+        self.failed.as_ref().map(|failure| Err(call_failure(CallFailure::Fault(failure.message.clone()), "")))
     }
+}
+
+impl From<SetupFailure> for Failure {
+    fn from(SetupFailure { scenario, failure }: SetupFailure) -> Self {
+        let failure = call_failure(failure, "setupTimeout");
+        match scenario {
+            Some(scenario) => failure.of_scenario(&scenario),
+            None => failure,
+        }
+    }
+}
+
+/// How a call failed; the option `limit_name` sets how long it may take.
+fn call_failure(failure: CallFailure, limit_name: &str) -> Failure {
+    let (kind, message) = match failure {
+        CallFailure::Fault(message) => (FailureKind::Script, message),
+        CallFailure::Timeout(limit) => {
+            (FailureKind::TimedOut, format!("it took longer than {limit:?}, which {limit_name} sets"))
+        }
+        CallFailure::Aborted => (FailureKind::Other, "it was aborted".to_owned()),
+    };
+    Failure { kind, message }
 }

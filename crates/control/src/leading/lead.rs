@@ -13,7 +13,7 @@ use super::view::RunView;
 use crate::clock::Timestamp;
 use crate::command::{Checkpoint, WindowSpan};
 use crate::id::{AssignmentId, Epoch, RunId};
-use crate::judge::{AgentPart, AgentWindow, Judge, Memory, NotTaken, Standing};
+use crate::judge::{AgentPart, AgentWindow, Judge, Memory, NotTaken, Standing, VuCount};
 use crate::limits::{NOTES_BYTES_MAX, SOURCES_OF_PART};
 use crate::run::{Assignment, Progress, Run, RunState, Verdict};
 use crate::totals::MergedWindows;
@@ -45,6 +45,8 @@ pub struct RunLead {
     checkpointed: Timestamp,
     has_checkpointed: bool,
     is_load_over: bool,
+    /// Nobody will ever begin where a checkpoint of this one ends.
+    is_alone: bool,
 }
 
 /// What is known of a part.
@@ -75,24 +77,7 @@ impl RunLead {
     ///
     /// When the run's options or metrics can't be, or its merged windows are damaged.
     pub fn new(run: &Run, now: Timestamp) -> Result<Self, PlanError> {
-        let (registry, plan) = plan_of(run.submission())?;
-        let detail = plan.options().summary_mode == SummaryMode::Full;
-        let judge = Judge::new(&registry, &plan, detail);
-        let mut lead = Self {
-            run: run.id().clone(),
-            registry,
-            plan,
-            judge,
-            parts: BTreeMap::new(),
-            delta: WindowMerger::new(SourceId::default()),
-            spans: BTreeMap::new(),
-            waiting_since: None,
-            proposed: None,
-            checkpointed: now,
-            has_checkpointed: false,
-            is_load_over: false,
-        };
-        lead.add_parts(run);
+        let mut lead = Self::begin(run, plan_of(run.submission())?, now);
         // Notes of another version are done without.
         if let Ok(memory) = postcard::from_bytes::<Memory>(run.notes()) {
             lead.judge.remember(memory);
@@ -102,6 +87,35 @@ impl RunLead {
         merged.iter().for_each(|window| lead.judge.restore(window));
         lead.observe(run, now);
         Ok(lead)
+    }
+
+    /// The only lead that a run ever has, by the metrics and the plan that its agent has too.
+    #[must_use]
+    pub fn alone(run: &Run, planned: (Arc<Registry>, Arc<Plan>), now: Timestamp) -> Self {
+        let mut lead = Self { is_alone: true, ..Self::begin(run, planned, now) };
+        lead.observe(run, now);
+        lead
+    }
+
+    fn begin(run: &Run, (registry, plan): (Arc<Registry>, Arc<Plan>), now: Timestamp) -> Self {
+        let detail = plan.options().summary_mode == SummaryMode::Full;
+        let mut lead = Self {
+            run: run.id().clone(),
+            judge: Judge::new(&registry, &plan, detail),
+            registry,
+            plan,
+            parts: BTreeMap::new(),
+            delta: WindowMerger::new(SourceId::default()),
+            spans: BTreeMap::new(),
+            waiting_since: None,
+            proposed: None,
+            checkpointed: now,
+            has_checkpointed: false,
+            is_load_over: false,
+            is_alone: false,
+        };
+        lead.add_parts(run);
+        lead
     }
 
     /// The metrics by which windows are read.
@@ -144,7 +158,7 @@ impl RunLead {
             let name = if id.epoch == Epoch::FIRST { id.agent.to_string() } else { id.to_string() };
             let part = AgentPart {
                 name: name.clone(),
-                segment: segment(run, assignment),
+                segment: segment(run, assignment).within(&self.plan.options().segment),
                 first_source: SourceId(number.saturating_mul(SOURCES_OF_PART)),
                 through: assignment.included,
             };
@@ -185,7 +199,9 @@ impl RunLead {
         let span = self.spans.entry(id.clone());
         let span = span.or_insert_with(|| WindowSpan { after: window.first - 1, ..WindowSpan::default() });
         (span.last, span.covered_ms, span.begun) = (window.last, covered_ms, begun);
-        self.delta.add(window.window);
+        if !self.is_alone {
+            self.delta.add(window.window);
+        }
         self.waiting_since.get_or_insert(now);
         Ok(messages)
     }
@@ -225,7 +241,9 @@ impl RunLead {
         let elapsed = elapsed(run, now);
         if let Some(window) = self.judge.sample_ended(elapsed) {
             // It goes with the next windows of those who still run.
-            self.delta.add(window);
+            if !self.is_alone {
+                self.delta.add(window);
+            }
         }
         let aborts = run.state() < RunState::Draining && self.judge.judge(elapsed, false);
         let failed = failed_metrics(self.judge.outcomes());
@@ -240,7 +258,8 @@ impl RunLead {
         }
         let failed_metric = self.failed_metric(aborts);
         let spans = std::mem::take(&mut self.spans);
-        let delta = if spans.is_empty() { MergedWindows::default() } else { MergedWindows::of(self.delta.take()) };
+        let is_noted = !spans.is_empty() && !self.is_alone;
+        let delta = if is_noted { MergedWindows::of(self.delta.take()) } else { MergedWindows::default() };
         self.waiting_since = None;
         self.has_checkpointed = true;
         let since_start = run.start().map_or(0, |start| now.since(start));
@@ -264,6 +283,9 @@ impl RunLead {
     }
 
     fn notes(&self) -> Option<Vec<u8>> {
+        if self.is_alone {
+            return None;
+        }
         // What doesn't fit the next leader does without: it is sent the standing of all who still run.
         let encoded = |memory: &Memory| {
             let notes = postcard::to_stdvec(memory).ok();
@@ -300,6 +322,11 @@ impl RunLead {
         };
         self.proposed = None;
         settled
+    }
+
+    /// The seconds of which all agents that still run have said how many VUs they had, each once.
+    pub fn take_counted_vus(&mut self) -> Vec<VuCount> {
+        self.judge.take_counted_vus()
     }
 
     /// How the run goes on.

@@ -1,15 +1,14 @@
 //! What a run came to, once all that belongs to it is there.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use throng_stats::{Report, failed_metrics, json};
+use throng_plan::SummaryMode;
+use throng_stats::{Outcome, Report, failed_metrics, json};
 
 use super::lead::RunLead;
 use super::returned::{OwnSummary, SetupReturned};
 use crate::judge::{Ending, ReportFacts, RunSummary};
 use crate::limits::RESULT_BYTES_MAX;
-use crate::run::{AbortReason, CallState, Failure, FailureKind, Loss, OnceCall, Run, Verdict};
+use crate::run::{AbortReason, CallState, Failure, FailureKind, Loss, Run, Verdict};
 
 /// What a result says that neither the run nor its lead knows.
 #[derive(Debug, Clone, Default)]
@@ -18,38 +17,46 @@ pub struct ResultFacts {
     pub version: String,
     /// When it is made, as RFC 3339.
     pub generated_at: String,
+    /// Whether trends come with their distributions.
+    pub histograms: bool,
+    /// What became of outputs, as the JSON shows it.
+    pub outputs: Vec<Value>,
+    /// What is to be known of them.
+    pub remarks: Vec<String>,
 }
 
-/// Why a run ended or ends, by which the exit code is chosen.
-#[must_use]
-pub fn ending(run: &Run) -> Ending {
-    let limit = |call: &OnceCall| Duration::from_millis(call.limit_ms.unwrap_or(0));
-    let Some(reason) = run.reason() else {
-        return match &run.teardown().state {
-            CallState::Failed(Failure { kind: FailureKind::TimedOut, .. }) => {
-                Ending::TeardownTimeout(limit(run.teardown()))
-            }
-            CallState::Failed(failure) => Ending::TeardownFailed(failure.message.clone()),
-            _ => Ending::Finished,
-        };
-    };
-    match reason {
-        AbortReason::Stopped { .. } => Ending::Stopped,
-        AbortReason::Interrupted { .. } => Ending::Interrupted,
-        AbortReason::Threshold { .. } => Ending::ThresholdAbort,
-        AbortReason::Script { message } => Ending::ScriptAbort(message.clone()),
-        AbortReason::Setup(Failure { kind: FailureKind::TimedOut, .. }) => {
-            Ending::SetupTimeout { scenario: None, limit: limit(run.setup()) }
-        }
-        AbortReason::Setup(failure) => Ending::SetupFailed(failure.message.clone()),
-        AbortReason::AgentLost { .. } => Ending::AgentLost(reason.to_string()),
-        AbortReason::AgentFailed { failure, .. } => {
-            Ending::AgentFailed { kind: failure.kind, message: reason.to_string() }
-        }
-        AbortReason::NoAgents { message } => Ending::NoAgents(message.clone()),
-        AbortReason::Overdue { .. } | AbortReason::TotalsTooLarge | AbortReason::Unled { .. } => {
-            Ending::Failed(reason.to_string())
-        }
+/// What a run came to.
+#[derive(Debug)]
+pub struct Concluded {
+    /// The summary.
+    pub report: Report,
+    /// How much of it is shown.
+    pub mode: SummaryMode,
+    /// Why the run ended.
+    pub ending: Ending,
+    /// What the thresholds say at last.
+    pub outcomes: Vec<Outcome>,
+    /// The script's first message by which it marked the run as failed.
+    pub marked_failed: Option<String>,
+    /// What the script made of the summary, by destination; none if it left it as it is.
+    pub own: Option<Vec<(String, String)>>,
+    /// Why that failed, if it did.
+    pub own_failure: Option<String>,
+}
+
+impl Concluded {
+    /// Whether all thresholds hold.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if failed_metrics(&self.outcomes).is_empty() { Verdict::Pass } else { Verdict::Fail }
+    }
+
+    /// Its bytes for the log.
+    #[must_use]
+    pub fn encode(self) -> Vec<u8> {
+        let mut summary = RunSummary::new(&self.report, self.mode, self.ending, self.outcomes);
+        (summary.marked_failed, summary.own, summary.own_failure) = (self.marked_failed, self.own, self.own_failure);
+        summary.encode(RESULT_BYTES_MAX)
     }
 }
 
@@ -61,18 +68,55 @@ impl RunLead {
         if is_machine { json::machine(&report) } else { json::handle_summary(&report) }.to_string()
     }
 
-    /// The result: what the thresholds say at last, and the summary's bytes.
-    pub fn conclude(&mut self, run: &Run, facts: ResultFacts) -> (Verdict, Vec<u8>) {
+    /// What the run came to, by all that is in the state.
+    pub fn conclude(&mut self, run: &Run, facts: ResultFacts) -> Concluded {
         let report = self.report(run, facts);
-        let outcomes = self.judge.outcomes().to_vec();
-        let verdict = if failed_metrics(&outcomes).is_empty() { Verdict::Pass } else { Verdict::Fail };
-        let mut summary = RunSummary::new(&report, self.plan.options().summary_mode, ending(run), outcomes);
-        summary.marked_failed = run.marked_failed().map(str::to_owned);
-        summary.own = run.own_summary().and_then(OwnSummary::decode).and_then(|own| own.0);
-        if let CallState::Failed(failure) = &run.summarize().state {
-            summary.own_failure = Some(failure.message.clone());
+        let own_failure = match &run.summarize().state {
+            CallState::Failed(failure) => Some(failure.message.clone()),
+            _ => None,
+        };
+        Concluded {
+            report,
+            mode: self.plan.options().summary_mode,
+            ending: self.ending(run),
+            outcomes: self.judge.outcomes().to_vec(),
+            marked_failed: run.marked_failed().map(str::to_owned),
+            own: run.own_summary().and_then(OwnSummary::decode).and_then(|own| own.0),
+            own_failure,
         }
-        (verdict, summary.encode(RESULT_BYTES_MAX))
+    }
+
+    /// Why the run ended.
+    fn ending(&self, run: &Run) -> Ending {
+        let options = self.plan.options();
+        let Some(reason) = run.reason() else {
+            return match &run.teardown().state {
+                CallState::Failed(Failure { kind: FailureKind::TimedOut, .. }) => {
+                    Ending::TeardownTimeout(options.teardown_timeout)
+                }
+                CallState::Failed(failure) => Ending::TeardownFailed(failure.message.clone()),
+                _ => Ending::Finished,
+            };
+        };
+        match reason {
+            AbortReason::Stopped { .. } => Ending::Stopped,
+            AbortReason::Interrupted { .. } => Ending::Interrupted,
+            AbortReason::Threshold { .. } => Ending::ThresholdAbort,
+            AbortReason::Script { message } => Ending::ScriptAbort(message.clone()),
+            AbortReason::Setup(failure) if failure.kind == FailureKind::TimedOut => {
+                let scenario = failure.scenario().map(str::to_owned);
+                Ending::SetupTimeout { scenario, limit: options.setup_timeout }
+            }
+            AbortReason::Setup(failure) => Ending::SetupFailed(failure.message.clone()),
+            AbortReason::AgentLost { .. } => Ending::AgentLost(reason.to_string()),
+            AbortReason::AgentFailed { failure, .. } => {
+                Ending::AgentFailed { kind: failure.kind, message: reason.to_string() }
+            }
+            AbortReason::NoAgents { message } => Ending::NoAgents(message.clone()),
+            AbortReason::Overdue { .. } | AbortReason::TotalsTooLarge | AbortReason::Unled { .. } => {
+                Ending::Failed(reason.to_string())
+            }
+        }
     }
 
     /// The run is over: it is judged for the last time, and summed up. It lasted until teardown's end, so that another
@@ -85,11 +129,11 @@ impl RunLead {
             test: run.submission().wants.test.clone(),
             version: facts.version,
             generated_at: facts.generated_at,
-            histograms: true,
+            histograms: facts.histograms,
             setup_data: setup_data.and_then(|text| serde_json::from_str(&text).ok()),
-            outputs: Vec::new(),
+            outputs: facts.outputs,
             losses: run.completeness().losses.iter().map(|loss| loss_json(run, loss)).collect(),
-            remarks: remarks(run),
+            remarks: remarks(run).into_iter().chain(facts.remarks).collect(),
         };
         self.judge.report(elapsed, facts)
     }

@@ -110,8 +110,10 @@ impl Led {
     }
 
     fn conclude(&mut self) -> (Verdict, RunSummary) {
-        let facts = ResultFacts { version: "0.1.0".to_owned(), generated_at: self.now().rfc3339() };
-        let (verdict, summary) = self.lead.conclude(self.group.run(), facts);
+        let (version, generated_at) = ("0.1.0".to_owned(), self.now().rfc3339());
+        let facts = ResultFacts { version, generated_at, histograms: true, ..ResultFacts::default() };
+        let concluded = self.lead.conclude(self.group.run(), facts);
+        let (verdict, summary) = (concluded.verdict(), concluded.encode());
         (verdict, RunSummary::decode(&summary).unwrap())
     }
 }

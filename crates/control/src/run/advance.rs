@@ -23,10 +23,20 @@ impl Run {
     pub(crate) fn can_start(&self) -> bool {
         let is_there = match self.state {
             RunState::Ready => !self.setup.exists(),
-            RunState::Setup => self.setup.state == CallState::Done,
+            RunState::Setup => self.is_set_up(),
             _ => false,
         };
-        is_there && !self.paused && self.all_held_are_ready()
+        is_there && !self.paused && self.all_held_are(Progress::Ready)
+    }
+
+    /// Whether agents are to make their VUs ready for iterations, those that have to.
+    pub(crate) fn may_init_vus(&self) -> bool {
+        self.state == RunState::Running || self.state == RunState::Setup && self.is_set_up()
+    }
+
+    /// Whether setup is over as it should be, or there is none.
+    fn is_set_up(&self) -> bool {
+        !self.setup.exists() || self.setup.state == CallState::Done
     }
 
     /// Whether all is there that the leader needs for the result.
@@ -34,9 +44,10 @@ impl Run {
         self.state == RunState::Teardown && self.summarize.is_over() && self.all_are_settled()
     }
 
-    fn all_held_are_ready(&self) -> bool {
+    /// Whether all agents are as far as that.
+    fn all_held_are(&self, progress: Progress) -> bool {
         let mut held = self.assignments.values().filter(|one| one.is_held());
-        held.all(|one| one.progress >= Progress::Ready || one.taken_over_by.is_some())
+        held.all(|one| one.progress >= progress || one.taken_over_by.is_some())
     }
 
     pub(super) fn all_are_settled(&self) -> bool {
@@ -50,9 +61,10 @@ impl Run {
             return Some(RunState::Draining);
         }
         match self.state {
-            RunState::Preparing => self.all_held_are_ready().then_some(RunState::Ready),
+            RunState::Preparing => self.all_held_are(Progress::Made).then_some(RunState::Ready),
             RunState::Ready => {
-                let to_setup = self.setup.exists() && !self.paused && self.all_held_are_ready();
+                let is_needed = self.setup.exists() || !self.all_held_are(Progress::Ready);
+                let to_setup = is_needed && !self.paused && self.all_held_are(Progress::Made);
                 to_setup.then_some(RunState::Setup)
             }
             RunState::Setup => self.go_on_with_setup(now),
@@ -89,8 +101,9 @@ impl Run {
                 self.abort(reason);
                 Some(RunState::Draining)
             }
-            CallState::Waiting => {
-                if let Some(agent) = self.held_by(|progress| progress == Progress::Ready) {
+            CallState::Waiting if self.setup.exists() => {
+                let is_free = |progress| matches!(progress, Progress::Made | Progress::Ready);
+                if let Some(agent) = self.held_by(is_free) {
                     self.setup.begin(agent, now);
                 }
                 None
@@ -102,7 +115,7 @@ impl Run {
     /// Teardown, the script's own summary.
     fn go_on_with_end(&mut self, now: Timestamp) {
         if self.teardown.state == CallState::Waiting {
-            let was_set_up = self.setup.state == CallState::Done || !self.setup.exists() && self.start.is_some();
+            let was_set_up = self.setup.state == CallState::Done || !self.setup.exists() && self.began.is_some();
             let agent = self.for_teardown().filter(|_| self.teardown.exists() && was_set_up);
             match agent {
                 Some(agent) => self.teardown.begin(agent, now),

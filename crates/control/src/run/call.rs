@@ -35,6 +35,8 @@ pub enum CallState {
     Failed(Failure),
     /// It isn't made: there is none, or no agent for it, or the run came to its end before.
     Skipped,
+    /// An agent is at it, and is to cut it.
+    Cut(AssignmentId),
 }
 
 impl OnceCall {
@@ -51,14 +53,14 @@ impl OnceCall {
     /// The agent that is at it.
     pub fn on(&self) -> Option<&AssignmentId> {
         match &self.state {
-            CallState::On(assignment) => Some(assignment),
+            CallState::On(assignment) | CallState::Cut(assignment) => Some(assignment),
             _ => None,
         }
     }
 
     /// Whether nothing more comes of it.
     pub fn is_over(&self) -> bool {
-        !matches!(self.state, CallState::Waiting | CallState::On(_))
+        !matches!(self.state, CallState::Waiting) && self.on().is_none()
     }
 
     /// Whether that agent was ever told to make the call.
@@ -71,6 +73,20 @@ impl OnceCall {
         self.by = Some(assignment.clone());
         self.since = now;
         self.state = CallState::On(assignment);
+    }
+
+    /// Has its agent cut it. False if no agent is at it.
+    pub(crate) fn cut(&mut self) -> bool {
+        let on = self.on().cloned();
+        on.is_some_and(|assignment| {
+            self.state = CallState::Cut(assignment);
+            true
+        })
+    }
+
+    /// Whether its agent is to cut it.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(self.state, CallState::Cut(_))
     }
 
     /// Keeps how it ended. False if that is known, since the first time counts.
@@ -94,7 +110,9 @@ impl OnceCall {
 
     /// Its agent is lost, or gives no answer. What is to be made of it then is said by `next`.
     pub(crate) fn cut_short(&mut self, next: CallState, now: Timestamp) {
-        if let CallState::On(assignment) = std::mem::replace(&mut self.state, next) {
+        let on = self.on().cloned();
+        self.state = next;
+        if let Some(assignment) = on {
             self.cut_short.push(assignment);
             self.since = now;
         }

@@ -78,11 +78,16 @@ impl Run {
     }
 
     fn slowest_to_prepare(&self) -> Option<(Timestamp, AssignmentId)> {
-        let waited_for =
-            |one: &&Assignment| one.is_held() && one.progress == Progress::Preparing && one.taken_over_by.is_none();
-        let slow = self.assignments.iter().filter(|(_, one)| waited_for(one));
-        let slowest = slow.min_by_key(|(_, one)| one.made)?;
-        Some((slowest.1.made.plus(PREPARE_MS_MAX), slowest.0.clone()))
+        let since = |one: &Assignment| match one.progress {
+            Progress::Preparing => Some(one.made),
+            // Its VUs are to be made ready for iterations.
+            Progress::Made if self.may_init_vus() => Some(one.made.max(self.step_since)),
+            _ => None,
+        };
+        let waited_for = self.assignments.iter().filter(|(_, one)| one.is_held() && one.taken_over_by.is_none());
+        let slow = waited_for.filter_map(|(id, one)| Some((since(one)?, id)));
+        let (since, slowest) = slow.min_by_key(|(since, _)| *since)?;
+        Some((since.plus(PREPARE_MS_MAX), slowest.clone()))
     }
 
     /// What isn't there by now is counted as lost, although its agent may be alive.

@@ -96,6 +96,18 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// That of a scenario's own setup.
+    #[must_use]
+    pub fn of_scenario(self, scenario: &str) -> Self {
+        Self { message: format!("scenario `{scenario}`: {}", self.message), ..self }
+    }
+
+    /// The scenario whose own setup failed, if it is one's.
+    #[must_use]
+    pub fn scenario(&self) -> Option<&str> {
+        self.message.strip_prefix("scenario `")?.split_once("`: ").map(|(scenario, _)| scenario)
+    }
+
     pub(crate) fn cut(mut self) -> Self {
         cut(&mut self.message);
         self
@@ -292,6 +304,14 @@ pub(crate) fn cut(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_names_its_scenario() {
+        let failure = Failure { kind: FailureKind::Script, message: "no".to_owned() };
+        assert_eq!(failure.scenario(), None);
+        let of_scenario = failure.of_scenario("a");
+        assert_eq!((of_scenario.scenario(), of_scenario.message.as_str()), (Some("a"), "scenario `a`: no"));
+    }
 
     #[test]
     fn long_texts_are_cut_between_characters() {

@@ -12,17 +12,18 @@ use crate::run::{FailureKind, Verdict};
 use crate::state::Applied;
 
 impl Run {
-    pub(crate) fn ready(&mut self, id: &AssignmentId) -> Applied {
+    /// An agent has come so far: its VUs are made, or ready for iterations.
+    pub(crate) fn prepared(&mut self, id: &AssignmentId, progress: Progress) -> Applied {
         let can_be = (RunState::Preparing..=RunState::Running).contains(&self.state);
         let refusal = self.not_now("joined by one more agent");
         let assignment = self.assignment(id)?;
         match assignment.progress {
-            Progress::Preparing if can_be => {
-                assignment.progress = Progress::Ready;
+            known if known >= progress => Ok(Accepted::Already),
+            _ if can_be => {
+                assignment.progress = progress;
                 Ok(Accepted::Done)
             }
-            Progress::Preparing => Err(refusal),
-            _ => Ok(Accepted::Already),
+            _ => Err(refusal),
         }
     }
 
@@ -58,6 +59,7 @@ impl Run {
             Ok(data) => {
                 self.setup_data = Some(data);
                 self.setup.end(id, None, now);
+                self.step_since = now;
             }
             Err(failure) => drop(self.setup.end(id, Some(failure.cut()), now)),
         }
@@ -164,7 +166,8 @@ impl Run {
     }
 
     pub(crate) fn abort_by(&mut self, reason: AbortReason) -> Applied {
-        if self.state >= RunState::Teardown {
+        // Of a run whose load is over there is teardown that can be cut.
+        if self.state > RunState::Teardown || self.state == RunState::Teardown && !self.teardown.cut() {
             return Err(self.not_now("stopped"));
         }
         let is_first = self.abort(reason);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::command::Scale;
 use crate::id::{AssignmentId, Digest, Epoch, RunId};
 use crate::totals::MergedWindows;
 
@@ -168,9 +169,9 @@ impl Run {
         self.paused
     }
 
-    /// VUs of externally-controlled scenarios, if they were changed, and the most of them.
-    pub fn scale(&self) -> (Option<u64>, Option<u64>) {
-        (self.vus, self.max_vus)
+    /// VUs of all externally-controlled scenarios, as earlier versions changed them.
+    pub(crate) fn scale(&self) -> Scale {
+        Scale { vus: self.vus, max_vus: self.max_vus }
     }
 
     /// Its setup.

@@ -54,7 +54,7 @@ fn a_run_goes_through_all_its_states() {
 
     assert_eq!(
         (group.run().state(), group.task("a"), group.task("b")),
-        (RunState::Teardown, Task::Teardown, Task::Hold)
+        (RunState::Teardown, Task::Teardown { cut: false }, Task::Hold)
     );
     let teardown = Action::TeardownDone { run: run_id(), assignment: part("a", 1), last_window: 3, failure: None };
     group.ok(teardown.clone());
@@ -83,6 +83,95 @@ fn a_run_without_calls_needs_none() {
     assert_eq!(group.state.duties(Timestamp(group.now)), [Duty::Checkpoint(run_id()), Duty::ConcludeRun(run_id())]);
     group.conclude();
     assert_eq!((group.run().state(), &group.run().setup().state), (RunState::Finished, &CallState::Skipped));
+}
+
+#[test]
+fn a_teardown_under_way_is_cut_and_the_reason_is_that_of_the_run() {
+    let wants = Wants { teardown_ms: Some(1_000), summary_ms: Some(1_000), ..Wants::default() };
+    let mut group = Group::with_ready_run(&["a"], wants);
+    group.ok(Action::StartRun { run: run_id(), at: Timestamp(group.now) });
+    group.done("a", 1, 0);
+    assert_eq!(group.task("a"), Task::Teardown { cut: false });
+    let stop = || Action::AbortRun { run: run_id(), reason: AbortReason::Interrupted { by: "me".to_owned() } };
+    assert_eq!(group.ok(stop()), Accepted::Done);
+    assert_eq!((group.task("a"), group.ok(stop())), (Task::Teardown { cut: true }, Accepted::Already));
+    let failure = Some(failure("it was aborted"));
+    group.ok(Action::TeardownDone { run: run_id(), assignment: part("a", 1), last_window: 0, failure });
+    assert_eq!(group.task("a"), Task::Summarize);
+    assert!(group.refused(stop()).contains("can't be stopped"), "there is nothing left to cut");
+    group.ok(Action::Summarized { run: run_id(), assignment: part("a", 1), result: Ok(Vec::new()) });
+    group.conclude();
+    assert!(matches!(group.run().reason(), Some(AbortReason::Interrupted { .. })));
+    assert_eq!((group.run().state(), group.run().completeness().losses.len()), (RunState::Aborted, 0));
+}
+
+#[test]
+fn a_reason_to_end_before_teardown_does_not_cut_it() {
+    let mut group = Group::with_ready_run(&["a"], Wants { teardown_ms: Some(1_000), ..Wants::default() });
+    group.ok(Action::StartRun { run: run_id(), at: Timestamp(group.now) });
+    group.ok(Action::AbortRun { run: run_id(), reason: AbortReason::Stopped { by: "me".to_owned() } });
+    group.done("a", 1, 0);
+    assert_eq!(group.task("a"), Task::Teardown { cut: false });
+}
+
+#[test]
+fn the_start_waits_for_vus_that_have_to_be_made_ready_for_iterations() {
+    let made = |name| Action::AgentMade { run: run_id(), assignment: part(name, 1) };
+    let ready = |name| Action::AgentReady { run: run_id(), assignment: part(name, 1) };
+    for setup in [true, false] {
+        let wants = Wants { setup_ms: setup.then_some(1_000), ..Wants::default() };
+        let mut group = Group::new(&["a", "b"]);
+        group.ok(Action::SubmitRun(Box::new(submission(wants))));
+        group.ok(made("a"));
+        // One whose agent makes nothing ready beforehand.
+        group.ok(ready("b"));
+        assert_eq!(group.run().state(), RunState::Setup);
+        if setup {
+            assert_eq!((group.task("a"), group.task("b")), (Task::Setup, Task::Prepare));
+            group.ok(setup_done("a", Ok(b"1".to_vec())));
+        }
+        assert!(group.run().began().is_some(), "its time counts");
+        assert_eq!((group.task("a"), group.task("b")), (Task::InitVus { setup_data: setup }, Task::Prepare));
+        assert!(!group.state.duties(Timestamp(group.now)).contains(&Duty::StartRun(run_id())));
+        assert_eq!(group.ok(made("a")), Accepted::Already);
+        group.ok(ready("a"));
+        assert!(group.state.duties(Timestamp(group.now)).contains(&Duty::StartRun(run_id())));
+        group.pass(crate::limits::PREPARE_MS_MAX + 1, &["a", "b"]);
+        assert_eq!(group.run().reason(), None);
+    }
+}
+
+#[test]
+fn vus_that_never_get_ready_end_the_run() {
+    let mut group = Group::new(&["a"]);
+    group.ok(Action::SubmitRun(Box::new(submission(Wants { paused: true, ..Wants::default() }))));
+    group.ok(Action::AgentMade { run: run_id(), assignment: part("a", 1) });
+    let pass = |group: &mut Group| {
+        (0..crate::limits::PREPARE_MS_MAX / 1_000 + 1).for_each(|_| group.pass(1_000, &["a"]));
+    };
+    pass(&mut group);
+    assert_eq!((group.run().state(), group.task("a")), (RunState::Ready, Task::Prepare), "it may wait for long");
+    let control = RunControl { paused: Some(false), ..RunControl::default() };
+    group.ok(Action::ControlRun { run: run_id(), control });
+    assert_eq!(group.task("a"), Task::InitVus { setup_data: false });
+    pass(&mut group);
+    assert!(matches!(group.run().reason(), Some(AbortReason::Overdue { .. })), "{:?}", group.run().reason());
+}
+
+#[test]
+fn snapshots_of_earlier_versions_end_before_scales() {
+    let mut group = Group::with_load(&["a"], OnAgentLoss::Fail);
+    let before = bytes(&group.state);
+    // A map without entries is one byte.
+    let earlier: State = postcard::from_bytes(&before[..before.len() - 1]).unwrap();
+    assert_eq!(earlier, group.state);
+    let scale = crate::Scale { vus: Some(3), max_vus: None };
+    group.ok(Action::ScaleScenario { run: run_id(), scenario: 2, scale });
+    assert_eq!(restored(&group.state).scales(&run_id()).get(&2), Some(&scale));
+    group.done("a", 1, 0);
+    assert!(group.refused(Action::ScaleScenario { run: run_id(), scenario: 2, scale }).contains("can't be scaled"));
+    group.conclude();
+    assert_eq!(group.state.scales(&run_id()).len(), 0);
 }
 
 #[test]
@@ -205,7 +294,7 @@ fn a_paused_run_waits_before_its_setup() {
     assert_eq!(group.ok(control(Some(true), None)), Accepted::Already);
     group.ok(control(Some(false), Some(5)));
     assert_eq!(group.run().state(), RunState::Setup);
-    assert_eq!(group.orders("a")[0].vus, Some(5));
+    assert_eq!(group.orders("a")[0].steering.all.vus, Some(5));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use throng_plan::AgentRule;
 
 use super::*;
-use crate::{AbortReason, Failure, FailureKind, RunControl};
+use crate::{AbortReason, Failure, FailureKind, RunControl, Scale};
 
 fn names() -> impl Strategy<Value = AgentName> {
     prop::sample::select(vec!["a", "b", "c"]).prop_map(agent)
@@ -75,6 +75,10 @@ fn of_runs() -> impl Strategy<Value = Action> {
     let by = || "me".to_owned();
     prop_oneof![
         6 => (runs(), parts()).prop_map(|(run, assignment)| Action::AgentReady { run, assignment }),
+        2 => (runs(), parts()).prop_map(|(run, assignment)| Action::AgentMade { run, assignment }),
+        1 => (runs(), 0..3_u32, prop::option::of(numbers())).prop_map(|(run, scenario, vus)| {
+            Action::ScaleScenario { run, scenario, scale: Scale { vus, max_vus: vus } }
+        }),
         1 => (runs(), parts(), failures())
             .prop_map(|(run, assignment, failure)| Action::AgentFailed { run, assignment, failure }),
         2 => (runs(), parts(), results())

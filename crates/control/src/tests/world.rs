@@ -189,7 +189,9 @@ impl World {
         let left = 5 + self.dice.below(20);
         let work = self.processes[which].work.entry(id.clone()).or_insert(Work { left, ..Work::default() });
         match order.task {
-            Task::Prepare => return Some(Action::AgentReady { run, assignment: id }),
+            // Those with names before `c` have VUs to be made ready for iterations.
+            Task::Prepare if id.agent.as_str() < "c" => return Some(Action::AgentMade { run, assignment: id }),
+            Task::Prepare | Task::InitVus { .. } => return Some(Action::AgentReady { run, assignment: id }),
             Task::Setup => {
                 if !std::mem::replace(&mut work.set_up, true) {
                     self.setups += 1;
@@ -200,7 +202,7 @@ impl World {
             Task::Run { .. } => work.is_running = !work.is_done,
             Task::Stop { .. } => (work.is_running, work.is_done) = (false, true),
             Task::Hold => return None,
-            Task::Teardown => {
+            Task::Teardown { .. } => {
                 if !std::mem::replace(&mut work.torn_down, true) {
                     self.teardowns += 1;
                     measure(&mut self.measured, &id, work, &mut self.dice);

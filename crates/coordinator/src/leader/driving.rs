@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use throng_control::{Accepted, Action, Duty, Refusal, Reply, Timestamp};
+use throng_control::leading::{Desk, Proposal};
+use throng_control::{Accepted, Action, Duty, Reply, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Leader;
-use super::desk::{Desk, Task};
 use crate::node::{Leadership, ProposeError, Repeat};
 
 /// After something has happened: what happens meanwhile is looked at together.
@@ -20,7 +20,7 @@ const IDLE_LOOK_EVERY: Duration = Duration::from_secs(1);
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// A proposal that has been answered.
-type Answered = (Task, Result<Reply, ProposeError>);
+type Answered = (Proposal, Result<Reply, ProposeError>);
 
 impl Leader {
     /// Leads whenever this node does, until the node ends.
@@ -83,13 +83,13 @@ impl Leader {
         let clock = self.clock();
         let (tasks, wait, notices) = self.node().read(|state| {
             let mut desk = self.desk();
-            let desk: &mut Desk = desk.as_mut()?;
+            let desk: &mut Desk<_> = desk.as_mut()?;
             let now = state.clock().at(clock);
             if has_news {
                 desk.observe(state, now);
             }
-            let tasks = desk.tasks(state, clock);
-            if desk.begins_anew {
+            let tasks = desk.proposals(state, clock);
+            if desk.begins_anew() {
                 return None;
             }
             let due = desk.due(state).map(|due| Duration::from_millis(due.since(now).max(1)));
@@ -104,7 +104,7 @@ impl Leader {
         Some(Instant::now() + wait)
     }
 
-    fn answered(&self, task: &Task, answer: Result<Reply, ProposeError>) {
+    fn answered(&self, task: &Proposal, answer: Result<Reply, ProposeError>) {
         if let Ok(Reply::Accepted(Accepted::Renewed { unknown })) = &answer {
             // They may have been forgotten while nobody heard them.
             unknown.iter().for_each(|agent| self.unseat(agent));
@@ -112,12 +112,11 @@ impl Leader {
         let mut desk = self.desk();
         let Some(desk) = desk.as_mut() else { return };
         desk.is_done(task, self.clock());
-        let Task::Duty(Duty::Checkpoint(run)) = task else { return };
-        match answer {
-            Err(error @ ProposeError::TooLarge(_)) => desk.give_up(run, format!("a checkpoint: {error}")),
-            Ok(Reply::Refused(
-                refusal @ (Refusal::Invalid(_) | Refusal::TooMany { .. } | Refusal::TooLarge { .. }),
-            )) => desk.give_up(run, format!("a checkpoint was refused: {refusal}")),
+        match (answer, task) {
+            (Ok(Reply::Refused(refusal)), _) => desk.is_refused(task, &refusal),
+            (Err(error @ ProposeError::TooLarge(_)), Proposal::Duty(Duty::Checkpoint(run))) => {
+                desk.give_up(run, format!("a checkpoint: {error}"));
+            }
             _ => {}
         }
     }

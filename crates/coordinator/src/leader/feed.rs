@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use throng_control::RunId;
-use throng_control::leading::RunView;
+use throng_control::leading::{Audience, RunView};
 use throng_protocol::agent::LogLevel;
 use tokio::sync::watch;
 
@@ -82,12 +82,26 @@ impl Feeds {
     }
 
     /// That of a run, which begins now unless it was there.
-    pub(crate) fn open(&self, run: &RunId) -> RunFeed {
+    fn of(&self, run: &RunId) -> RunFeed {
         lock(&self.0).entry(run.clone()).or_insert_with(RunFeed::new).clone()
     }
+}
 
-    /// Ends those of which that is so.
-    pub(crate) fn close(&self, has_ended: impl Fn(&RunId) -> bool) {
+impl Audience for Feeds {
+    fn open(&self, run: &RunId) {
+        drop(self.of(run));
+    }
+
+    fn show(&self, run: &RunId, view: RunView) {
+        self.of(run).show(view);
+    }
+
+    fn warn(&self, run: &RunId, messages: Vec<String>) {
+        let line = |message| LogLine { agent: String::new(), level: LogLevel::Warn, message, source: String::new() };
+        self.of(run).log(messages.into_iter().map(line), 0);
+    }
+
+    fn close(&self, has_ended: &dyn Fn(&RunId) -> bool) {
         lock(&self.0).retain(|run, feed| {
             let is_over = has_ended(run);
             if is_over {
@@ -220,7 +234,7 @@ mod tests {
     async fn every_reader_gets_each_message_once_and_is_told_what_it_missed() {
         let (feeds, run) = (Feeds::default(), RunId::new("r").unwrap());
         assert!(feeds.get(&run).is_none());
-        let feed = feeds.open(&run);
+        let feed = feeds.of(&run);
         let mut early = feeds.get(&run).unwrap().logs();
         feed.log((0..3).map(line), 0);
         assert_eq!(numbers(&early.read().await.unwrap()), [0, 1, 2]);
@@ -236,7 +250,7 @@ mod tests {
             assert_eq!((read.skipped, numbers(&read)), (7, vec![300]));
         }
         feed.log([line(301)], 0);
-        feeds.close(|_| true);
+        feeds.close(&|_| true);
         assert_eq!(numbers(&early.read().await.unwrap()), [301]);
         assert_eq!(early.read().await, None);
         assert!(feeds.get(&run).is_none());
@@ -245,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_waits_until_something_comes() {
         let (feeds, run) = (Feeds::default(), RunId::new("r").unwrap());
-        let feed = feeds.open(&run);
+        let feed = feeds.of(&run);
         let mut reader = feed.logs();
         let reading = tokio::spawn(async move { reader.read().await });
         tokio::task::yield_now().await;

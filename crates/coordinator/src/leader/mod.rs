@@ -1,10 +1,9 @@
 //! What a node does while it leads.
 //!
-//! Of what is to be done next the state knows all, and [`desk`] makes proposals of it: it has the leads of the live runs and
+//! Of what is to be done next the state knows all, and a [`Desk`] makes proposals of it: it has the leads of the live runs and
 //! thinks. [`driving`] looks whenever something has been applied or was said, and proposes. Agents' streams ask the
 //! [`Leader`], which is the same for all of them.
 
-mod desk;
 mod driving;
 mod feed;
 
@@ -12,13 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use throng_control::judge::{AgentWindow, NotTaken, Standing};
+use throng_control::leading::{Audience, Desk, ResultFacts};
 use throng_control::{Action, AgentName, AssignmentId, Incarnation, Reply, RunId};
 use throng_stats::Registry;
 use tokio::sync::{Notify, watch};
 
 use crate::node::{Node, ProposeError, Repeat};
-use desk::Desk;
-
 pub use feed::{Feeds, LOGS_KEPT_MAX, LogLine, LogReader, LogsRead, RunFeed};
 
 /// The leader's work on one node. Clones are the same one.
@@ -32,7 +30,7 @@ struct Shared {
     feeds: Feeds,
     reign: watch::Sender<Reign>,
     /// There while this node leads.
-    desk: Mutex<Option<Desk>>,
+    desk: Mutex<Option<Desk<Feeds>>>,
     /// Streams of agents, each with the number of the one that an agent has now.
     seats: Mutex<Seats>,
     poked: Notify,
@@ -194,21 +192,22 @@ impl Leader {
     }
 
     fn begin(&self, term: u64) {
-        *self.desk() = Some(Desk::new(self.shared.feeds.clone(), self.version().to_owned()));
+        let facts = ResultFacts { version: self.version().to_owned(), histograms: true, ..ResultFacts::default() };
+        *self.desk() = Some(Desk::new(self.shared.feeds.clone(), facts));
         self.shared.reign.send_modify(|reign| *reign = Reign { number: reign.number + 1, term: Some(term) });
     }
 
     fn end(&self) {
         self.shared.reign.send_modify(|reign| *reign = Reign { number: reign.number + 1, term: None });
         *self.desk() = None;
-        self.shared.feeds.close(|_| true);
+        self.shared.feeds.close(&|_| true);
     }
 
     async fn poked(&self) {
         self.shared.poked.notified().await;
     }
 
-    fn desk(&self) -> MutexGuard<'_, Option<Desk>> {
+    fn desk(&self) -> MutexGuard<'_, Option<Desk<Feeds>>> {
         // Whoever panicked left it whole.
         self.shared.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,12 +1,12 @@
 //! Deeds, done.
 
-use throng_agent::link::{Deed, PartId};
+use throng_agent::link::{Deed, PartId, Word};
 use throng_control::Order;
 
 use super::Member;
 use crate::surroundings::now;
 use crate::to_group;
-use crate::workers::{Word, Workers};
+use crate::workers::Workers;
 
 impl<W: Workers> Member<'_, W> {
     /// Does what is to be done, in that order.
@@ -30,9 +30,7 @@ impl<W: Workers> Member<'_, W> {
                 self.tell_user(&part, "starts");
                 self.workers.tell(&part, Word::Start { began, at, from_ms, begun_before, setup_data });
             }
-            Deed::Control { part, paused, vus, max_vus } => {
-                self.workers.tell(&part, Word::Control { paused, vus, max_vus });
-            }
+            Deed::Control(part, steering) => self.workers.tell(&part, Word::Control(steering)),
             Deed::Stop(part) => self.workers.tell(&part, Word::Stop),
             Deed::TearDown(part) => self.workers.tell(&part, Word::TearDown),
             Deed::Summarize(part, json) => self.workers.tell(&part, Word::Summarize(json)),

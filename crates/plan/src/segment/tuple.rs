@@ -47,6 +47,13 @@ impl SegmentTuple {
         Self::equal(0, 1)
     }
 
+    /// This part of a whole that is itself the part `outer` of something: of a run that has a segment of its own. Only a
+    /// whole is such a part as a whole; one that is divided has to be a part of everything.
+    #[must_use]
+    pub fn within(self, outer: &Self) -> Self {
+        if self == Self::whole() { outer.clone() } else { self }
+    }
+
     /// One of several equal parts.
     ///
     /// # Panics

@@ -215,7 +215,7 @@ pub struct Orders {
     pub leave: bool,
 }
 /// What an agent is to do with a part.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Order {
     /// Which part.
     #[prost(message, optional, tag = "1")]
@@ -238,18 +238,21 @@ pub struct Order {
     /// Whether the run is paused.
     #[prost(bool, tag = "7")]
     pub paused: bool,
-    /// VUs of externally-controlled scenarios in the whole run, in number, if they were changed.
+    /// VUs of all externally-controlled scenarios in the whole run, in number, if earlier coordinators changed them.
     #[prost(uint64, optional, tag = "8")]
     pub vus: ::core::option::Option<u64>,
     /// The most of them, in number, if that was changed.
     #[prost(uint64, optional, tag = "9")]
     pub max_vus: ::core::option::Option<u64>,
+    /// The same of single scenarios, which goes before.
+    #[prost(message, repeated, tag = "18")]
+    pub scales: ::prost::alloc::vec::Vec<ScenarioScale>,
     /// When the run began, which is before setup, in microseconds of the group's time since 1970-01-01 UTC; absent before
     /// that. Times in windows are counted from it.
     #[prost(int64, optional, tag = "17")]
     pub began_unix_us: ::core::option::Option<i64>,
     /// How far it is to go. Each includes those before it that there have to be. An unknown one changes nothing.
-    #[prost(oneof = "order::Task", tags = "10, 11, 12, 13, 14, 15, 16")]
+    #[prost(oneof = "order::Task", tags = "10, 11, 12, 13, 14, 15, 16, 19")]
     pub task: ::core::option::Option<order::Task>,
 }
 /// Nested message and enum types in `Order`.
@@ -278,7 +281,23 @@ pub mod order {
         /// Call the script's own summary, once, and say what came of it.
         #[prost(message, tag = "16")]
         Summarize(super::Summarize),
+        /// Make the VUs ready for iterations, and say once more that it is ready.
+        #[prost(message, tag = "19")]
+        InitVus(super::InitVus),
     }
+}
+/// VUs of an externally-controlled scenario in the whole run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ScenarioScale {
+    /// Its place in the plan.
+    #[prost(uint32, tag = "1")]
+    pub scenario: u32,
+    /// How many there are, in number, if that was changed.
+    #[prost(uint64, optional, tag = "2")]
+    pub vus: ::core::option::Option<u64>,
+    /// How many there may be, in number, if that was changed.
+    #[prost(uint64, optional, tag = "3")]
+    pub max_vus: ::core::option::Option<u64>,
 }
 /// See Order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -286,6 +305,13 @@ pub struct Prepare {}
 /// See Order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Setup {}
+/// See Order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InitVus {
+    /// Whether there is setup data, which comes before this.
+    #[prost(bool, tag = "1")]
+    pub has_setup_data: bool,
+}
 /// Run the load.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Run {
@@ -314,7 +340,11 @@ pub struct Stop {
 pub struct Hold {}
 /// See Order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Teardown {}
+pub struct Teardown {
+    /// It is to be cut. What came of it is to be said all the same.
+    #[prost(bool, tag = "1")]
+    pub cut: bool,
+}
 /// See Order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Summarize {}
@@ -367,6 +397,9 @@ pub struct Ready {
     /// What that took.
     #[prost(message, optional, tag = "2")]
     pub standing: ::core::option::Option<Standing>,
+    /// They have to be made ready for iterations before the start, by InitVus.
+    #[prost(bool, tag = "3")]
+    pub needs_init: bool,
 }
 /// What went wrong.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

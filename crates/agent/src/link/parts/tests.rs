@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use throng_control::judge::{AgentWindow, CallFailure, Standing};
-use throng_control::{AgentName, AssignmentId, Digest, Epoch, Failure, Order, RunId, Task, Timestamp};
+use throng_control::leading::OwnSummary;
+use throng_control::{
+    AgentName, AssignmentId, Digest, Epoch, Failure, FailureKind, Order, RunId, Scale, Steering, Task, Timestamp,
+};
 use throng_stats::{Recorder, Registry, SourceId};
 use throng_vu::LogLevel;
 
@@ -25,9 +28,7 @@ fn order(run: &str, task: Task) -> Order {
         sequence: "0,1".to_owned(),
         task,
         included: 0,
-        paused: false,
-        vus: None,
-        max_vus: None,
+        steering: Steering::default(),
         number: 0,
         began: None,
     }
@@ -59,6 +60,10 @@ fn begun(has_vu_init: bool) -> PartEvent {
 
 fn ready() -> PartEvent {
     worker(WorkerEvent::Ready(Ok(Standing::default())))
+}
+
+fn is_ready(needs_init: bool) -> Fact {
+    Fact::Ready { standing: Standing::default(), needs_init }
 }
 
 fn done(last_window: u64) -> PartEvent {
@@ -112,8 +117,8 @@ fn prepared(has_vu_init: bool) -> Parts {
     assert_eq!(settled(&mut parts, &prepare), []);
     assert_eq!(parts.note(&id("r"), begun(has_vu_init)), []);
     assert_eq!(settled(&mut parts, &prepare), []);
-    assert_eq!(parts.note(&id("r"), ready()), says(Fact::Ready(Standing::default())));
-    assert_eq!(settled(&mut parts, &prepare), says(Fact::Ready(Standing::default())));
+    assert_eq!(parts.note(&id("r"), ready()), says(is_ready(has_vu_init)));
+    assert_eq!(settled(&mut parts, &prepare), says(is_ready(has_vu_init)));
     parts
 }
 
@@ -125,14 +130,18 @@ fn a_part_goes_its_whole_way_and_each_deed_is_given_once() {
     let set_up = only(Task::Setup);
     assert_eq!(parts.obey(&set_up), [Deed::SetUp(part.clone())]);
     assert_eq!(settled(&mut parts, &set_up), []);
-    let fact = Fact::SetupDone(Ok(data.clone()));
+    let fact = Fact::SetupDone(Ok(data.clone().into()));
     assert_eq!(parts.note(&part, worker(WorkerEvent::SetupDone(Ok(data.clone())))), says(fact.clone()));
     assert_eq!(settled(&mut parts, &set_up), says(fact));
 
-    let load = only(run(true));
-    assert_eq!(parts.obey(&load), [], "the data is yet to come");
+    let init = only(Task::InitVus { setup_data: true });
+    assert_eq!(parts.obey(&init), [], "the data is yet to come");
     assert_eq!(parts.note_setup_data(&part, data.clone()), [Deed::InitVus(part.clone(), data.clone())]);
-    assert_eq!(settled(&mut parts, &load), []);
+    assert_eq!(settled(&mut parts, &init), []);
+    assert_eq!(parts.note(&part, worker(WorkerEvent::VusInitialised)), says(is_ready(false)));
+    assert_eq!(settled(&mut parts, &init), says(is_ready(false)));
+
+    let load = only(run(true));
     let start = Deed::Start {
         part: part.clone(),
         start: Timestamp(7_000),
@@ -140,18 +149,18 @@ fn a_part_goes_its_whole_way_and_each_deed_is_given_once() {
         begun_before: Vec::new(),
         setup_data: data,
     };
-    assert_eq!(parts.note(&part, worker(WorkerEvent::VusInitialised)), [start]);
+    assert_eq!(parts.obey(&load), [start]);
     assert_eq!(settled(&mut parts, &load), []);
     assert_eq!(windows(&parts.note(&part, window(1))), [1]);
     assert_eq!(parts.note(&part, done(1)), is_done(1));
     assert_eq!(settled(&mut parts, &load), is_done(1));
 
     assert_eq!(settled(&mut parts, &only(Task::Hold)), []);
-    let tear_down = only(Task::Teardown);
+    let tear_down = only(Task::Teardown { cut: false });
     assert_eq!(parts.obey(&tear_down), [Deed::TearDown(part.clone())]);
     assert_eq!(settled(&mut parts, &tear_down), []);
     assert_eq!(windows(&parts.note(&part, window(2))), [2]);
-    let fact = Fact::TeardownDone { result: Ok(()), last_window: 2, marked_failed: None };
+    let fact = Fact::TeardownDone { failure: None, last_window: 2, marked_failed: None };
     let over = worker(WorkerEvent::TeardownDone { result: Ok(()), last_window: 2 });
     assert_eq!(parts.note(&part, over), says(fact.clone()));
     assert_eq!(settled(&mut parts, &tear_down), says(fact));
@@ -161,7 +170,7 @@ fn a_part_goes_its_whole_way_and_each_deed_is_given_once() {
     assert_eq!(parts.note_summary_data(&part, "{}".into()), [Deed::Summarize(part.clone(), "{}".into())]);
     assert_eq!(parts.note_summary_data(&part, "{}".into()), []);
     let over = worker(WorkerEvent::Summarized(Ok(None)));
-    assert_eq!(parts.note(&part, over), says(Fact::Summarized(Ok(None))));
+    assert_eq!(parts.note(&part, over), says(Fact::Summarized(Ok(OwnSummary(None)))));
 
     assert_eq!(parts.obey(&orders(Vec::new())), [Deed::Release(part.clone())]);
     assert_eq!(parts.obey(&Orders { parts: Vec::new(), leave: true }), [Deed::Leave]);
@@ -234,6 +243,44 @@ fn a_stop_cuts_what_goes_on_and_is_done_when_nothing_does() {
 }
 
 #[test]
+fn vus_are_made_ready_by_coordinators_that_do_not_order_it_too() {
+    let (mut parts, part) = (prepared(true), id("r"));
+    assert_eq!(parts.obey(&only(run(false))), [Deed::InitVus(part.clone(), SetupData::default())]);
+    assert!(matches!(parts.note(&part, worker(WorkerEvent::VusInitialised))[..], [Deed::Start { .. }]));
+}
+
+#[test]
+fn a_teardown_is_cut_once_and_what_came_of_it_is_said() {
+    let (mut parts, part) = (prepared(false), id("r"));
+    parts.obey(&only(run(false)));
+    // What was said of the load doesn't count for teardown.
+    parts.note(&part, worker(WorkerEvent::Abort("enough".to_owned())));
+    parts.obey(&only(stop()));
+    parts.note(&part, done(0));
+    assert_eq!(parts.obey(&only(Task::Teardown { cut: false })), [Deed::TearDown(part.clone())]);
+    let abort = worker(WorkerEvent::Abort("at last".to_owned()));
+    assert_eq!(parts.note(&part, abort), says(Fact::Abort("at last".to_owned())));
+    let cut = only(Task::Teardown { cut: true });
+    assert_eq!(parts.obey(&cut)[0], Deed::Stop(part.clone()));
+    assert_eq!(settled(&mut parts, &cut), says(Fact::Abort("at last".to_owned())));
+    let over = worker(WorkerEvent::TeardownDone { result: Err(CallFailure::Aborted), last_window: 0 });
+    let deeds = parts.note(&part, over);
+    let [Deed::Say(_, Fact::TeardownDone { failure: Some(failure), .. })] = &deeds[..] else { panic!("{deeds:?}") };
+    assert_eq!(failure.message, "it was aborted");
+}
+
+#[test]
+fn a_failed_setup_says_whose_and_what_it_is() {
+    let (mut parts, part) = (prepared(false), id("r"));
+    parts.obey(&only(Task::Setup));
+    let failure = CallFailure::Timeout(Duration::from_millis(500));
+    let failed = WorkerEvent::SetupDone(Err(SetupFailure { scenario: Some("late".to_owned()), failure }));
+    let message = "scenario `late`: it took longer than 500ms, which setupTimeout sets".to_owned();
+    let failure = Failure { kind: FailureKind::TimedOut, message };
+    assert_eq!(parts.note(&part, worker(failed)), says(Fact::SetupDone(Err(failure))));
+}
+
+#[test]
 fn an_abort_of_the_script_is_said_until_it_is_obeyed() {
     let (mut parts, part) = (prepared(false), id("r"));
     parts.obey(&only(run(false)));
@@ -262,8 +309,8 @@ fn a_part_that_fails_says_so_and_can_still_be_ended() {
     parts.obey(&only(run(false)));
     let deeds = parts.note(&part, worker(WorkerEvent::Lost));
     assert!(matches!(&deeds[..], [Deed::Say(_, Fact::Failed(failure))] if failure.message.contains("by itself")));
-    let deeds = settled(&mut parts, &only(Task::Teardown));
-    assert!(matches!(&deeds[..], [Deed::Say(_, Fact::TeardownDone { result: Err(_), .. })]), "{deeds:?}");
+    let deeds = settled(&mut parts, &only(Task::Teardown { cut: false }));
+    assert!(matches!(&deeds[..], [Deed::Say(_, Fact::TeardownDone { failure: Some(_), .. })]), "{deeds:?}");
 }
 
 #[test]
@@ -293,8 +340,12 @@ fn windows_are_let_go_of_by_checkpoints() {
 #[test]
 fn pauses_and_numbers_of_vus_are_told_when_they_change() {
     let mut parts = prepared(false);
-    let with = |paused, vus| orders(vec![Order { paused, vus, ..order("r", Task::Prepare) }]);
-    let control = |paused, vus| Deed::Control { part: id("r"), paused, vus, max_vus: None };
+    let steering = |paused, vus| {
+        let scales = [(1, Scale { vus, max_vus: None })].into();
+        Steering { paused, scales, ..Steering::default() }
+    };
+    let with = |paused, vus| orders(vec![Order { steering: steering(paused, vus), ..order("r", Task::Prepare) }]);
+    let control = |paused, vus| Deed::Control(id("r"), steering(paused, vus));
     let deeds = parts.obey(&with(true, Some(3)));
     assert_eq!(deeds[0], control(true, Some(3)));
     settled(&mut parts, &with(true, Some(3)));

@@ -91,11 +91,8 @@ pub(super) fn failure(failure: Option<proto::Failure>) -> Failure {
         proto::FailureKind::Archive => FailureKind::Archive,
         proto::FailureKind::Unspecified | proto::FailureKind::Aborted => FailureKind::Other,
     };
-    let message = match failure.scenario.as_str() {
-        "" => failure.message,
-        scenario => format!("scenario `{scenario}`: {}", failure.message),
-    };
-    Failure { kind, message }
+    let read = Failure { kind, message: failure.message };
+    if failure.scenario.is_empty() { read } else { read.of_scenario(&failure.scenario) }
 }
 
 /// What came of setup.

@@ -253,8 +253,7 @@ impl Session {
 
     /// Gives what a task needs, once.
     async fn give(&mut self, run: &RunId, assignment: &AssignmentId, task: &Task) -> Result<(), Status> {
-        let (needs_setup, needs_summary) =
-            (matches!(task, Task::Run { setup_data: true, .. }), matches!(task, Task::Summarize));
+        let (needs_setup, needs_summary) = (task.needs_setup_data(), *task == Task::Summarize);
         let key = (run.clone(), assignment.clone(), needs_summary);
         if !(needs_setup || needs_summary) || self.given.contains(&key) {
             return Ok(());
@@ -303,7 +302,8 @@ impl Session {
             Said::Ready(ready) => {
                 let (run, assignment) = part(ready.part)?;
                 self.leader.note_ready(&run, &assignment, from_agent::standing(ready.standing));
-                self.tell(Action::AgentReady { run, assignment }).await
+                let made = Action::AgentMade { run: run.clone(), assignment: assignment.clone() };
+                self.tell(if ready.needs_init { made } else { Action::AgentReady { run, assignment } }).await
             }
             other => self.fact(other).await,
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use throng_control::leading::SetupReturned;
-use throng_control::{AssignmentId, Order, Orders, RunId, Task, Timestamp};
+use throng_control::{AssignmentId, Order, Orders, RunId, Scale, Task, Timestamp};
 use throng_plan::AllowedTargets;
 use throng_protocol::agent as proto;
 
@@ -26,12 +26,17 @@ fn order(order: Order) -> proto::Order {
         sequence: order.sequence,
         number: order.number,
         committed: order.included,
-        paused: order.paused,
-        vus: order.vus,
-        max_vus: order.max_vus,
+        paused: order.steering.paused,
+        vus: order.steering.all.vus,
+        max_vus: order.steering.all.max_vus,
+        scales: order.steering.scales.into_iter().map(scale).collect(),
         began_unix_us: order.began.map(unix_us),
         task: Some(task(order.task)),
     }
+}
+
+fn scale((scenario, Scale { vus, max_vus }): (u32, Scale)) -> proto::ScenarioScale {
+    proto::ScenarioScale { scenario, vus, max_vus }
 }
 
 fn task(task: Task) -> proto::order::Task {
@@ -45,7 +50,8 @@ fn task(task: Task) -> proto::order::Task {
         }
         Task::Stop { reason } => Said::Stop(proto::Stop { reason }),
         Task::Hold => Said::Hold(proto::Hold {}),
-        Task::Teardown => Said::Teardown(proto::Teardown {}),
+        Task::InitVus { setup_data } => Said::InitVus(proto::InitVus { has_setup_data: setup_data }),
+        Task::Teardown { cut } => Said::Teardown(proto::Teardown { cut }),
         Task::Summarize => Said::Summarize(proto::Summarize {}),
     }
 }

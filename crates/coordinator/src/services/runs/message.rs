@@ -133,7 +133,7 @@ fn agent(run: &Run, id: &AssignmentId, assignment: &Assignment) -> AgentPart {
         (_, Progress::Done) => "done",
         (false, _) => "lost",
         (true, Progress::Preparing) => "preparing",
-        (true, Progress::Ready) => "ready",
+        (true, Progress::Made | Progress::Ready) => "ready",
         (true, Progress::Running) => "running",
     };
     AgentPart {

@@ -205,11 +205,13 @@ impl Runs for RunsService {
         pass_on!(self, request, control_run);
         let request = request.into_inner();
         let run = self.meant(&request.run_id, false).await?;
-        let (control, scenario) = self.node().read(|state| match state.run(&run) {
-            Some(run) => steering::read(run, &request),
+        let (actions, scenario) = self.node().read(|state| match state.run(&run) {
+            Some(run) => steering::read(state, run, &request),
             None => Err(refused(&Refusal::UnknownRun { run: run.clone() })),
         })?;
-        accepted(self.node().propose(Action::ControlRun { run: run.clone(), control }, Repeat::Idempotent).await?)?;
+        for action in actions {
+            accepted(self.node().propose(action, Repeat::Idempotent).await?)?;
+        }
         let run = Some(self.run(&run, Detail::Whole)?);
         Ok(Response::new(ControlRunResponse { run, scenario: scenario.unwrap_or_default() }))
     }

@@ -1,16 +1,19 @@
-//! Changes of a run's VUs and pauses, checked by what the run was planned with.
+//! Changes of a run's VUs and pauses, as clients ask for them.
 
-use throng_control::leading::plan_of;
-use throng_control::{Run, RunControl, RunState};
-use throng_plan::{ControlledVus, LoadModel};
+use throng_control::leading::{PauseError, ScaleError, pause, plan_of, scale};
+use throng_control::{Action, Run, RunState, Scale, State};
 use throng_protocol::run::ControlRunRequest;
 use tonic::Status;
 
-/// What is to be changed, and the scenario whose VUs are.
+/// What is to be proposed, and the scenario whose VUs are changed.
 ///
 /// # Errors
-/// When nothing is, or it can't be.
-pub(super) fn read(run: &Run, request: &ControlRunRequest) -> Result<(RunControl, Option<String>), Status> {
+/// When nothing is to be changed, or it can't be.
+pub(super) fn read(
+    state: &State,
+    run: &Run,
+    request: &ControlRunRequest,
+) -> Result<(Vec<Action>, Option<String>), Status> {
     let ControlRunRequest { paused, vus, max_vus, scenario, .. } = request;
     if paused.is_none() && vus.is_none() && max_vus.is_none() {
         let text =
@@ -22,124 +25,81 @@ pub(super) fn read(run: &Run, request: &ControlRunRequest) -> Result<(RunControl
         return Err(Status::failed_precondition(text));
     }
     let (_, plan) = plan_of(run.submission()).map_err(|error| Status::internal(error.to_string()))?;
-    let scenarios: Vec<_> = plan.scenarios().iter().map(|planned| planned.scenario()).collect();
-    let controlled: Vec<(&str, u64, u64)> = scenarios
-        .iter()
-        .filter_map(|scenario| match scenario.model {
-            LoadModel::ExternallyControlled { vus, max_vus, .. } => Some((scenario.name.as_str(), vus, max_vus)),
-            _ => None,
-        })
-        .collect();
+    let mut actions = Vec::new();
     if let Some(paused) = *paused {
-        pause(run, paused, !controlled.is_empty())?;
+        actions.push(pause(run, &plan, paused).map_err(|error| pause_refused(&error))?);
     }
     let mut scaled = None;
     if vus.is_some() || max_vus.is_some() {
-        let model = |name: &str| scenarios.iter().find(|one| one.name == name).map(|one| one.model.executor_name());
-        scaled = Some(scale(run, (*vus, *max_vus), &controlled, scenario, model(scenario))?);
+        let name = Some(scenario.as_str()).filter(|name| !name.is_empty());
+        let change = scale(state, run, &plan, name, Scale { vus: *vus, max_vus: *max_vus });
+        let change = change.map_err(|error| scale_refused(&error))?;
+        actions.push(change.action);
+        scaled = Some(change.scenario);
     }
-    Ok((RunControl { paused: *paused, vus: *vus, max_vus: *max_vus }, scaled))
+    Ok((actions, scaled))
 }
 
-fn pause(run: &Run, paused: bool, is_controlled: bool) -> Result<(), Status> {
-    let refuse = |text: &str| Err(Status::failed_precondition(text));
-    if run.is_paused() == paused {
-        return refuse(if paused { "it is paused already" } else { "it isn't paused" });
-    }
-    if run.start().is_some() && !is_controlled {
-        return refuse(
-            "the run has no externally-controlled scenario, and only these can be paused once the load has begun",
-        );
-    }
-    Ok(())
+fn pause_refused(error: &PauseError) -> Status {
+    Status::failed_precondition(error.to_string())
 }
 
-/// The scenario whose VUs are changed. `executor` is that of the one that was named, if there is such a one.
-fn scale(
-    run: &Run,
-    (vus, max_vus): (Option<u64>, Option<u64>),
-    controlled: &[(&str, u64, u64)],
-    name: &str,
-    executor: Option<&str>,
-) -> Result<String, Status> {
-    let invalid = |text: String| Err(Status::invalid_argument(text));
-    let refuse = |text: String| Err(Status::failed_precondition(text));
-    let is_named = controlled.iter().any(|(own, ..)| *own == name);
-    let (own, planned, planned_max) = match (controlled, executor) {
-        (_, None) if !name.is_empty() => return invalid(format!("there is no scenario `{name}`")),
-        (_, Some(executor)) if !is_named => {
-            return refuse(format!(
-                "the VUs of scenario `{name}` are up to its executor, {executor}: only externally-controlled takes a number"
-            ));
+fn scale_refused(error: &ScaleError) -> Status {
+    let text = error.to_string();
+    match error {
+        ScaleError::NotRunning | ScaleError::NotControlled { .. } | ScaleError::NoneControlled => {
+            Status::failed_precondition(text)
         }
-        ([], _) => {
-            return refuse(
-                "the run has no externally-controlled scenario: the VUs of all others are up to their executors"
-                    .to_owned(),
-            );
-        }
-        ([one], _) => *one,
-        (several, _) => {
-            let names: Vec<_> = several.iter().map(|(name, ..)| *name).collect();
-            return refuse(format!(
-                "a group changes the VUs of runs that have one externally-controlled scenario; this one has {}",
-                names.join(", ")
-            ));
-        }
-    };
-    if let Some(max) = max_vus.filter(|max| *max < planned_max) {
-        return invalid(format!(
-            "maxVUs of scenario `{own}` can't go below {planned_max}, with which it was planned, to {max}"
-        ));
-    }
-    let (before, before_max) = run.scale();
-    let mut state = ControlledVus::new(before.unwrap_or(planned), max_vus.or(before_max).unwrap_or(planned_max));
-    match vus.map(|vus| state.scale(vus)) {
-        Some(Err(error)) => invalid(error.to_string()),
-        _ => Ok(own.to_owned()),
+        ScaleError::UnknownScenario(_)
+        | ScaleError::Ambiguous(_)
+        | ScaleError::MaxBelowPlanned { .. }
+        | ScaleError::TooMany(_) => Status::invalid_argument(text),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use throng_control::{Action, Command, Digest, RunId, State, Submission, Timestamp, Wants};
+    use throng_control::{Command, Digest, RunId, Submission, Timestamp, Wants};
     use tonic::Code;
 
     use super::*;
 
-    fn control(options: &str, request: ControlRunRequest) -> Result<Option<String>, Code> {
+    fn control(options: &str, request: ControlRunRequest) -> Result<(usize, Option<String>), Code> {
         let (mut state, run, archive) = (State::new(), RunId::new("r").unwrap(), Digest([1; 32]));
         let (client, options, wants) = ("me".to_owned(), options.as_bytes().to_vec(), Wants::default());
         let submission = Submission { run: run.clone(), archive, client, options, metrics: Vec::new(), wants };
         for action in [Action::AddManifest { digest: archive, bytes: 1 }, Action::SubmitRun(Box::new(submission))] {
             assert!(state.apply(Command::new(Timestamp(1), action)).is_accepted());
         }
-        read(state.run(&run).unwrap(), &request).map(|(_, scenario)| scenario).map_err(|status| status.code())
+        let read = read(&state, state.run(&run).unwrap(), &request);
+        read.map(|(actions, scenario)| (actions.len(), scenario)).map_err(|status| status.code())
     }
 
     fn scaling(vus: Option<u64>, max_vus: Option<u64>, scenario: &str) -> ControlRunRequest {
         ControlRunRequest { vus, max_vus, scenario: scenario.to_owned(), ..ControlRunRequest::default() }
     }
 
-    const ONE: &str = r#"{"scenarios": {"a": {"executor": "externally-controlled", "vus": 2, "maxVUs": 5, "duration": "9s"},
-        "b": {"executor": "constant-vus", "duration": "9s"}}}"#;
+    const TWO: &str = r#"{"scenarios": {"a": {"executor": "externally-controlled", "vus": 2, "maxVUs": 5, "duration": "9s"},
+        "b": {"executor": "constant-vus", "duration": "9s"},
+        "c": {"executor": "externally-controlled", "vus": 1, "maxVUs": 1, "duration": "9s"}}}"#;
 
     #[test]
-    fn only_an_externally_controlled_scenario_is_scaled_and_within_its_limits() {
-        assert_eq!(control(ONE, scaling(Some(5), None, "")), Ok(Some("a".to_owned())));
-        assert_eq!(control(ONE, scaling(Some(9), Some(10), "a")), Ok(Some("a".to_owned())));
-        assert_eq!(control(ONE, scaling(Some(6), None, "a")), Err(Code::InvalidArgument));
-        assert_eq!(control(ONE, scaling(None, Some(4), "a")), Err(Code::InvalidArgument));
-        assert_eq!(control(ONE, scaling(Some(1), None, "b")), Err(Code::FailedPrecondition));
-        assert_eq!(control(ONE, scaling(Some(1), None, "c")), Err(Code::InvalidArgument));
+    fn what_cannot_be_is_told_as_whose_fault_it_is() {
+        assert_eq!(control(TWO, scaling(Some(5), None, "a")), Ok((1, Some("a".to_owned()))));
+        assert_eq!(control(TWO, scaling(Some(6), None, "a")), Err(Code::InvalidArgument));
+        assert_eq!(control(TWO, scaling(Some(1), None, "")), Err(Code::InvalidArgument));
+        assert_eq!(control(TWO, scaling(Some(1), None, "b")), Err(Code::FailedPrecondition));
+        assert_eq!(control(TWO, scaling(Some(1), None, "d")), Err(Code::InvalidArgument));
         assert_eq!(control("{}", scaling(Some(1), None, "")), Err(Code::FailedPrecondition));
-        assert_eq!(control(ONE, ControlRunRequest::default()), Err(Code::InvalidArgument));
+        assert_eq!(control(TWO, ControlRunRequest::default()), Err(Code::InvalidArgument));
     }
 
     #[test]
-    fn a_run_is_paused_once() {
+    fn a_pause_and_a_number_are_changed_together() {
         let pausing = |paused| ControlRunRequest { paused: Some(paused), ..ControlRunRequest::default() };
-        assert_eq!(control("{}", pausing(true)), Ok(None));
+        assert_eq!(control("{}", pausing(true)), Ok((1, None)));
         assert_eq!(control("{}", pausing(false)), Err(Code::FailedPrecondition));
+        let both = ControlRunRequest { paused: Some(true), ..scaling(Some(1), None, "c") };
+        assert_eq!(control(TWO, both), Ok((2, Some("c".to_owned()))));
     }
 }

@@ -1,6 +1,6 @@
 //! What a client asks for as what enters the log.
 
-use throng_control::leading::plan_of;
+use throng_control::leading::{Calls, plan_of, wants};
 use throng_control::{Digest, RunId, Submission, Wants};
 use throng_protocol::run::SubmitRunRequest;
 use tonic::Status;
@@ -24,7 +24,7 @@ pub(super) fn read(request: SubmitRunRequest) -> Result<Submission, Status> {
         client: request.client,
         options: request.options.into(),
         metrics: metrics.collect::<Result<_, Status>>()?,
-        wants: Wants { test: request.test, machine_summary: request.machine_summary, ..Wants::default() },
+        wants: Wants::default(),
     };
     let (_, plan) = plan_of(&submission).map_err(|error| invalid(error.to_string()))?;
     let options = plan.options();
@@ -32,20 +32,13 @@ pub(super) fn read(request: SubmitRunRequest) -> Result<Submission, Status> {
         let text = "executionSegment can't be given to a run of a group, which deals it out to its agents by itself";
         return Err(invalid(text.to_owned()));
     }
-    let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let scenarios = || plan.scenarios().iter().map(|planned| planned.scenario());
-    let setups = scenarios().filter(|scenario| scenario.setup.is_some()).count() + usize::from(request.has_setup);
-    let wants = &mut submission.wants;
-    wants.agents.clone_from(&options.throng.agents);
-    wants.agents_wait_ms = request.agents_wait_ms;
-    wants.on_agent_loss = options.throng.on_agent_loss;
-    wants.paused = options.paused;
-    // Each of them has the time that setupTimeout gives.
-    let has_setup = setups > 0 && !options.no_setup;
-    wants.setup_ms = has_setup.then(|| ms(options.setup_timeout).saturating_mul(setups as u64));
-    wants.teardown_ms = (request.has_teardown && !options.no_teardown).then(|| ms(options.teardown_timeout));
-    wants.summary_ms = request.has_summary.then(|| ms(options.handle_summary_timeout));
-    wants.graceful_stop_ms = scenarios().map(|scenario| ms(scenario.graceful_stop)).max().unwrap_or(0);
+    let calls = Calls { setup: request.has_setup, teardown: request.has_teardown, summary: request.has_summary };
+    submission.wants = Wants {
+        agents_wait_ms: request.agents_wait_ms,
+        test: request.test,
+        machine_summary: request.machine_summary,
+        ..wants(&plan, calls)
+    };
     Ok(submission)
 }
 

@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use throng_agent::link::{PartEvent, PartId};
+use throng_agent::link::{PartEvent, PartId, Word};
 use throng_agent::{SetupData, WorkerEvent};
 use throng_control::Order;
 use throng_control::judge::{AgentWindow, Standing};
-use throng_link::{Notes, PartNews, Word, Workers};
+use throng_link::{Notes, PartNews, Workers};
 use throng_protocol::agent::join_request::Message as Said;
 use throng_protocol::agent::join_response::Message as Say;
 use throng_protocol::agent::{self as proto, Agents, AgentsServer, JoinRequest, JoinResponse};
@@ -261,7 +261,7 @@ impl Node {
             0 => Task::Prepare(proto::Prepare {}),
             1 => Task::Setup(proto::Setup {}),
             2 => Task::Run(proto::Run { start_unix_us, has_setup_data: true, ..Default::default() }),
-            _ => Task::Teardown(proto::Teardown {}),
+            _ => Task::Teardown(proto::Teardown::default()),
         };
         let order = proto::Order {
             part: Self::part(),

@@ -1,16 +1,22 @@
-//! What the leader has at hand while it leads: its leads of the live runs, who is there, what is under way. No IO.
+//! What a leader has at hand while it leads: its leads of the live runs, who is there, what is under way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use throng_control::judge::{Ending, NotTaken, RunSummary, Standing};
-use throng_control::leading::{ResultFacts, RunLead, Settled};
-use throng_control::{
-    AbortReason, Action, AgentName, AssignmentId, Checkpoint, Duty, Incarnation, Run, RunId, RunState, State,
-    Timestamp, Verdict,
-};
-use throng_protocol::agent::LogLevel;
+use throng_plan::Plan;
+use throng_stats::Registry;
 
-use super::feed::{Feeds, LogLine};
+use super::lead::{RunLead, Settled};
+use super::result::{Concluded, ResultFacts};
+use super::view::RunView;
+use crate::clock::Timestamp;
+use crate::command::{Action, Checkpoint};
+use crate::duties::Duty;
+use crate::id::{AgentName, AssignmentId, Incarnation, RunId};
+use crate::judge::{AgentWindow, Ending, NotTaken, RunSummary, Standing, VuCount};
+use crate::refusal::Refusal;
+use crate::run::{AbortReason, Run, RunState, Verdict};
+use crate::state::State;
 
 /// How often leases are renewed, all that are to be at once.
 const RENEW_EVERY_MS: u64 = 400;
@@ -28,6 +34,7 @@ const START_AHEAD_US_PER_AGENT: u64 = 500;
 const JOIN_AHEAD_MS: u64 = 200;
 
 /// A live run.
+#[derive(Debug)]
 enum Lead {
     On(Box<RunLead>),
     /// It can't be led, and is to end.
@@ -36,38 +43,72 @@ enum Lead {
 
 /// What is proposed, once at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Task {
+pub enum Proposal {
+    /// By the state.
     Duty(Duty),
+    /// For those that were heard.
     RenewLeases,
     /// To end a run that can't be led.
     GiveUp(RunId),
 }
 
-/// See the module.
-pub(super) struct Desk {
-    feeds: Feeds,
-    version: String,
+/// Those who watch live runs.
+pub trait Audience {
+    /// There is something to see of a run from now on.
+    fn open(&self, run: &RunId);
+    /// How it goes on.
+    fn show(&self, run: &RunId, view: RunView);
+    /// What they should know.
+    fn warn(&self, run: &RunId, messages: Vec<String>);
+    /// There is nothing more to see of those that have ended.
+    fn close(&self, has_ended: &dyn Fn(&RunId) -> bool);
+}
+
+/// A leader of one run that nobody will ever take over from, since all that it knows ends with its process. It needs to note
+/// nothing for a successor, and gives the result to whoever is there.
+#[derive(Debug, Clone)]
+pub struct Alone {
+    /// The run's metrics.
+    pub registry: Arc<Registry>,
+    /// The run's plan.
+    pub plan: Arc<Plan>,
+    /// How far ahead of now the run starts, in milliseconds.
+    pub start_ahead_ms: u64,
+}
+
+/// What a leader has at hand.
+#[derive(Debug)]
+pub struct Desk<A> {
+    audience: A,
+    facts: ResultFacts,
+    alone: Option<Alone>,
+    /// What the run of one that leads alone came to.
+    concluded: Option<Box<Concluded>>,
     leads: BTreeMap<RunId, Lead>,
     /// Agents that have said that they are there.
     heard: BTreeMap<AgentName, Incarnation>,
     renewed: Timestamp,
     viewed: Timestamp,
     /// Each with when it was proposed.
-    under_way: BTreeMap<Task, Timestamp>,
+    under_way: BTreeMap<Proposal, Timestamp>,
     looked: Option<Timestamp>,
     /// Runs of which no window of this reign is in the log, though they had load before.
     taken_over: BTreeSet<RunId>,
     notices: Vec<String>,
     /// Somebody else's checkpoint is in the log, or nothing went into it for a while: everything has to begin anew.
-    pub(super) begins_anew: bool,
+    begins_anew: bool,
 }
 
-impl Desk {
-    pub(super) fn new(feeds: Feeds, version: String) -> Self {
+impl<A: Audience> Desk<A> {
+    /// That of a leader that has just taken over. `facts` are said of every result.
+    #[must_use]
+    pub fn new(audience: A, facts: ResultFacts) -> Self {
         let never = Timestamp(0);
         Self {
-            feeds,
-            version,
+            audience,
+            facts,
+            alone: None,
+            concluded: None,
             leads: BTreeMap::new(),
             heard: BTreeMap::new(),
             renewed: never,
@@ -80,11 +121,23 @@ impl Desk {
         }
     }
 
+    /// That of a leader of one run that leads alone.
+    #[must_use]
+    pub fn alone(audience: A, facts: ResultFacts, alone: Alone) -> Self {
+        Self { alone: Some(alone), ..Self::new(audience, facts) }
+    }
+
+    /// Whether everything has to begin anew: nothing got into the log for a while, or somebody else's checkpoint did. It is
+    /// told once.
+    pub fn begins_anew(&mut self) -> bool {
+        std::mem::take(&mut self.begins_anew)
+    }
+
     /// Takes note of what has been applied.
-    pub(super) fn observe(&mut self, state: &State, now: Timestamp) {
+    pub fn observe(&mut self, state: &State, now: Timestamp) {
         let is_live = |run: &RunId| state.run(run).is_some_and(|run| !run.state().has_ended());
         self.leads.retain(|run, _| is_live(run));
-        self.feeds.close(|run| !is_live(run));
+        self.audience.close(&|run| !is_live(run));
         for run in state.runs().filter(|run| !run.state().has_ended()) {
             match self.leads.get_mut(run.id()) {
                 Some(Lead::On(lead)) => lead.observe(run, now),
@@ -93,48 +146,52 @@ impl Desk {
                     if run.state() == RunState::Running && run.elapsed_ms() > 0 {
                         self.taken_over.insert(run.id().clone());
                     }
-                    let lead = RunLead::new(run, now);
+                    let lead = match self.alone.clone() {
+                        None => RunLead::new(run, now),
+                        Some(Alone { registry, plan, .. }) => Ok(RunLead::alone(run, (registry, plan), now)),
+                    };
                     let lead =
                         lead.map_or_else(|error| Lead::Broken(error.to_string()), |lead| Lead::On(Box::new(lead)));
                     self.leads.insert(run.id().clone(), lead);
-                    self.feeds.open(run.id());
+                    self.audience.open(run.id());
                     self.viewed = Timestamp(0);
                 }
             }
         }
     }
 
-    /// What is to be proposed now, each until [`Desk::is_done`] says what came of it.
-    pub(super) fn tasks(&mut self, state: &State, clock: Timestamp) -> Vec<(Task, Action)> {
+    /// What is to be proposed now, each until [`Desk::is_done`] says what came of it. `clock` is the leader's own.
+    pub fn proposals(&mut self, state: &State, clock: Timestamp) -> Vec<(Proposal, Action)> {
         let now = state.clock().at(clock);
-        let mut tasks = Vec::new();
+        let mut proposals = Vec::new();
         let late = self.looked.replace(clock).map_or(0, |looked| clock.since(looked));
         self.begins_anew |= late > STALL_MS;
         let is_stalled = self.under_way.values().any(|since| clock.since(*since) > SLOW_MS);
         for duty in state.duties(clock) {
-            let task = Task::Duty(duty.clone());
+            let proposal = Proposal::Duty(duty.clone());
             let waits = duty == Duty::ExpireLeases && is_stalled;
-            if !waits && !self.under_way.contains_key(&task) {
-                tasks.extend(self.perform(state, duty, now).map(|action| (task, action)));
+            if !waits && !self.under_way.contains_key(&proposal) {
+                proposals.extend(self.perform(state, duty, now).map(|action| (proposal, action)));
             }
         }
         for (id, lead) in &self.leads {
             let is_aborting = state.run(id).is_none_or(|run| run.reason().is_some());
             if let (Lead::Broken(message), false) = (lead, is_aborting) {
                 let reason = AbortReason::Unled { message: message.clone() };
-                tasks.push((Task::GiveUp(id.clone()), Action::AbortRun { run: id.clone(), reason }));
+                proposals.push((Proposal::GiveUp(id.clone()), Action::AbortRun { run: id.clone(), reason }));
             }
         }
-        let is_due = clock.since(self.renewed) >= RENEW_EVERY_MS && !self.under_way.contains_key(&Task::RenewLeases);
+        let is_due =
+            clock.since(self.renewed) >= RENEW_EVERY_MS && !self.under_way.contains_key(&Proposal::RenewLeases);
         if is_due && !self.heard.is_empty() {
             self.renewed = clock;
             let heard = std::mem::take(&mut self.heard);
-            tasks.push((Task::RenewLeases, Action::RenewLeases(heard.into_iter().collect())));
+            proposals.push((Proposal::RenewLeases, Action::RenewLeases(heard.into_iter().collect())));
         }
-        tasks.retain(|(task, _)| !self.under_way.contains_key(task));
-        self.under_way.extend(tasks.iter().map(|(task, _)| (task.clone(), clock)));
+        proposals.retain(|(proposal, _)| !self.under_way.contains_key(proposal));
+        self.under_way.extend(proposals.iter().map(|(proposal, _)| (proposal.clone(), clock)));
         self.show(state, now);
-        tasks
+        proposals
     }
 
     fn perform(&mut self, state: &State, duty: Duty, now: Timestamp) -> Option<Action> {
@@ -142,7 +199,8 @@ impl Desk {
             Duty::ExpireLeases => Some(Action::ExpireLeases),
             Duty::StartRun(run) => {
                 let agents = state.run(&run)?.assignments().len() as u64;
-                let ahead = START_AHEAD_MS + agents * START_AHEAD_US_PER_AGENT / 1_000;
+                let usual = START_AHEAD_MS + agents * START_AHEAD_US_PER_AGENT / 1_000;
+                let ahead = self.alone.as_ref().map_or(usual, |alone| alone.start_ahead_ms);
                 Some(Action::StartRun { run, at: now.plus(ahead) })
             }
             Duty::StartAssignment(run, assignment) => {
@@ -154,11 +212,20 @@ impl Desk {
                 Some(Action::Checkpoint(Box::new(checkpoint)))
             }
             Duty::ConcludeRun(id) => {
-                let (run, facts) = (state.run(&id)?, self.facts(now));
+                let (run, facts) = (state.run(&id)?, self.facts_at(now));
                 let (verdict, summary) = match self.leads.get_mut(&id)? {
                     // What has been judged is to be in the log first.
                     Lead::On(lead) if lead.is_ahead() => return None,
-                    Lead::On(lead) => lead.conclude(run, facts),
+                    Lead::On(lead) => {
+                        let concluded = lead.conclude(run, facts);
+                        let verdict = concluded.verdict();
+                        if self.alone.is_some() {
+                            self.concluded = Some(Box::new(concluded));
+                            (verdict, Vec::new())
+                        } else {
+                            (verdict, concluded.encode())
+                        }
+                    }
                     Lead::Broken(message) => {
                         let ending = Ending::Failed(message.clone());
                         (Verdict::Fail, RunSummary::without_report(ending).encode(usize::MAX))
@@ -187,17 +254,17 @@ impl Desk {
             return None;
         }
         let checkpoint = lead.checkpoint(run, now);
-        self.feeds.open(run.id()).show(lead.view(run, now));
+        self.audience.show(run.id(), lead.view(run, now));
         checkpoint
     }
 
     /// What the node's operator should know.
-    pub(super) fn take_notices(&mut self) -> Vec<String> {
+    pub fn take_notices(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notices)
     }
 
     /// When the next checkpoint is due.
-    pub(super) fn due(&self, state: &State) -> Option<Timestamp> {
+    pub fn due(&self, state: &State) -> Option<Timestamp> {
         let leads = self.leads.iter().filter_map(|(id, lead)| match lead {
             Lead::On(lead) if lead.proposed().is_none() => {
                 let run = state.run(id)?;
@@ -209,28 +276,36 @@ impl Desk {
     }
 
     /// Whether there is anything to look after.
-    pub(super) fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.leads.is_empty() && self.heard.is_empty() && self.under_way.is_empty()
     }
 
     /// What was proposed has been answered, in whichever way: the state says what holds.
-    pub(super) fn is_done(&mut self, task: &Task, clock: Timestamp) {
-        let took = self.under_way.remove(task).map_or(0, |since| clock.since(since));
+    pub fn is_done(&mut self, proposal: &Proposal, clock: Timestamp) {
+        let took = self.under_way.remove(proposal).map_or(0, |since| clock.since(since));
         self.begins_anew |= took > STALL_MS;
     }
 
-    /// A checkpoint can't come into the state, and never will.
-    pub(super) fn give_up(&mut self, run: &RunId, why: String) {
+    /// What was proposed has been refused. A checkpoint that can't come into the state never will.
+    pub fn is_refused(&mut self, proposal: &Proposal, refusal: &Refusal) {
+        let never = matches!(refusal, Refusal::Invalid(_) | Refusal::TooMany { .. } | Refusal::TooLarge { .. });
+        if let (Proposal::Duty(Duty::Checkpoint(run)), true) = (proposal, never) {
+            self.give_up(run, format!("a checkpoint was refused: {refusal}"));
+        }
+    }
+
+    /// A checkpoint can't come into the log, and never will.
+    pub fn give_up(&mut self, run: &RunId, why: String) {
         self.leads.insert(run.clone(), Lead::Broken(why));
     }
 
     /// An agent is there.
-    pub(super) fn heard(&mut self, agent: &AgentName, incarnation: Incarnation) {
+    pub fn heard(&mut self, agent: &AgentName, incarnation: Incarnation) {
         self.heard.insert(agent.clone(), incarnation);
     }
 
     /// The lead of a live run, also of one that has just come.
-    pub(super) fn lead(&mut self, state: &State, run: &RunId, now: Timestamp) -> Option<&RunLead> {
+    pub fn lead(&mut self, state: &State, run: &RunId, now: Timestamp) -> Option<&RunLead> {
         if !self.leads.contains_key(run) {
             self.observe(state, now);
         }
@@ -238,7 +313,7 @@ impl Desk {
     }
 
     /// The lead of a run, if there is one by now.
-    pub(super) fn known(&self, run: &RunId) -> Option<&RunLead> {
+    pub fn known(&self, run: &RunId) -> Option<&RunLead> {
         match self.leads.get(run)? {
             Lead::On(lead) => Some(lead),
             Lead::Broken(_) => None,
@@ -252,18 +327,23 @@ impl Desk {
         }
     }
 
-    pub(super) fn note_ready(&mut self, run: &RunId, assignment: &AssignmentId, standing: Standing) {
+    /// An agent has made the VUs of its part, and stands like this.
+    pub fn note_ready(&mut self, run: &RunId, assignment: &AssignmentId, standing: Standing) {
         if let Some(lead) = self.lead_mut(run) {
             lead.note_ready(assignment, standing);
         }
     }
 
     /// Takes in a window of a part. Whether it is due at once is seen with the next look.
-    pub(super) fn take(
+    ///
+    /// # Errors
+    ///
+    /// When it isn't the next one; nothing changes then.
+    pub fn take(
         &mut self,
         run: &Run,
         assignment: &AssignmentId,
-        window: throng_control::judge::AgentWindow,
+        window: AgentWindow,
         now: Timestamp,
     ) -> Result<(), NotTaken> {
         let Some(lead) = self.lead_mut(run.id()) else { return Err(NotTaken::Unknown(assignment.to_string())) };
@@ -273,20 +353,39 @@ impl Desk {
         }
         let messages = lead.take(assignment, window, run, now)?;
         if !messages.is_empty() {
-            let line =
-                |message| LogLine { agent: String::new(), level: LogLevel::Warn, message, source: String::new() };
-            self.feeds.open(run.id()).log(messages.into_iter().map(line), 0);
+            self.audience.warn(run.id(), messages);
         }
         Ok(())
     }
 
-    pub(super) fn summary_data(&mut self, run: &Run, now: Timestamp) -> Option<String> {
-        let facts = self.facts(now);
+    /// What a script's own summary is to be made of, as JSON; none of a run that isn't led.
+    pub fn summary_data(&mut self, run: &Run, now: Timestamp) -> Option<String> {
+        let facts = self.facts_at(now);
         Some(self.lead_mut(run.id())?.summary_data(run, facts))
     }
 
-    fn facts(&self, now: Timestamp) -> ResultFacts {
-        ResultFacts { version: self.version.clone(), generated_at: now.rfc3339() }
+    /// Those who watch.
+    pub fn audience(&self) -> &A {
+        &self.audience
+    }
+
+    /// What is said of every result.
+    pub fn facts_mut(&mut self) -> &mut ResultFacts {
+        &mut self.facts
+    }
+
+    /// What the run of one that leads alone came to, once.
+    pub fn take_concluded(&mut self) -> Option<Concluded> {
+        self.concluded.take().map(|concluded| *concluded)
+    }
+
+    /// Takes the seconds of which all agents of a run have said how many VUs they had, each once.
+    pub fn take_counted_vus(&mut self, run: &RunId) -> Vec<VuCount> {
+        self.lead_mut(run).map(RunLead::take_counted_vus).unwrap_or_default()
+    }
+
+    fn facts_at(&self, now: Timestamp) -> ResultFacts {
+        ResultFacts { generated_at: now.rfc3339(), ..self.facts.clone() }
     }
 
     fn show(&mut self, state: &State, now: Timestamp) {
@@ -296,7 +395,7 @@ impl Desk {
         self.viewed = now;
         for (id, lead) in &self.leads {
             if let (Lead::On(lead), Some(run)) = (lead, state.run(id)) {
-                self.feeds.open(id).show(lead.view(run, now));
+                self.audience.show(id, lead.view(run, now));
             }
         }
     }
@@ -304,23 +403,37 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use throng_control::limits::LEASE_MS;
-    use throng_control::{AgentInfo, Command, Digest, Submission, Wants};
+    use crate::limits::LEASE_MS;
+    use crate::{AgentInfo, Command, Digest, Submission, Wants};
 
     use super::*;
 
     const BEGIN: u64 = 1_000_000;
 
+    /// Nobody watches.
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Audience for Nobody {
+        fn open(&self, _run: &RunId) {}
+
+        fn show(&self, _run: &RunId, _view: RunView) {}
+
+        fn warn(&self, _run: &RunId, _messages: Vec<String>) {}
+
+        fn close(&self, _has_ended: &dyn Fn(&RunId) -> bool) {}
+    }
+
     /// A state, the leader's clock, and what the leader has.
     struct Leading {
         state: State,
         clock: u64,
-        desk: Desk,
+        desk: Desk<Nobody>,
     }
 
     impl Leading {
         fn new() -> Self {
-            let desk = Desk::new(Feeds::default(), "0.1.0".to_owned());
+            let desk = Desk::new(Nobody, ResultFacts::default());
             let mut leading = Self { state: State::new(), clock: BEGIN, desk };
             leading.apply(Action::TakeOver { leader: 1 });
             let info = AgentInfo {
@@ -341,12 +454,12 @@ mod tests {
         }
 
         /// What is proposed, some time later.
-        fn after(&mut self, ms: u64) -> Vec<(Task, Action)> {
+        fn after(&mut self, ms: u64) -> Vec<(Proposal, Action)> {
             self.clock += ms;
-            self.desk.tasks(&self.state, Timestamp(self.clock))
+            self.desk.proposals(&self.state, Timestamp(self.clock))
         }
 
-        fn done(&mut self, task: &Task) {
+        fn done(&mut self, task: &Proposal) {
             self.desk.is_done(task, Timestamp(self.clock));
         }
     }
@@ -361,7 +474,7 @@ mod tests {
         leading.desk.heard(&name(), Incarnation(1));
         leading.desk.heard(&name(), Incarnation(1));
         let tasks = leading.after(RENEW_EVERY_MS);
-        let renewal = (Task::RenewLeases, Action::RenewLeases(vec![(name(), Incarnation(1))]));
+        let renewal = (Proposal::RenewLeases, Action::RenewLeases(vec![(name(), Incarnation(1))]));
         assert_eq!(tasks, std::slice::from_ref(&renewal));
         assert_eq!(leading.after(RENEW_EVERY_MS), [], "nobody was heard since");
         leading.desk.heard(&name(), Incarnation(1));
@@ -391,7 +504,7 @@ mod tests {
         assert!(leading.desk.begins_anew);
         let mut leading = Leading::new();
         let proposed: Vec<_> = (0..31).flat_map(|_| leading.after(100)).collect();
-        assert_eq!(proposed, [(Task::Duty(Duty::ExpireLeases), Action::ExpireLeases)]);
+        assert_eq!(proposed, [(Proposal::Duty(Duty::ExpireLeases), Action::ExpireLeases)]);
         assert!(!leading.desk.begins_anew);
     }
 
@@ -410,7 +523,7 @@ mod tests {
         };
         leading.apply(Action::SubmitRun(Box::new(submission)));
         let (task, abort) = leading.after(10).remove(0);
-        assert_eq!(task, Task::GiveUp(run.clone()));
+        assert_eq!(task, Proposal::GiveUp(run.clone()));
         leading.apply(abort);
         leading.done(&task);
         let assignment = leading.state.run(&run).unwrap().assignments().keys().next().unwrap().clone();

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use throng_control::judge::ScenarioProgress;
-use throng_plan::TooManyVus;
+use throng_control::leading::{PauseError, ScaleError};
 use throng_stats::Outcome;
 
-use crate::conductor::Message;
+use crate::run::Message;
 
 /// Looks at a run and steers it. Clones belong to the same run.
 ///
-/// What is asked of a run is answered by its conductor, and no shard waits for it. So nothing of this may be called on
-/// the conductor's own thread: not within an [`Observer`](crate::Observer), but for [`interrupt`](Self::interrupt) and
+/// What is asked of a run is answered by the thread that leads it, and no shard waits for it. So nothing of this may be called on
+/// that thread itself: not within an [`Observer`](crate::Observer), but for [`interrupt`](Self::interrupt) and
 /// [`stop`](Self::stop).
 #[derive(Clone, Debug, Default)]
 pub struct RunHandle(Arc<Shared>);
@@ -24,8 +24,8 @@ struct Shared {
     interrupted: Arc<AtomicBool>,
     stopped: AtomicBool,
     status: Mutex<RunStatus>,
-    /// The way to the conductor, while there is one.
-    conductor: Mutex<Option<mpsc::Sender<Message>>>,
+    /// The way to the thread that leads the run, while there is one.
+    leader: Mutex<Option<mpsc::Sender<Message>>>,
 }
 
 /// Where a run stands: k6's execution status, by its names and numbers.
@@ -97,62 +97,7 @@ pub struct RunStatus {
     pub thresholds: Vec<Outcome>,
 }
 
-/// Why the number of VUs wasn't changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ScaleError {
-    /// No run is under way.
-    #[error("no run is under way whose VUs could be changed")]
-    NotRunning,
-    /// There is no such scenario.
-    #[error("there is no scenario `{0}`")]
-    UnknownScenario(String),
-    /// Its VUs aren't changed by commands.
-    #[error(
-        "the VUs of scenario `{scenario}` are up to its executor, {executor}: only externally-controlled takes a number"
-    )]
-    NotControlled {
-        /// Its name.
-        scenario: String,
-        /// k6's name of its load model.
-        executor: &'static str,
-    },
-    /// No scenario's are.
-    #[error("the run has no externally-controlled scenario: the VUs of all others are up to their executors")]
-    NoneControlled,
-    /// Several may be meant.
-    #[error("say which scenario is meant: {} are externally-controlled", .0.join(", "))]
-    Ambiguous(Vec<String>),
-    /// A limit below the one that the plan was made with.
-    #[error("maxVUs of scenario `{scenario}` can't go below {planned}, with which it was planned")]
-    MaxBelowPlanned {
-        /// Its name.
-        scenario: String,
-        /// maxVUs in the options.
-        planned: u64,
-    },
-    /// More VUs than there may be.
-    #[error(transparent)]
-    TooMany(#[from] TooManyVus),
-}
-
-/// Why a run wasn't paused or resumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PauseError {
-    /// No run is under way.
-    #[error("no run is under way that could be paused or resumed")]
-    NotRunning,
-    /// Once it goes, nothing of it can be paused.
-    #[error("the run has no externally-controlled scenario, and only these can be paused once the load has begun")]
-    NoneControlled,
-    /// It is.
-    #[error("it is paused already")]
-    Paused,
-    /// It isn't.
-    #[error("it isn't paused")]
-    NotPaused,
-}
-
-/// What is asked of the conductor, with the way back.
+/// What is asked of a run, with the way back.
 #[derive(Debug)]
 pub(crate) enum Request {
     Scale {
@@ -240,20 +185,20 @@ impl RunHandle {
         *lock(&self.0.status) = status;
     }
 
-    /// Requests go to this conductor from now on; until [`Attached`] is dropped.
-    pub(crate) fn attach(&self, conductor: mpsc::Sender<Message>) -> Attached {
-        *lock(&self.0.conductor) = Some(conductor);
+    /// Requests go there from now on; until [`Attached`] is dropped.
+    pub(crate) fn attach(&self, leader: mpsc::Sender<Message>) -> Attached {
+        *lock(&self.0.leader) = Some(leader);
         Attached(self.clone())
     }
 
     fn send(&self, request: Request) {
-        if let Some(conductor) = &*lock(&self.0.conductor) {
+        if let Some(leader) = &*lock(&self.0.leader) {
             // It is gone only when the run is over.
-            let _ = conductor.send(Message::Request(request));
+            let _ = leader.send(Message::Request(request));
         }
     }
 
-    /// None without a conductor, or if it ends before it has answered.
+    /// None if nobody leads it, or if that ends before it has answered.
     fn ask<T>(&self, request: impl FnOnce(mpsc::Sender<T>) -> Request) -> Option<T> {
         let (reply, answer) = mpsc::channel();
         self.send(request(reply));
@@ -261,13 +206,13 @@ impl RunHandle {
     }
 }
 
-/// The time in which a conductor answers.
+/// The time in which requests are answered.
 #[derive(Debug)]
 pub(crate) struct Attached(RunHandle);
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        *lock(&self.0.0.conductor) = None;
+        *lock(&self.0.0.leader) = None;
     }
 }
 
@@ -280,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_conductor_requests_are_refused_and_flags_are_kept() {
+    fn without_a_run_requests_are_refused_and_flags_are_kept() {
         let handle = RunHandle::default();
         assert_eq!(handle.scale(None, Some(1), None), Err(ScaleError::NotRunning));
         assert_eq!((handle.pause(), handle.resume()), (Err(PauseError::NotRunning), Err(PauseError::NotRunning)));
@@ -290,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conductor_that_ends_without_an_answer_refuses() {
+    fn a_run_that_ends_without_an_answer_refuses() {
         let handle = RunHandle::default();
         let (sender, events) = mpsc::channel();
         let attached = handle.attach(sender);

@@ -13,7 +13,7 @@ struct State<T> {
     waker: Option<Waker>,
 }
 
-/// The end that other threads send to. The conductor sends a handful of messages a run, so there is no limit.
+/// The end that other threads send to. The worker sends a handful of messages a run, so there is no limit.
 pub(crate) struct Sender<T> {
     state: Arc<Mutex<State<T>>>,
     remote: Remote,

@@ -16,7 +16,6 @@
 //! Not here: building scripts, printing, exit codes, writing outputs, other processes' control, sockets of a cluster.
 
 mod command;
-mod conductor;
 mod describer;
 mod handle;
 mod health;
@@ -27,6 +26,7 @@ pub mod link;
 mod network;
 mod observer;
 mod pace;
+mod run;
 mod samples;
 mod scenario;
 mod series;
@@ -36,12 +36,13 @@ mod stop;
 mod websocket;
 mod worker;
 
-pub use conductor::{Inspection, Planned, RunConfig, RunError, RunResult, Test, inspect, run};
-pub use handle::{PauseError, RunHandle, RunPhase, RunStatus, ScaleError};
+pub use handle::{RunHandle, RunPhase, RunStatus};
 pub use network::Allowance;
 pub use observer::{LogRecord, Observer};
+pub use run::{Inspection, Planned, RunConfig, RunError, RunResult, Test, inspect, run};
 pub use setup_data::SetupData;
 pub use throng_control::judge::{Ending, Progress, Rate, ScenarioProgress};
+pub use throng_control::leading::{PauseError, ScaleError};
 pub use worker::{
     Assignment, Late, SHARDS_MAX, SetupFailure, Step, SummaryContents, Worker, WorkerError, WorkerEvent, machine_share,
     machine_share_on,

@@ -14,7 +14,7 @@ pub struct LogRecord {
     pub source: String,
 }
 
-/// Sees a run. Called on the conductor's thread; what takes long delays the next window, nothing else.
+/// Sees a run. Called on the thread that leads it; what takes long delays the next window, nothing else.
 pub trait Observer: Send {
     /// The plan stands and the VUs are being made.
     fn planned(&mut self, plan: &throng_plan::Plan);

@@ -78,6 +78,26 @@ fn externally_controlled_vus_are_scaled_paused_and_resumed() {
 }
 
 #[test]
+fn each_of_several_controlled_scenarios_is_scaled_by_its_name() {
+    let controlled = || json!({ "executor": "externally-controlled", "vus": 1, "maxVUs": 4, "duration": "0s" });
+    let run = Run::start(json!({ "scenarios": { "a": controlled(), "b": controlled() } }));
+    let vus = |status: &RunStatus| status.scenarios.iter().map(|scenario| scenario.vus).collect::<Vec<_>>();
+    run.until("one VU each", |status| vus(status) == [1, 1]);
+    let refused = run.handle.scale(None, Some(4), None).unwrap_err();
+    assert_eq!(refused, ScaleError::Ambiguous(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(run.handle.scale(Some("b"), Some(3), None), Ok(("b".to_owned(), 3)));
+    run.until("three VUs of b", |status| vus(status) == [1, 3]);
+    assert_eq!(run.handle.scale(Some("a"), Some(0), None), Ok(("a".to_owned(), 0)));
+    run.until("none of a", |status| vus(status) == [0, 3]);
+    run.handle.pause().unwrap();
+    run.until("none at all", |status| vus(status) == [0, 0]);
+    run.handle.resume().unwrap();
+    run.until("as many as before", |status| vus(status) == [0, 3]);
+    run.handle.interrupt();
+    assert_eq!(run.end().0.ending, Ending::Interrupted);
+}
+
+#[test]
 fn other_scenarios_take_no_commands() {
     let run = Run::start(only(json!({ "executor": "constant-vus", "vus": 1, "duration": "1m" })));
     run.until("the load", |status| status.phase == RunPhase::Running && status.completed > 0);

@@ -147,7 +147,7 @@ impl From<RunError> for Failure {
             RunError::Options(_) | RunError::Metric(_) | RunError::Tls(_) | RunError::Portion(_) => Exit::InvalidConfig,
             RunError::Load(_) | RunError::Init(_) | RunError::Files(_) => Exit::ScriptFailed,
             RunError::Engine(_) | RunError::Shard(_) | RunError::Vus(_) | RunError::Thread(_) => Exit::Machine,
-            RunError::ShardLost | RunError::Output(_) => Exit::Other,
+            RunError::ShardLost | RunError::Unled(_) | RunError::Output(_) => Exit::Other,
         };
         Self::new(exit, error)
     }

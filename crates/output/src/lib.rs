@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! shard: Outlet --batch--> bounded queue --> writer: encode (JSON lines, CSV) --> sink (file, gzip, stdout)
-//! conductor: intervals --> bounded queue --> writer: encode (HdrHistogram log) --> sink
+//! whoever leads: intervals --> bounded queue --> writer: encode (HdrHistogram log) --> sink
 //! ```
 //!
 //! Nothing here makes a shard wait. Where a queue is full, or a sink has failed, the batch is dropped and its samples

@@ -31,7 +31,7 @@ const CALLS_MAX: u32 = 16;
 const PING_EVERY: Duration = Duration::from_secs(10);
 /// How long a call may take, but for `Watch`.
 const CALL_TIME_MAX: Duration = Duration::from_secs(10);
-/// Threads on which a run is changed, which may take as long as the run's conductor does; more changes wait.
+/// Threads on which a run is changed, which may take as long as whoever leads the run does; more changes wait.
 const BLOCKING_MAX: usize = 4;
 /// At the end: how long clients may take to read what they haven't yet.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -166,7 +166,7 @@ impl Served {
                 () = farewell => {}
             }
         });
-        // Whoever still waits for the run's conductor does so without us.
+        // Whoever still waits for whoever leads the run does so without us.
         runtime.shutdown_background();
     }
 

@@ -1,11 +1,11 @@
 //! Ctrl-C, once and twice.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use throng_tests::{Process, Throng, get};
+use throng_tests::{Cluster, Process, Throng, get};
 
 use crate::SCRIPTS;
 
@@ -56,6 +56,59 @@ fn a_signal_during_setup_ends_the_run_without_load() -> Result<()> {
     process.signal(Signal::SIGINT)?;
     let finished = process.wait(PATIENCE)?.expect_code(105)?;
     assert_eq!(finished.summary()?.count("iterations"), 0);
+    Ok(())
+}
+
+/// A run that is at its teardown, which sleeps for a minute.
+fn at_teardown(throng: Throng) -> Result<Process> {
+    let options = json!({ "scenarios": { "a": { "executor": "per-vu-iterations", "vus": 2, "iterations": 3 } } });
+    let mut process = throng.options(&options).variable("TEARDOWN", "sleep").start()?;
+    process.stderr_line("teardown begins", PATIENCE)?;
+    Ok(process)
+}
+
+#[test]
+fn a_signal_during_teardown_cuts_it_alone_and_in_a_cluster() -> Result<()> {
+    let (script, cluster) = (SCRIPTS.component("hooks")?, Cluster::start(1)?);
+    for throng in [Throng::run(&script)?, cluster.run(&script)?] {
+        let process = at_teardown(throng)?;
+        process.signal(Signal::SIGINT)?;
+        let finished = process.wait(PATIENCE)?.expect_code(105)?;
+        assert!(finished.took < Duration::from_secs(25), "{:?}", finished.took);
+        assert!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);
+        assert_eq!(finished.summary()?.count("iterations"), 6);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_signal_during_the_load_leaves_teardown_its_time() -> Result<()> {
+    let options = json!({ "vus": 2, "duration": "10m", "teardownTimeout": "700ms" });
+    let throng = Throng::run(&SCRIPTS.component("hooks")?)?.options(&options);
+    let mut process = throng.variable("ITERATION", "sleep").variable("TEARDOWN", "sleep").start()?;
+    process.stderr_line("asleep", PATIENCE)?;
+    process.signal(Signal::SIGINT)?;
+    process.stderr_line("teardown begins", PATIENCE)?;
+    let began = Instant::now();
+    let finished = process.wait(PATIENCE)?.expect_code(105)?;
+    // It sleeps until its limit, and isn't cut by what has ended the load.
+    assert!(began.elapsed() > Duration::from_millis(400), "{:?}", began.elapsed());
+    assert!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);
+    Ok(())
+}
+
+#[test]
+fn a_process_that_is_stopped_for_longer_than_a_lease_goes_on() -> Result<()> {
+    let scenario = json!({ "executor": "constant-vus", "vus": 2, "duration": "6s", "gracefulStop": "0s" });
+    let options = json!({ "scenarios": { "a": scenario } });
+    let throng = Throng::run(&SCRIPTS.component("hooks")?)?.options(&options);
+    let mut process = throng.variable("ITERATION", "sleep").start()?;
+    process.stderr_line("asleep", PATIENCE)?;
+    process.signal(Signal::SIGSTOP)?;
+    std::thread::sleep(Duration::from_millis(4_000));
+    process.signal(Signal::SIGCONT)?;
+    let finished = process.wait(PATIENCE)?.expect_code(0)?;
+    assert_eq!(finished.stderr_lines("teardown begins").count(), 1, "{}", finished.stderr);
     Ok(())
 }
 

@@ -157,7 +157,7 @@ impl ScenarioShare {
     }
 
     /// k6's rule for per-vu-iterations: a VU that ran out of time, or was stopped, reports what it had left. Shared
-    /// iterations are counted by the conductor, once for all shards.
+    /// iterations are counted by the worker, once for all shards.
     fn record_left(&self, shard: &ShardContext, done: u64) {
         let left = self.model.dropped_by_vu(done);
         if left > 0 {

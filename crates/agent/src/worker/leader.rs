@@ -21,9 +21,9 @@ use super::setup::Setups;
 use super::windows::Windows;
 use super::{Late, Step, WINDOWS_WAITING_MAX, WorkerEvent};
 use crate::command::{Command, Event, Preparation, Stumble};
-use crate::conductor::Planned;
 use crate::network::name_options;
 use crate::observer::LogRecord;
+use crate::run::Planned;
 use crate::series::KeptTags;
 use crate::shard::Settings;
 

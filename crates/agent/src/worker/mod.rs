@@ -23,8 +23,8 @@ use throng_transport::{Nanos, ShardConfig, ShardError};
 pub use machine::{SHARDS_MAX, machine_share, machine_share_on};
 
 use crate::command::Event;
-use crate::conductor::Planned;
 use crate::observer::LogRecord;
+use crate::run::Planned;
 use crate::scenario::ahead;
 use crate::setup_data::SetupData;
 use leader::{Leader, Part};
@@ -229,10 +229,7 @@ impl Worker {
     /// get ready for ticks.
     #[must_use]
     pub fn lead_time(&self) -> Duration {
-        let scenarios = self.plan.scenarios().iter().map(|planned| planned.scenario());
-        let at_once = scenarios.filter(|scenario| scenario.start.is_zero() && scenario.model.is_open());
-        let vus = at_once.map(|scenario| scenario.model.planned_vus()).sum::<u64>();
-        START_DELAY.max(ahead(vus / self.shards.max(1) as u64))
+        lead_time(&self.plan, self.shards)
     }
 
     /// Waits for the end of its thread, which comes after [`WorkerEvent::Finished`].
@@ -242,6 +239,14 @@ impl Worker {
             let _ = thread.join();
         }
     }
+}
+
+/// See [`Worker::lead_time`].
+pub(crate) fn lead_time(plan: &Plan, shards: usize) -> Duration {
+    let scenarios = plan.scenarios().iter().map(|planned| planned.scenario());
+    let at_once = scenarios.filter(|scenario| scenario.start.is_zero() && scenario.model.is_open());
+    let vus = at_once.map(|scenario| scenario.model.planned_vus()).sum::<u64>();
+    START_DELAY.max(ahead(vus / shards.max(1) as u64))
 }
 
 impl Drop for Worker {

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_a_conductor_refuses_and_can_be_stopped() {
+    fn a_run_that_nobody_leads_refuses_and_can_be_stopped() {
         let steered = Steered::new(RunHandle::default(), &RunId::random(), Path::new("shop.wasm"));
         let scaling = Scaling { scenario: None, vus: Some(3), max_vus: None };
         assert_eq!(steered.scale(scaling).unwrap_err().kind, ErrorKind::Refused);

@@ -1,12 +1,12 @@
 //! What the leader of a run knows of it: the totals of all agents, what the thresholds say, how far the scenarios are.
 //!
 //! Agents send an [`AgentWindow`] a second. A [`Judge`] takes those of any number of agents, each once, and makes of them
-//! totals, verdicts, a [`Progress`] and at last the report. A [`Conclusion`] is why the run ends, by what has happened.
+//! totals, verdicts, a [`Progress`] and at last the report. An [`Ending`] is why a run ended.
 //!
 //! There is no clock here: all times are counted from the run's beginning, which is before setup, and are arguments. The
 //! same windows in any order give the same totals.
 
-mod conclusion;
+mod ending;
 mod health;
 mod judging;
 mod progress;
@@ -17,7 +17,7 @@ mod tests;
 mod vus;
 mod window;
 
-pub use conclusion::{CallFailure, Conclusion, Ending};
+pub use ending::{CallFailure, Ending};
 pub use judging::{AgentPart, Judge, Memory, NotTaken};
 pub use progress::{Progress, Rate, ScenarioProgress};
 pub use report::ReportFacts;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use throng_plan::SummaryMode;
 use throng_stats::{Mode, Outcome, Report, json, text};
 
-use super::conclusion::Ending;
+use super::ending::Ending;
 
 /// The version of the encoding. A later one must read what an earlier one wrote.
 const VERSION: u32 = 1;

@@ -1,4 +1,4 @@
-//! The conductor's part of the outputs: what they say of metrics, samples of no shard, and intervals.
+//! The run's own part of the outputs: what they say of metrics, samples of no shard, and intervals.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,7 +15,7 @@ use throng_transport::Clock;
 use super::RunError;
 use crate::samples::epoch_ns;
 
-/// All outputs of a run as the conductor has them.
+/// All outputs of a run, for whoever leads it.
 pub(super) struct RunOutputs {
     outputs: Outputs,
     /// For the samples that belong to no shard.

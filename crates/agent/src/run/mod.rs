@@ -1,17 +1,18 @@
 //! One run, from the script's component to its result.
 
 mod config;
+mod deeds;
+mod group;
+mod local;
 mod outputs;
-mod phases;
 mod planned;
-mod steering;
-mod ticking;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
+use throng_control::NameError;
 use throng_control::judge::Ending;
 use throng_output::{OutputError, OutputReport};
 use throng_plan::{OptionErrors, Plan, PortionError};
@@ -83,9 +84,18 @@ pub enum RunError {
     /// A thread could not be made.
     #[error("no thread could be started")]
     Thread(#[source] std::io::Error),
+    /// What leads it can't.
+    #[error("the run can't be led: {0}")]
+    Unled(String),
     /// A shard's thread has ended without being told.
     #[error("a shard has ended by itself; this is a fault of throng")]
     ShardLost,
+}
+
+impl From<NameError> for RunError {
+    fn from(error: NameError) -> Self {
+        Self::Unled(error.to_string())
+    }
 }
 
 impl From<WorkerError> for RunError {
@@ -98,10 +108,10 @@ impl From<WorkerError> for RunError {
     }
 }
 
-/// What comes to a conductor.
+/// What comes to whoever leads a run.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// From its worker.
+    /// From the worker.
     Worker(WorkerEvent),
     /// Somebody asks something of the run.
     Request(Request),
@@ -112,7 +122,7 @@ pub(crate) enum Message {
 /// # Errors
 /// When it could not begin: see [`RunError`]. A run that began has a result, however it ended.
 pub fn run(config: RunConfig, handle: &RunHandle, observer: &mut dyn Observer) -> Result<RunResult, RunError> {
-    phases::run(config, handle.clone(), observer)
+    local::run(config, handle.clone(), observer)
 }
 
 /// What a test consists of and would do.

@@ -28,7 +28,18 @@ impl Target {
     /// # Errors
     /// When it doesn't start.
     pub fn start() -> Result<Self> {
-        Self::start_by("http", "127.0.0.1", [""; 0])
+        Self::start_by("http", "127.0.0.1:0", [""; 0])
+    }
+
+    /// Kills it, with all that it holds, and after a while starts another that listens where it did.
+    ///
+    /// # Errors
+    /// When that doesn't start.
+    pub fn replace_after(self, while_gone: Duration) -> Result<Self> {
+        let (address, scheme) = (self.address, self.scheme);
+        drop(self);
+        std::thread::sleep(while_gone);
+        Self::start_by(scheme, &address.to_string(), [""; 0])
     }
 
     /// The same at another address than 127.0.0.1.
@@ -36,7 +47,7 @@ impl Target {
     /// # Errors
     /// When it doesn't start.
     pub fn start_at(host: IpAddr) -> Result<Self> {
-        Self::start_by("http", &host.to_string(), [""; 0])
+        Self::start_by("http", &SocketAddr::new(host, 0).to_string(), [""; 0])
     }
 
     /// Starts one that speaks TLS, with further arguments. It has no statistics that could be asked for here.
@@ -44,15 +55,15 @@ impl Target {
     /// # Errors
     /// When it doesn't start.
     pub fn start_tls(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Self> {
-        Self::start_by("https", "127.0.0.1", arguments)
+        Self::start_by("https", "127.0.0.1:0", arguments)
     }
 
     fn start_by(
         scheme: &'static str,
-        host: &str,
+        listen: &str,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Result<Self> {
-        let throng = Throng::command(["target", "--listen", &format!("{host}:0")])?.args(arguments);
+        let throng = Throng::command(["target", "--listen", listen])?.args(arguments);
         let throng = if scheme == "https" { throng.arg("--tls") } else { throng };
         let mut process = throng.start()?;
         let before = format!("listening on {scheme}://");

@@ -126,6 +126,26 @@ fn what_cant_be_opened_fails_its_iteration_and_is_not_tried_at_once_again() -> R
 }
 
 #[test]
+fn a_server_that_dies_costs_its_connections_and_gets_them_back_without_a_storm() -> Result<()> {
+    const HELD: u64 = 400;
+    let target = Target::start()?;
+    let process = soak(&target.url(""), HELD, "6s")?.start()?;
+    until("all are open", PATIENCE, || Ok((target.statistics()?["websockets"]["open"] == HELD).then_some(())))?;
+    let target = target.replace_after(Duration::from_secs(1))?;
+    let finished = process.wait(PATIENCE)?.expect_code(0)?;
+    assert!(finished.stderr.contains("refused"), "{}", finished.stderr);
+    let (summary, sockets) = (finished.summary()?, settled(&target)?);
+    let (refused, opened) = summary.rate_counts("ws_connect_failed");
+    assert_eq!(sockets["opened"], opened - HELD, "{refused} were refused");
+    assert_eq!(sockets["closed_properly"], opened - HELD);
+    assert_eq!(summary.count("iterations_failed"), HELD + refused);
+    assert_eq!(summary.count("iterations"), opened + refused);
+    // Each tries again half a second after a failure at the earliest, and gets through once the server is back.
+    assert!(opened == 2 * HELD && (1..=3 * HELD).contains(&refused), "{opened} opened, {refused} refused");
+    Ok(())
+}
+
+#[test]
 fn ctrl_c_closes_all_connections() -> Result<()> {
     let target = Target::start()?;
     let process = soak(&target.url(""), 300, "10m")?.start()?;

@@ -217,6 +217,10 @@ impl RunLead {
     pub fn due(&self, run: &Run) -> Timestamp {
         let regular = self.checkpointed.plus(GAP_MS);
         let Some(since) = self.waiting_since else { return regular };
+        if self.is_alone {
+            // No log has to be spared.
+            return since;
+        }
         let is_last = |(id, one): (&AssignmentId, &Assignment)| {
             one.progress == Progress::Done
                 && one.last_window.is_some_and(|last| self.spans.get(id).is_some_and(|span| span.last >= last))

@@ -197,6 +197,25 @@ fn a_checkpoint_is_due_once_all_have_spoken_or_a_second_has_gone_by() {
 }
 
 #[test]
+fn a_lead_that_is_alone_makes_a_checkpoint_of_each_window_at_once_and_notes_nothing() {
+    let mut led = Led::new(&["a"], OnAgentLoss::Fail, json!({}));
+    let (registry, plan) = plan_of(led.run().submission()).unwrap();
+    led.lead = RunLead::alone(led.run(), (registry, plan), led.now());
+    let mut shard = Shard::new("a", 1, 0);
+    for number in 1..=3 {
+        led.take(&mut shard, number, 5).unwrap();
+        assert!(led.lead.due(led.run()) <= led.now(), "window {number}");
+        let checkpoint = led.checkpoint().unwrap();
+        assert!(checkpoint.delta.is_empty() && checkpoint.notes.is_none());
+        assert_eq!(checkpoint.windows[&shard.part].last, number);
+        led.group.ok(Action::Checkpoint(Box::new(checkpoint)));
+        assert_eq!(led.lead.settle(led.group.run()), Settled::Applied);
+    }
+    assert_eq!(led.run().assignments()[&shard.part].included, 3);
+    assert_eq!(led.lead.view(led.run(), led.now()).progress.completed, 15);
+}
+
+#[test]
 fn a_threshold_on_all_agents_together_ends_the_run_with_the_windows_that_it_comes_from() {
     let thresholds = json!({ "iterations": [{ "threshold": "count<10", "abortOnFail": true }] });
     let mut led = Led::new(&["a", "b"], OnAgentLoss::Fail, thresholds);

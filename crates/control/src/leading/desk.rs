@@ -20,6 +20,8 @@ use crate::state::State;
 
 /// How often leases are renewed, all that are to be at once.
 const RENEW_EVERY_MS: u64 = 400;
+/// The same while there is no run: agents without work say that they are there once a second.
+const IDLE_RENEW_EVERY_MS: u64 = 1_000;
 /// A proposal that takes so long, or a look that comes so late, shows that agents could renew their leases with nobody: the
 /// leader begins anew, which gives everyone a whole lease.
 const STALL_MS: u64 = 2_000;
@@ -181,8 +183,8 @@ impl<A: Audience> Desk<A> {
                 proposals.push((Proposal::GiveUp(id.clone()), Action::AbortRun { run: id.clone(), reason }));
             }
         }
-        let is_due =
-            clock.since(self.renewed) >= RENEW_EVERY_MS && !self.under_way.contains_key(&Proposal::RenewLeases);
+        let every = if self.leads.is_empty() { IDLE_RENEW_EVERY_MS } else { RENEW_EVERY_MS };
+        let is_due = clock.since(self.renewed) >= every && !self.under_way.contains_key(&Proposal::RenewLeases);
         if is_due && !self.heard.is_empty() {
             self.renewed = clock;
             let heard = std::mem::take(&mut self.heard);
@@ -275,9 +277,9 @@ impl<A: Audience> Desk<A> {
         leads.min()
     }
 
-    /// Whether there is anything to look after.
+    /// Whether there is nothing to look after but agents without work.
     pub fn is_idle(&self) -> bool {
-        self.leads.is_empty() && self.heard.is_empty() && self.under_way.is_empty()
+        self.leads.is_empty() && self.under_way.is_empty()
     }
 
     /// What was proposed has been answered, in whichever way: the state says what holds.
@@ -473,12 +475,12 @@ mod tests {
         let mut leading = Leading::new();
         leading.desk.heard(&name(), Incarnation(1));
         leading.desk.heard(&name(), Incarnation(1));
-        let tasks = leading.after(RENEW_EVERY_MS);
+        let tasks = leading.after(IDLE_RENEW_EVERY_MS);
         let renewal = (Proposal::RenewLeases, Action::RenewLeases(vec![(name(), Incarnation(1))]));
         assert_eq!(tasks, std::slice::from_ref(&renewal));
-        assert_eq!(leading.after(RENEW_EVERY_MS), [], "nobody was heard since");
+        assert_eq!(leading.after(100), [], "nobody was heard since");
         leading.desk.heard(&name(), Incarnation(1));
-        assert_eq!(leading.after(RENEW_EVERY_MS), [], "one at a time");
+        assert_eq!(leading.after(IDLE_RENEW_EVERY_MS), [], "one at a time");
         leading.done(&renewal.0);
         assert_eq!(leading.after(10), [renewal]);
     }
@@ -487,7 +489,7 @@ mod tests {
     fn nobody_is_lost_while_nothing_gets_into_the_log() {
         let mut leading = Leading::new();
         leading.desk.heard(&name(), Incarnation(1));
-        let renewal = leading.after(RENEW_EVERY_MS).remove(0).0;
+        let renewal = leading.after(IDLE_RENEW_EVERY_MS).remove(0).0;
         for _ in 0..50 {
             assert_eq!(leading.after(100), [], "{} ms", leading.clock - BEGIN);
         }

@@ -14,8 +14,8 @@ use crate::node::{Leadership, ProposeError, Repeat};
 const LOOK_GAP: Duration = Duration::from_millis(5);
 /// How often the leader looks by itself: leases and runs' deadlines pass silently.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The same while there is neither a run nor an agent.
-const IDLE_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same while there is no run.
+const IDLE_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Before it is tried once more to take over.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 

@@ -3,6 +3,7 @@
 mod formation;
 mod membership;
 mod notices;
+mod pacing;
 mod peers;
 mod proposing;
 mod state;
@@ -111,6 +112,7 @@ pub(crate) struct Shared {
     pub(crate) identity: Arc<Identity>,
     pub(crate) links: Arc<Links>,
     pub(crate) notices: Notices,
+    pub(crate) heard: pacing::Heard,
     raft: Raft,
     log: LogStore,
     machine: Machine,
@@ -169,6 +171,7 @@ impl Node {
             identity,
             links,
             notices,
+            heard: pacing::Heard::default(),
             raft,
             log,
             machine,
@@ -179,6 +182,7 @@ impl Node {
         };
         let node = Self { shared: Arc::new(shared) };
         tokio::spawn(watching::watch(node.clone()));
+        tokio::spawn(pacing::pace(node.clone()));
         tokio::spawn(formation::form(node.clone()));
         Ok(node)
     }

@@ -1,6 +1,6 @@
 //! What a node answers to other nodes of its group.
 
-use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest, VoteRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use throng_control::Digest;
@@ -70,8 +70,11 @@ impl Raft for RaftService {
 
     async fn append(&self, request: Request<CallRequest>) -> Result<Response<CallResponse>, Status> {
         let message: AppendEntriesRequest<Types> = self.open(request).await?;
-        let answer = self.node.scoped(self.node.raft().append_entries(message)).await;
-        self.answer(&answer.map_err(stopped)?)
+        let answer = self.node.scoped(self.node.raft().append_entries(message)).await.map_err(stopped)?;
+        if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
+            self.node.shared().heard.note();
+        }
+        self.answer(&answer)
     }
 
     async fn vote(&self, request: Request<CallRequest>) -> Result<Response<CallResponse>, Status> {

@@ -10,6 +10,8 @@ use throng_transport::tls::TlsVersion;
 use super::authority::{Authority, Identity};
 use super::{Client, Outcome, loopback, on_shard};
 
+const PORTS_TRIED_MAX: u32 = 8;
+
 /// `openssl s_server`, which answers GET with a page about the connection, and ends with the test.
 struct Server {
     child: Child,
@@ -18,8 +20,19 @@ struct Server {
 }
 
 impl Server {
+    /// None where there is no OpenSSL.
     fn start(identity: &Identity, arguments: &[&str]) -> Option<Self> {
-        // Its own port can't be asked for, so one that was free a moment ago.
+        // Its own port can't be asked for, so one that was free a moment ago; another test may have taken it since.
+        for _ in 0..PORTS_TRIED_MAX {
+            let mut server = Self::spawn(identity, arguments)?;
+            if server.listens() {
+                return Some(server);
+            }
+        }
+        panic!("openssl s_server doesn't listen")
+    }
+
+    fn spawn(identity: &Identity, arguments: &[&str]) -> Option<Self> {
         let address = TcpListener::bind(loopback()).unwrap().local_addr().unwrap();
         let directory = std::env::temp_dir().join(format!("throng-openssl-{}-{}", std::process::id(), address.port()));
         std::fs::create_dir_all(&directory).unwrap();
@@ -29,15 +42,19 @@ impl Server {
         let mut command = Command::new("openssl");
         command.args(["s_server", "-accept", &address.to_string(), "-cert"]).arg(&chain).arg("-key").arg(&key);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = match command.spawn() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-            child => child.unwrap(),
-        };
-        let output = BufReader::new(child.stdout.take().unwrap());
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            child => Some(Self { child: child.unwrap(), address, directory }),
+        }
+    }
+
+    /// Waits until it takes connections; false if it ends instead.
+    fn listens(&mut self) -> bool {
+        let output = BufReader::new(self.child.stdout.take().unwrap());
         let mut lines = output.lines().map_while(Result::ok);
-        assert!(lines.any(|line| line == "ACCEPT"), "openssl s_server doesn't listen");
+        let listens = lines.any(|line| line == "ACCEPT");
         std::thread::spawn(move || lines.for_each(drop));
-        Some(Self { child, address, directory })
+        listens
     }
 
     fn type_in(&mut self, text: &str) {

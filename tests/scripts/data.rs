@@ -11,7 +11,7 @@ struct User {
 
 static USERS: data::Csv<User> = data::csv!("users.csv");
 static PAIRS: data::Csv<(String, String)> = data::csv!("users.csv");
-static LISTS: data::Json<Vec<u64>> = data::json!("../shared/lists.json");
+static LISTS: data::Json<Vec<u64>> = data::json!("../common/lists.json");
 static TEXT: data::File = data::file!("users.csv");
 
 #[options]

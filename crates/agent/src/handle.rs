@@ -13,8 +13,8 @@ use crate::run::Message;
 
 /// Looks at a run and steers it. Clones belong to the same run.
 ///
-/// What is asked of a run is answered by the thread that leads it, and no shard waits for it. So nothing of this may be called on
-/// that thread itself: not within an [`Observer`](crate::Observer), but for [`interrupt`](Self::interrupt) and
+/// What is asked of a run is answered by the thread that leads it, and no shard waits for it. So nothing of this may be
+/// called on that thread itself: not within an [`Observer`](crate::Observer), but for [`interrupt`](Self::interrupt) and
 /// [`stop`](Self::stop).
 #[derive(Clone, Debug, Default)]
 pub struct RunHandle(Arc<Shared>);

@@ -7,11 +7,12 @@
 //!
 //! Bytes go from a connection's task (`connection`) into its `Session`, which does no IO: it parses requests
 //! (`request`), finds what they ask for (`route`, `task`) and writes answers. What needs more than the path has a file
-//! in `routes`; a connection that becomes a WebSocket goes on in the shard's `Hall` (`websocket`). What takes time (a delay, a long body, silence) it hands back to the task as a `Next`. Counts are kept
-//! by each shard alone (`counters`) and added up on demand.
+//! in `routes`; a connection that becomes a WebSocket goes on in the shard's `Hall` (`websocket`). What takes time (a
+//! delay, a long body, silence) it hands back to the task as a `Next`. A connection on which nothing is said waits in the
+//! shard's `Lobby`, which has no task for each. Counts are kept by each shard alone (`counters`) and added up on demand.
 //!
-//! Not here: HTTP/2, files, and time limits for clients that are slow. An idle connection costs its task's few hundred
-//! bytes and no buffer.
+//! Not here: HTTP/2, files, and time limits for clients that are slow. An idle connection costs some hundred bytes,
+//! no task and no buffer.
 
 mod answer;
 mod certificate;

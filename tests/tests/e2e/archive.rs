@@ -69,7 +69,7 @@ fn the_same_test_is_the_same_archive_and_its_name_is_its_digest() -> Result<()> 
     assert!(list.lines().all(|line| line.starts_with("-rw-r--r-- 0/0 ") && line.contains(" 1970-01-01 ")), "{list}");
     let metadata = metadata(&first)?;
     assert_eq!(metadata["script"]["name"], "data");
-    assert_eq!(metadata["files"][0]["path"], "../shared/lists.json");
+    assert_eq!(metadata["files"][0]["path"], "../common/lists.json");
     assert_eq!(metadata["files"].as_array().map(Vec::len), Some(2), "users.csv is declared in two formats");
     Ok(())
 }
@@ -193,12 +193,12 @@ fn archives_that_were_changed_are_refused_with_the_reason() -> Result<()> {
 #[test]
 fn a_test_that_could_not_run_is_not_packed() -> Result<()> {
     let test = Test::usual()?;
-    fs::remove_file(test.directory.path().join("shared/lists.json"))?;
+    fs::remove_file(test.directory.path().join("common/lists.json"))?;
     let out = test.directory.path().join("test.tar");
     let archive =
         |script: &Path| Throng::command(["archive".as_ref(), script.as_os_str(), "-O".as_ref(), out.as_os_str()]);
     let finished = archive(&test.script)?.finish()?.expect_code(107)?;
-    assert!(finished.stderr.contains("../shared/lists.json: it can't be read"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("../common/lists.json: it can't be read"), "{}", finished.stderr);
     let finished = archive(&SCRIPTS.component("plain")?)?.args(["-e", "OPTIONS={\"vsu\": 1}"]).finish()?;
     let finished = finished.expect_code(104)?;
     assert!(finished.stderr.contains("there is no `vsu`"), "{}", finished.stderr);

@@ -25,13 +25,13 @@ pub(crate) struct Test {
 impl Test {
     pub(crate) fn new(users: &str, lists: &str) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        for part in ["scripts", "shared"] {
+        for part in ["scripts", "common"] {
             fs::create_dir(directory.path().join(part))?;
         }
         let script = directory.path().join("scripts/data.wasm");
         fs::copy(SCRIPTS.component("data")?, &script)?;
         fs::write(directory.path().join("scripts/users.csv"), users)?;
-        fs::write(directory.path().join("shared/lists.json"), lists)?;
+        fs::write(directory.path().join("common/lists.json"), lists)?;
         Ok(Self { directory, script })
     }
 
@@ -121,7 +121,7 @@ fn all_wrong_files_are_told_at_once_before_any_load() -> Result<()> {
         "3 data files can't be used:",
         "- users.csv: it can't be read at ",
         "scripts/users.csv: No such file",
-        "- ../shared/lists.json: it isn't a JSON array",
+        "- ../common/lists.json: it isn't a JSON array",
     ] {
         assert!(message.contains(part), "no {part:?} in {message}");
     }

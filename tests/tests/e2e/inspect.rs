@@ -165,7 +165,7 @@ fn data_files_are_told_with_their_rows_and_digests() -> Result<()> {
     for part in [
         format!("\n  users.csv             csv, 49 bytes, 3 rows, sha256:{sha256}\n"),
         format!("\n  users.csv             raw, 49 bytes, sha256:{sha256}\n"),
-        "\n  ../shared/lists.json  json, 24 bytes, 3 rows, sha256:".to_owned(),
+        "\n  ../common/lists.json  json, 24 bytes, 3 rows, sha256:".to_owned(),
     ] {
         assert!(page.contains(&part), "no {part:?} in {page}");
     }

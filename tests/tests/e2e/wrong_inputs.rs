@@ -285,8 +285,8 @@ fn data_files() -> Vec<(&'static str, &'static str, &'static str, &'static str)>
         ("name,name\na,b\n", "[1]", "users.csv: line 1", "rename one"),
         ("name,age\nann\n", "[1]", "users.csv: line 2, byte 10", "stand in double quotes"),
         ("name,age\n\"ann,31\n", "[1]", "users.csv: line 2, byte 10", "close it"),
-        (USERS, "", "../shared/lists.json: it isn't a JSON array", "put the rows between [ and ]"),
-        (USERS, "{}", "../shared/lists.json: it isn't a JSON array", "put the rows between [ and ]"),
-        (USERS, "[1,\n2,]", "../shared/lists.json: line 2, column 3", "trailing comma"),
+        (USERS, "", "../common/lists.json: it isn't a JSON array", "put the rows between [ and ]"),
+        (USERS, "{}", "../common/lists.json: it isn't a JSON array", "put the rows between [ and ]"),
+        (USERS, "[1,\n2,]", "../common/lists.json: line 2, column 3", "trailing comma"),
     ]
 }

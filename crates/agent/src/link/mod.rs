@@ -2,7 +2,8 @@
 //!
 //! [`Parts`] takes [orders](throng_control::Orders) and what workers say, and gives [`Deed`]s: what to tell a worker, and
 //! what to say to the leader. A [`Keeper`] holds a part's windows until a checkpoint has them. A [`ClockOffset`] tells when
-//! an instant of the group's time is here. A [`PartWorker`] takes what deeds tell it. Whoever has the sockets and the workers does the deeds.
+//! an instant of the group's time is here. A [`PartWorker`] takes what deeds tell it. Whoever has the sockets and the
+//! workers does the deeds.
 
 mod deed;
 mod keeper;

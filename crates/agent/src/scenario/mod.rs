@@ -1,7 +1,8 @@
 //! One scenario's part in one shard: its VUs run iterations as the plan says.
 //!
-//! Where VUs are connections of an event-driven script, [`flocks`] does all of this. Else a scenario has a driver, which follows its load model and starts and stops VUs, and a task for each VU. What the
-//! driver tells a VU lies in the VU's [`Seat`]; the guest comes by its iterations in [`next_iteration`].
+//! Where VUs are connections of an event-driven script, [`flocks`] does all of this. Else a scenario has a driver, which
+//! follows its load model and starts and stops VUs, and a task for each VU. What the driver tells a VU lies in the VU's
+//! [`Seat`]; the guest comes by its iterations in [`next_iteration`].
 
 mod arrivals;
 mod controlled;

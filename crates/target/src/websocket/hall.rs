@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 use futures_lite::future::{or, poll_fn};
 use slab::Slab;
@@ -11,12 +10,9 @@ use throng_transport::websocket::CloseCode;
 use throng_transport::{Clock, Connection, ConnectionSet, Happened, SendBytes, SetEvent, SetKey, Shard};
 
 use super::chat::{After, Chat};
-use super::serve::{self, UNFLUSHED_BYTES_MAX};
+use super::serve::{self, LINGER, UNFLUSHED_BYTES_MAX};
 use super::upgrade::Agreement;
 use crate::server::{Open, Server};
-
-/// How long a client may take to close after the last frame.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// The WebSockets of a shard that need no task of their own: those in plain whose clients take what they are sent.
 #[derive(Debug)]

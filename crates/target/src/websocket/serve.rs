@@ -14,7 +14,7 @@ use crate::server::Open;
 /// Bytes that may be queued without looking whether the client takes them.
 pub(super) const UNFLUSHED_BYTES_MAX: usize = 256 * 1024;
 /// How long a client may take to close after the last frame.
-const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// A WebSocket that counts as open until this is dropped, however its task ends.
 struct Counted(Open);

@@ -13,6 +13,8 @@ const AT_ONCE_MAX: u32 = 1000;
 
 /// Connections that are closed at a time at the end, and no more are told: what a server can answer within its time.
 const CLOSING_MAX: u32 = 2048;
+/// How long a connection that a command has taken off may take to close.
+const CONTROLLED_WAIT: Duration = Duration::from_secs(1);
 
 /// Follows the load model.
 pub(super) struct Wishes {
@@ -133,6 +135,3 @@ impl Wishes {
         [step, cut, end].into_iter().flatten().min()
     }
 }
-
-/// How long a connection that a command has taken off may take to close.
-const CONTROLLED_WAIT: Duration = Duration::from_secs(1);

@@ -53,7 +53,7 @@ pub(super) fn encode(package: &Package, module: &[u8]) -> Result<Vec<u8>, BuildE
 
 /// Which world a module is for, by the symbols that the SDK's attributes leave.
 fn world_of(module: &[u8]) -> Result<World, String> {
-    let names = exports(module)?;
+    let names = exports(module).map_err(|error| error.to_string())?;
     let has = |kind: &str| names.iter().any(|name| name.starts_with(kind) && name.ends_with("_each_name_once"));
     let is_event_driven = has("events_");
     if is_event_driven && has("scenario_") {
@@ -75,9 +75,9 @@ fn with_types_of(world: World, module: &[u8]) -> anyhow::Result<Vec<u8>> {
     let is_type = |name: &str| name.starts_with("component-type");
     let is_of_handlers = |name: &str| is_type(name) && name.contains(":throng:sdk:");
     match world {
-        World::Script => without_sections(module, |name| !is_of_handlers(name)).map_err(anyhow::Error::msg),
+        World::Script => Ok(without_sections(module, |name| !is_of_handlers(name))?),
         World::Events => {
-            let mut module = without_sections(module, |name| !is_type(name)).map_err(anyhow::Error::msg)?;
+            let mut module = without_sections(module, |name| !is_type(name))?;
             embed_event_types(&mut module)?;
             Ok(module)
         }

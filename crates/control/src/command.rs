@@ -137,12 +137,12 @@ pub enum Action {
         /// Why.
         reason: AbortReason,
     },
-    /// A run is to pause, to go on, or to have other numbers of VUs.
-    ControlRun {
+    /// A run is to pause, or to go on.
+    PauseRun {
         /// Which.
         run: RunId,
-        /// What is to be.
-        control: RunControl,
+        /// Whether it pauses.
+        paused: bool,
     },
     /// The leader has written the result.
     ConcludeRun {
@@ -209,18 +209,6 @@ pub struct WindowSpan {
     pub covered_ms: u64,
     /// How many iterations of each scenario, in the plan's order, the agent has started since the run's start.
     pub begun: Vec<u64>,
-}
-
-/// What clients may change while a run goes on. What is none stays.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunControl {
-    /// Whether it pauses.
-    pub paused: Option<bool>,
-    /// VUs of all externally-controlled scenarios in the whole run, as logs of earlier versions have it: see
-    /// [`Action::ScaleScenario`].
-    pub vus: Option<u64>,
-    /// The most of them.
-    pub max_vus: Option<u64>,
 }
 
 /// VUs of an externally-controlled scenario in the whole run. What is none stays.

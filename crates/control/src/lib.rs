@@ -37,7 +37,7 @@ mod totals;
 
 pub use agent::{Agent, AgentInfo};
 pub use clock::{GroupClock, Timestamp};
-pub use command::{Action, Checkpoint, Command, RunControl, Scale, WindowSpan};
+pub use command::{Action, Checkpoint, Command, Scale, WindowSpan};
 pub use duties::Duty;
 pub use id::{AgentName, AssignmentId, Digest, Epoch, Incarnation, NameError, RunId};
 pub use manifest::Manifest;

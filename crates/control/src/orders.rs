@@ -50,9 +50,7 @@ pub struct Order {
 pub struct Steering {
     /// Whether the run is paused.
     pub paused: bool,
-    /// VUs of all of them in the whole run, as earlier versions changed them.
-    pub all: Scale,
-    /// Those of one of them, by its place in the plan.
+    /// VUs in the whole run of those whose VUs were changed, by the scenario's place in the plan.
     pub scales: BTreeMap<u32, Scale>,
 }
 
@@ -134,15 +132,11 @@ impl State {
             run: run.id().clone(),
             began: run.began(),
             task: task(run, &assignment, own),
-            steering: self.steering(run),
+            steering: steering(run),
             assignment,
         });
         let parts: Vec<_> = parts.collect();
         Brief { leave: self.is_to_leave(agent, parts.is_empty()), parts }
-    }
-
-    fn steering(&self, run: &Run) -> Steering {
-        Steering { paused: run.is_paused(), all: run.scale(), scales: self.scales(run.id()).clone() }
     }
 
     fn is_to_leave(&self, agent: &AgentName, is_free: bool) -> bool {
@@ -167,13 +161,16 @@ impl State {
 
     /// What an agent is to do now. Nothing if it isn't known or alive.
     pub fn orders(&self, agent: &AgentName) -> Orders {
-        let parts = self.parts_of(agent).map(|(run, id, assignment)| order(run, id, assignment, self.steering(run)));
-        let parts: Vec<_> = parts.collect();
+        let parts: Vec<_> = self.parts_of(agent).map(|(run, id, assignment)| order(run, id, assignment)).collect();
         Orders { leave: self.is_to_leave(agent, parts.is_empty()), parts }
     }
 }
 
-fn order(run: &Run, id: AssignmentId, assignment: &Assignment, steering: Steering) -> Order {
+fn steering(run: &Run) -> Steering {
+    Steering { paused: run.is_paused(), scales: run.scales().clone() }
+}
+
+fn order(run: &Run, id: AssignmentId, assignment: &Assignment) -> Order {
     let (segment, sequence) = run.segment(assignment.part);
     Order {
         run: run.id().clone(),
@@ -185,7 +182,7 @@ fn order(run: &Run, id: AssignmentId, assignment: &Assignment, steering: Steerin
         began: run.began(),
         assignment: id,
         included: assignment.included,
-        steering,
+        steering: steering(run),
     }
 }
 

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::agent::{Agent, AgentInfo, Agents, Registered};
 use crate::clock::{GroupClock, Timestamp};
-use crate::command::{Action, Command, Scale};
+use crate::command::{Action, Command};
 use crate::id::{AgentName, Digest, Incarnation, RunId};
-use crate::limits::{ENDED_BYTES_MAX, LEASE_MS, LIVE_RUNS_MAX, RUNS_MAX, SCENARIOS_MAX};
+use crate::limits::{ENDED_BYTES_MAX, LEASE_MS, LIVE_RUNS_MAX, RUNS_MAX};
 use crate::manifest::{Manifest, Manifests};
 use crate::refusal::Refusal;
 use crate::reply::{Accepted, Reply};
-use crate::run::{Progress, Run, RunState, SharedRun, Submission};
+use crate::run::{Progress, Run, SharedRun, Submission};
 
 /// All that a group of coordinators agrees on. The same commands in the same order give equal states, down to the bytes
 /// that serde makes of them.
@@ -24,19 +24,6 @@ pub struct State {
     pub(crate) manifests: Manifests,
     pub(crate) runs: BTreeMap<RunId, SharedRun>,
     submissions: u64,
-    /// VUs of externally-controlled scenarios that were changed, of runs that haven't ended, by the scenario's place in the
-    /// plan. Snapshots of earlier versions end before it.
-    #[serde(deserialize_with = "or_default")]
-    scales: BTreeMap<RunId, BTreeMap<u32, Scale>>,
-}
-
-/// What a snapshot has at its end, or the default if it ends before.
-fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
-where
-    T: Deserialize<'de> + Default,
-    D: Deserializer<'de>,
-{
-    Ok(T::deserialize(deserializer).unwrap_or_default())
 }
 
 pub(crate) type Applied = Result<Accepted, Refusal>;
@@ -102,12 +89,6 @@ impl State {
         self.runs.get(run).map(|run| &**run)
     }
 
-    /// VUs of a run's externally-controlled scenarios that were changed, by the scenario's place in the plan.
-    pub fn scales(&self, run: &RunId) -> &BTreeMap<u32, Scale> {
-        static NONE: BTreeMap<u32, Scale> = BTreeMap::new();
-        self.scales.get(run).unwrap_or(&NONE)
-    }
-
     fn act(&mut self, action: Action, now: Timestamp) -> Applied {
         match action {
             Action::TakeOver { leader } => {
@@ -165,31 +146,16 @@ impl State {
             }
             Action::MarkRunFailed { run, message } => self.change(&run, now, |run| run.mark_failed(message)),
             Action::AbortRun { run, reason } => self.change(&run, now, |run| run.abort_by(reason)),
-            Action::ControlRun { run, control } => self.change(&run, now, |run| run.control(control)),
-            Action::ScaleScenario { run, scenario, scale } => self.scale(&run, scenario, scale),
+            Action::PauseRun { run, paused } => self.change(&run, now, |run| run.pause(paused)),
+            Action::ScaleScenario { run, scenario, scale } => self.change(&run, now, |run| run.scale(scenario, scale)),
             Action::ConcludeRun { run, verdict, summary } => {
                 let applied = self.known(&run)?.conclude(verdict, summary, now)?;
-                self.scales.remove(&run);
                 self.shed();
                 self.settle(now);
                 Ok(applied)
             }
             _ => Ok(Accepted::Already),
         }
-    }
-
-    fn scale(&mut self, id: &RunId, scenario: u32, Scale { vus, max_vus }: Scale) -> Applied {
-        let run = self.known(id)?;
-        if run.state() >= RunState::Draining {
-            return Err(run.not_now("scaled"));
-        }
-        if scenario as usize >= SCENARIOS_MAX {
-            return Err(Refusal::TooMany { what: "scenarios".to_owned(), limit: SCENARIOS_MAX as u64 });
-        }
-        let scale = self.scales.entry(id.clone()).or_default().entry(scenario).or_default();
-        let new = Scale { vus: vus.or(scale.vus), max_vus: max_vus.or(scale.max_vus) };
-        let is_new = std::mem::replace(scale, new) != new;
-        Ok(if is_new { Accepted::Done } else { Accepted::Already })
     }
 
     /// Changes a run that hasn't ended, and lets it go on as far as it can.

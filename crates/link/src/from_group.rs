@@ -52,11 +52,7 @@ fn order(said: proto::Order, PartId { run, assignment }: PartId) -> Result<Order
         began: said.began_unix_us.map(timestamp),
         task: task(said.task)?,
         included: said.committed,
-        steering: Steering {
-            paused: said.paused,
-            all: Scale { vus: said.vus, max_vus: said.max_vus },
-            scales: said.scales.into_iter().map(scale).collect(),
-        },
+        steering: Steering { paused: said.paused, scales: said.scales.into_iter().map(scale).collect() },
     })
 }
 

@@ -95,7 +95,7 @@ impl MachineWorkers {
 
     /// Says that a part can't begin, from where it may take a while to be heard.
     fn refuse(&self, part: PartId, kind: FailureKind, message: String) {
-        let (news, event) = (self.news.clone(), PartEvent::NotBegun(Failure { kind, message }));
+        let (news, event) = (self.news.clone(), PartEvent::NotBegun(Failure::new(kind, message)));
         tokio::spawn(async move { drop(news.send((part, event)).await) });
     }
 }

@@ -116,7 +116,11 @@ fn failure(failure: Failure) -> proto::Failure {
         FailureKind::Archive => proto::FailureKind::Archive,
         FailureKind::Other => proto::FailureKind::Unspecified,
     };
-    proto::Failure { kind: kind.into(), message: cut(failure.message), scenario: String::new() }
+    proto::Failure {
+        kind: kind.into(),
+        message: cut(failure.message),
+        scenario: cut(failure.scenario.unwrap_or_default()),
+    }
 }
 
 fn setup_done(result: Result<SetupReturned, Failure>) -> proto::setup_done::Result {

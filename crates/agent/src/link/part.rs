@@ -118,7 +118,7 @@ impl PartState {
 
     /// It can't go on; the first reason stays.
     pub(super) fn fail(&mut self, kind: FailureKind, message: String) {
-        self.failed.get_or_insert(Failure { kind, message });
+        self.failed.get_or_insert(Failure::new(kind, message));
     }
 
     /// Notes what happens. What is to be said at once is the result.
@@ -326,11 +326,7 @@ impl PartState {
 
 impl From<SetupFailure> for Failure {
     fn from(SetupFailure { scenario, failure }: SetupFailure) -> Self {
-        let failure = call_failure(failure, "setupTimeout");
-        match scenario {
-            Some(scenario) => failure.of_scenario(&scenario),
-            None => failure,
-        }
+        Self { scenario, ..call_failure(failure, "setupTimeout") }
     }
 }
 
@@ -343,5 +339,5 @@ fn call_failure(failure: CallFailure, limit_name: &str) -> Failure {
         }
         CallFailure::Aborted => (FailureKind::Other, "it was aborted".to_owned()),
     };
-    Failure { kind, message }
+    Failure::new(kind, message)
 }

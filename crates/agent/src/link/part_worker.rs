@@ -102,14 +102,13 @@ impl PartWorker {
     fn control(&mut self, steering: &Steering) {
         for (place, controlled) in &mut self.controlled {
             let before = *controlled;
-            for Scale { vus, max_vus } in [Some(&steering.all), steering.scales.get(place)].into_iter().flatten() {
-                if let Some(max_vus) = max_vus {
-                    controlled.set_max_vus(*max_vus);
-                }
-                if let Some(vus) = vus {
-                    // The leader has looked at that; of more there are as many as there may be.
-                    let _ = controlled.scale((*vus).min(controlled.max_vus()));
-                }
+            let Scale { vus, max_vus } = steering.scales.get(place).copied().unwrap_or_default();
+            if let Some(max_vus) = max_vus {
+                controlled.set_max_vus(max_vus);
+            }
+            if let Some(vus) = vus {
+                // The leader has looked at that; of more there are as many as there may be.
+                let _ = controlled.scale(vus.min(controlled.max_vus()));
             }
             controlled.pause(steering.paused);
             if *controlled != before {

@@ -255,7 +255,7 @@ impl Group {
     /// # Errors
     /// When they can't be.
     pub(super) fn scale(&self, scenario: Option<&str>, scale_to: Scale) -> Result<Scaled, ScaleError> {
-        scale(&self.state, self.run().ok_or(ScaleError::NotRunning)?, &self.plan, scenario, scale_to)
+        scale(self.run().ok_or(ScaleError::NotRunning)?, &self.plan, scenario, scale_to)
     }
 
     /// What pauses the run, or lets it go on.

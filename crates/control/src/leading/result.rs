@@ -104,10 +104,9 @@ impl RunLead {
             AbortReason::Threshold { .. } => Ending::ThresholdAbort,
             AbortReason::Script { message } => Ending::ScriptAbort(message.clone()),
             AbortReason::Setup(failure) if failure.kind == FailureKind::TimedOut => {
-                let scenario = failure.scenario().map(str::to_owned);
-                Ending::SetupTimeout { scenario, limit: options.setup_timeout }
+                Ending::SetupTimeout { scenario: failure.scenario.clone(), limit: options.setup_timeout }
             }
-            AbortReason::Setup(failure) => Ending::SetupFailed(failure.message.clone()),
+            AbortReason::Setup(failure) => Ending::SetupFailed(failure.to_string()),
             AbortReason::AgentLost { .. } => Ending::AgentLost(reason.to_string()),
             AbortReason::AgentFailed { failure, .. } => {
                 Ending::AgentFailed { kind: failure.kind, message: reason.to_string() }

@@ -2,9 +2,8 @@
 
 use throng_plan::{ControlledVus, LoadModel, Plan, TooManyVus};
 
-use crate::command::{Action, RunControl, Scale};
+use crate::command::{Action, Scale};
 use crate::run::{Run, RunState};
-use crate::state::State;
 
 /// Why the number of VUs can't be changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +84,7 @@ struct Controlled<'a> {
 /// # Errors
 ///
 /// When there is no such scenario, or it may not have so many.
-pub fn scale(state: &State, run: &Run, plan: &Plan, name: Option<&str>, wanted: Scale) -> Result<Scaled, ScaleError> {
+pub fn scale(run: &Run, plan: &Plan, name: Option<&str>, wanted: Scale) -> Result<Scaled, ScaleError> {
     if run.state() >= RunState::Draining {
         return Err(ScaleError::NotRunning);
     }
@@ -93,9 +92,8 @@ pub fn scale(state: &State, run: &Run, plan: &Plan, name: Option<&str>, wanted: 
     if wanted.max_vus.is_some_and(|max| max < max_vus) {
         return Err(ScaleError::MaxBelowPlanned { scenario: name.to_owned(), planned: max_vus });
     }
-    let (own, all) = (state.scales(run.id()).get(&place).copied().unwrap_or_default(), run.scale());
-    let known_max = own.max_vus.or(all.max_vus).unwrap_or(max_vus);
-    let mut controlled = ControlledVus::new(own.vus.or(all.vus).unwrap_or(vus), known_max);
+    let known = run.scales().get(&place).copied().unwrap_or_default();
+    let mut controlled = ControlledVus::new(known.vus.unwrap_or(vus), known.max_vus.unwrap_or(max_vus));
     if let Some(max) = wanted.max_vus {
         controlled.set_max_vus(max);
     }
@@ -127,8 +125,7 @@ pub fn pause(run: &Run, plan: &Plan, paused: bool) -> Result<Action, PauseError>
     if run.is_paused() == paused {
         return Err(if paused { PauseError::Paused } else { PauseError::NotPaused });
     }
-    let control = RunControl { paused: Some(paused), ..RunControl::default() };
-    Ok(Action::ControlRun { run: run.id().clone(), control })
+    Ok(Action::PauseRun { run: run.id().clone(), paused })
 }
 
 fn controlled(plan: &Plan) -> impl Iterator<Item = Controlled<'_>> {
@@ -188,7 +185,7 @@ mod tests {
 
         fn scale(&mut self, name: Option<&str>, vus: Option<u64>, max_vus: Option<u64>) -> Result<u64, ScaleError> {
             let scale = Scale { vus, max_vus };
-            let scaled = super::scale(&self.group.state, self.group.run(), &self.plan, name, scale)?;
+            let scaled = super::scale(self.group.run(), &self.plan, name, scale)?;
             self.group.ok(scaled.action);
             Ok(scaled.vus)
         }
@@ -233,7 +230,7 @@ mod tests {
         assert_eq!(planned.scale(None, None, Some(12)), Ok(3));
         assert_eq!(planned.scale(None, Some(7), None), Ok(7));
         assert_eq!(planned.scale(None, None, Some(20)), Ok(7));
-        let known = planned.group.state.scales(&run_id())[&0];
+        let known = planned.group.run().scales()[&0];
         assert_eq!(known, Scale { vus: Some(7), max_vus: Some(20) });
     }
 

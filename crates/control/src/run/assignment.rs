@@ -1,7 +1,5 @@
 //! An agent's part of a run.
 
-use std::cmp::Ordering;
-
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -41,43 +39,19 @@ pub struct Assignment {
     pub begun_before: Vec<u64>,
 }
 
-/// How far an agent is with its part; the further, the greater. In the state they go by number: new ones come last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How far an agent is with its part; the further, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Progress {
     /// It isn't ready yet.
     Preparing,
+    /// Its VUs are made, and have to be made ready for iterations before the start.
+    Made,
     /// It waits for the start.
     Ready,
     /// It knows its start.
     Running,
     /// Its load is over.
     Done,
-    /// Its VUs are made, and have to be made ready for iterations before the start. It comes before [`Progress::Ready`].
-    Made,
-}
-
-impl Progress {
-    fn rank(self) -> u8 {
-        match self {
-            Self::Preparing => 0,
-            Self::Made => 1,
-            Self::Ready => 2,
-            Self::Running => 3,
-            Self::Done => 4,
-        }
-    }
-}
-
-impl Ord for Progress {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.rank().cmp(&other.rank())
-    }
-}
-
-impl PartialOrd for Progress {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 impl Assignment {

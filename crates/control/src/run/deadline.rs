@@ -113,5 +113,5 @@ impl Run {
 }
 
 fn no_answer(what: &str) -> Failure {
-    Failure { kind: FailureKind::TimedOut, message: format!("the agent at {what} gave no answer in time") }
+    Failure::new(FailureKind::TimedOut, format!("the agent at {what} gave no answer in time"))
 }

@@ -93,23 +93,20 @@ pub struct Failure {
     pub kind: FailureKind,
     /// For people.
     pub message: String,
+    /// The scenario whose own setup it was, if it was one's.
+    pub scenario: Option<String>,
 }
 
 impl Failure {
-    /// That of a scenario's own setup.
+    /// One that is no scenario's own.
     #[must_use]
-    pub fn of_scenario(self, scenario: &str) -> Self {
-        Self { message: format!("scenario `{scenario}`: {}", self.message), ..self }
-    }
-
-    /// The scenario whose own setup failed, if it is one's.
-    #[must_use]
-    pub fn scenario(&self) -> Option<&str> {
-        self.message.strip_prefix("scenario `")?.split_once("`: ").map(|(scenario, _)| scenario)
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), scenario: None }
     }
 
     pub(crate) fn cut(mut self) -> Self {
         cut(&mut self.message);
+        self.scenario.iter_mut().for_each(cut);
         self
     }
 }
@@ -185,14 +182,22 @@ impl AbortReason {
             | Self::Threshold { metric: text }
             | Self::Script { message: text }
             | Self::AgentLost { message: text, .. }
-            | Self::AgentFailed { failure: Failure { message: text, .. }, .. }
-            | Self::Setup(Failure { message: text, .. })
             | Self::NoAgents { message: text }
             | Self::Overdue { message: text }
             | Self::Unled { message: text } => cut(text),
+            Self::AgentFailed { failure, .. } | Self::Setup(failure) => *failure = failure.clone().cut(),
             Self::TotalsTooLarge => {}
         }
         self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.scenario {
+            Some(scenario) => write!(f, "scenario `{scenario}`: {}", self.message),
+            None => f.write_str(&self.message),
+        }
     }
 }
 
@@ -204,8 +209,8 @@ impl fmt::Display for AbortReason {
             Self::Threshold { metric } => write!(f, "a threshold of `{metric}` failed"),
             Self::Script { message } => write!(f, "the script aborted: {message}"),
             Self::AgentLost { agent, message } => write!(f, "the agent `{agent}` was lost: {message}"),
-            Self::AgentFailed { agent, failure } => write!(f, "the agent `{agent}` failed: {}", failure.message),
-            Self::Setup(failure) => write!(f, "setup failed: {}", failure.message),
+            Self::AgentFailed { agent, failure } => write!(f, "the agent `{agent}` failed: {failure}"),
+            Self::Setup(failure) => write!(f, "setup failed: {failure}"),
             Self::NoAgents { message } | Self::Overdue { message } | Self::Unled { message } => f.write_str(message),
             Self::TotalsTooLarge => f.write_str("the run has too many series with too many different values"),
         }
@@ -307,15 +312,15 @@ mod tests {
 
     #[test]
     fn a_failure_names_its_scenario() {
-        let failure = Failure { kind: FailureKind::Script, message: "no".to_owned() };
-        assert_eq!(failure.scenario(), None);
-        let of_scenario = failure.of_scenario("a");
-        assert_eq!((of_scenario.scenario(), of_scenario.message.as_str()), (Some("a"), "scenario `a`: no"));
+        let failure = Failure::new(FailureKind::Script, "no");
+        assert_eq!(failure.to_string(), "no");
+        let of_scenario = Failure { scenario: Some("a".to_owned()), ..failure };
+        assert_eq!(of_scenario.to_string(), "scenario `a`: no");
     }
 
     #[test]
     fn long_texts_are_cut_between_characters() {
-        let failure = Failure { kind: FailureKind::Other, message: "ä".repeat(TEXT_BYTES_MAX) }.cut();
+        let failure = Failure::new(FailureKind::Other, "ä".repeat(TEXT_BYTES_MAX)).cut();
         assert!(failure.message.ends_with("ä…") && failure.message.len() <= TEXT_BYTES_MAX);
         let reason = AbortReason::Script { message: "short".to_owned() };
         assert_eq!(reason.clone().cut(), reason);

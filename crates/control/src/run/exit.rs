@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_ended_it_early_goes_first() {
-        let failure = |kind| Failure { kind, message: "why".to_owned() };
+        let failure = |kind| Failure::new(kind, "why");
         let (agent, text) = (AgentName::new("b").unwrap(), || "why".to_owned());
         let codes = [
             (AbortReason::Stopped { by: text() }, ExitCode::Stopped),
@@ -205,7 +205,7 @@ mod tests {
                 result.verdict = Verdict::Fail;
                 run.marked_failed = mark.then(|| "marked".to_owned());
                 if teardown {
-                    let failure = Failure { kind: FailureKind::TimedOut, message: "slow".to_owned() };
+                    let failure = Failure::new(FailureKind::TimedOut, "slow");
                     run.teardown.state = CallState::Failed(failure);
                 }
             })

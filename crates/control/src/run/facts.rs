@@ -3,9 +3,9 @@
 use super::ending::{Completeness, Loss, RunResult, cut};
 use super::{AbortReason, Assignment, CallState, Failure, Progress, Run, RunState};
 use crate::clock::Timestamp;
-use crate::command::RunControl;
+use crate::command::Scale;
 use crate::id::AssignmentId;
-use crate::limits::{RESULT_BYTES_MAX, SETUP_BYTES_MAX, START_AHEAD_MS_MAX};
+use crate::limits::{RESULT_BYTES_MAX, SCENARIOS_MAX, SETUP_BYTES_MAX, START_AHEAD_MS_MAX};
 use crate::refusal::Refusal;
 use crate::reply::Accepted;
 use crate::run::{FailureKind, Verdict};
@@ -183,15 +183,24 @@ impl Run {
         Ok(Accepted::Done)
     }
 
-    pub(crate) fn control(&mut self, control: RunControl) -> Applied {
+    pub(crate) fn pause(&mut self, paused: bool) -> Applied {
         if self.state >= RunState::Draining {
-            return Err(self.not_now("paused, resumed or scaled"));
+            return Err(self.not_now("paused or resumed"));
         }
-        let before = (self.paused, self.vus, self.max_vus);
-        self.paused = control.paused.unwrap_or(self.paused);
-        self.vus = control.vus.or(self.vus);
-        self.max_vus = control.max_vus.or(self.max_vus);
-        let is_new = before != (self.paused, self.vus, self.max_vus);
+        let is_new = std::mem::replace(&mut self.paused, paused) != paused;
+        Ok(if is_new { Accepted::Done } else { Accepted::Already })
+    }
+
+    pub(crate) fn scale(&mut self, scenario: u32, Scale { vus, max_vus }: Scale) -> Applied {
+        if self.state >= RunState::Draining {
+            return Err(self.not_now("scaled"));
+        }
+        if scenario as usize >= SCENARIOS_MAX {
+            return Err(Refusal::TooMany { what: "scenarios".to_owned(), limit: SCENARIOS_MAX as u64 });
+        }
+        let scale = self.scales.entry(scenario).or_default();
+        let new = Scale { vus: vus.or(scale.vus), max_vus: max_vus.or(scale.max_vus) };
+        let is_new = std::mem::replace(scale, new) != new;
         Ok(if is_new { Accepted::Done } else { Accepted::Already })
     }
 
@@ -243,6 +252,7 @@ impl Run {
         self.submission.metrics = Vec::new();
         self.assignments.clear();
         self.weights = Vec::new();
+        self.scales.clear();
         self.setup_data = None;
         self.own_summary = None;
         self.totals = Default::default();
@@ -264,5 +274,5 @@ impl Run {
 }
 
 fn too_large(what: &str, bytes: usize, limit: usize) -> Failure {
-    Failure { kind: FailureKind::Script, message: format!("{what} has {bytes} bytes; at most {limit} may be") }
+    Failure::new(FailureKind::Script, format!("{what} has {bytes} bytes; at most {limit} may be"))
 }

@@ -50,8 +50,8 @@ pub struct Run {
     pub(crate) began: Option<Timestamp>,
     pub(crate) start: Option<Timestamp>,
     pub(crate) paused: bool,
-    pub(crate) vus: Option<u64>,
-    pub(crate) max_vus: Option<u64>,
+    /// VUs of externally-controlled scenarios that were changed, by the scenario's place in the plan.
+    pub(crate) scales: BTreeMap<u32, Scale>,
     pub(crate) setup: OnceCall,
     pub(crate) setup_data: Option<Vec<u8>>,
     pub(crate) teardown: OnceCall,
@@ -83,8 +83,7 @@ impl Run {
             began: None,
             start: None,
             paused: wants.paused,
-            vus: None,
-            max_vus: None,
+            scales: BTreeMap::new(),
             setup: OnceCall::new(wants.setup_ms),
             setup_data: None,
             teardown: OnceCall::new(wants.teardown_ms),
@@ -169,9 +168,9 @@ impl Run {
         self.paused
     }
 
-    /// VUs of all externally-controlled scenarios, as earlier versions changed them.
-    pub(crate) fn scale(&self) -> Scale {
-        Scale { vus: self.vus, max_vus: self.max_vus }
+    /// VUs of its externally-controlled scenarios that were changed, by the scenario's place in the plan.
+    pub fn scales(&self) -> &BTreeMap<u32, Scale> {
+        &self.scales
     }
 
     /// Its setup.

@@ -34,7 +34,7 @@ pub struct Wants {
     pub agents_wait_ms: Option<u64>,
     /// What becomes of it when one is lost.
     pub on_agent_loss: OnAgentLoss,
-    /// Whether it waits for [`crate::Action::ControlRun`] once all agents are ready.
+    /// Whether it waits for [`crate::Action::PauseRun`] once all agents are ready.
     pub paused: bool,
     /// The time limit of its setup; none if it has none.
     pub setup_ms: Option<u64>,

@@ -3,7 +3,7 @@
 use throng_plan::AgentRule;
 
 use super::*;
-use crate::{AbortReason, CallState, Duty, Failure, FailureKind, RunControl, RunState};
+use crate::{AbortReason, CallState, Duty, Failure, FailureKind, RunState};
 
 fn everything() -> Wants {
     Wants { setup_ms: Some(1_000), teardown_ms: Some(1_000), summary_ms: Some(1_000), ..Wants::default() }
@@ -14,7 +14,7 @@ fn setup_done(name: &str, result: Result<Vec<u8>, Failure>) -> Action {
 }
 
 fn failure(message: &str) -> Failure {
-    Failure { kind: FailureKind::Script, message: message.to_owned() }
+    Failure::new(FailureKind::Script, message)
 }
 
 #[test]
@@ -151,27 +151,22 @@ fn vus_that_never_get_ready_end_the_run() {
     };
     pass(&mut group);
     assert_eq!((group.run().state(), group.task("a")), (RunState::Ready, Task::Prepare), "it may wait for long");
-    let control = RunControl { paused: Some(false), ..RunControl::default() };
-    group.ok(Action::ControlRun { run: run_id(), control });
+    group.ok(Action::PauseRun { run: run_id(), paused: false });
     assert_eq!(group.task("a"), Task::InitVus { setup_data: false });
     pass(&mut group);
     assert!(matches!(group.run().reason(), Some(AbortReason::Overdue { .. })), "{:?}", group.run().reason());
 }
 
 #[test]
-fn snapshots_of_earlier_versions_end_before_scales() {
+fn scales_are_kept_until_the_run_has_ended() {
     let mut group = Group::with_load(&["a"], OnAgentLoss::Fail);
-    let before = bytes(&group.state);
-    // A map without entries is one byte.
-    let earlier: State = postcard::from_bytes(&before[..before.len() - 1]).unwrap();
-    assert_eq!(earlier, group.state);
     let scale = crate::Scale { vus: Some(3), max_vus: None };
     group.ok(Action::ScaleScenario { run: run_id(), scenario: 2, scale });
-    assert_eq!(restored(&group.state).scales(&run_id()).get(&2), Some(&scale));
+    assert_eq!(restored(&group.state).run(&run_id()).unwrap().scales().get(&2), Some(&scale));
     group.done("a", 1, 0);
     assert!(group.refused(Action::ScaleScenario { run: run_id(), scenario: 2, scale }).contains("can't be scaled"));
     group.conclude();
-    assert_eq!(group.state.scales(&run_id()).len(), 0);
+    assert_eq!(group.run().scales().len(), 0);
 }
 
 #[test]
@@ -289,12 +284,13 @@ fn a_teardown_that_fails_makes_the_run_fail() {
 fn a_paused_run_waits_before_its_setup() {
     let mut group = Group::with_ready_run(&["a"], Wants { paused: true, ..everything() });
     assert_eq!(group.run().state(), RunState::Ready);
-    let control =
-        |paused, vus| Action::ControlRun { run: run_id(), control: RunControl { paused, vus, max_vus: None } };
-    assert_eq!(group.ok(control(Some(true), None)), Accepted::Already);
-    group.ok(control(Some(false), Some(5)));
+    let pause = |paused| Action::PauseRun { run: run_id(), paused };
+    assert_eq!(group.ok(pause(true)), Accepted::Already);
+    let scale = crate::Scale { vus: Some(5), max_vus: None };
+    group.ok(Action::ScaleScenario { run: run_id(), scenario: 0, scale });
+    group.ok(pause(false));
     assert_eq!(group.run().state(), RunState::Setup);
-    assert_eq!(group.orders("a")[0].steering.all.vus, Some(5));
+    assert_eq!(group.orders("a")[0].steering.scales[&0].vus, Some(5));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use throng_plan::AgentRule;
 
 use super::*;
-use crate::{AbortReason, Failure, FailureKind, RunControl, Scale};
+use crate::{AbortReason, Failure, FailureKind, Scale};
 
 fn names() -> impl Strategy<Value = AgentName> {
     prop::sample::select(vec!["a", "b", "c"]).prop_map(agent)
@@ -23,7 +23,7 @@ fn numbers() -> impl Strategy<Value = u64> {
 }
 
 fn failures() -> impl Strategy<Value = Failure> {
-    Just(Failure { kind: FailureKind::Other, message: "broken".to_owned() })
+    Just(Failure::new(FailureKind::Other, "broken"))
 }
 
 fn results() -> impl Strategy<Value = Result<Vec<u8>, Failure>> {
@@ -96,9 +96,7 @@ fn of_runs() -> impl Strategy<Value = Action> {
             .prop_map(|(run, assignment, result)| Action::Summarized { run, assignment, result }),
         1 => runs().prop_map(move |run| Action::AbortRun { run, reason: AbortReason::Stopped { by: by() } }),
         1 => runs().prop_map(|run| Action::MarkRunFailed { run, message: "no".to_owned() }),
-        1 => (runs(), prop::option::of(any::<bool>()), prop::option::of(numbers())).prop_map(|(run, paused, vus)| {
-            Action::ControlRun { run, control: RunControl { paused, vus, max_vus: vus } }
-        }),
+        1 => (runs(), any::<bool>()).prop_map(|(run, paused)| Action::PauseRun { run, paused }),
         2 => (runs(), verdicts())
             .prop_map(|(run, verdict)| Action::ConcludeRun { run, verdict, summary: b"s".to_vec() }),
     ]

@@ -94,7 +94,7 @@ impl Preparing {
                 // Before it is said: whoever hears it may begin another part at once.
                 self.slots.lock().remove(&self.part);
                 let (kind, message) = (error.kind(), chain(&error));
-                self.say(PartEvent::NotBegun(Failure { kind, message }));
+                self.say(PartEvent::NotBegun(Failure::new(kind, message)));
             }
         }
     }

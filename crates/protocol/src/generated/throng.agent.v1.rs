@@ -238,21 +238,15 @@ pub struct Order {
     /// Whether the run is paused.
     #[prost(bool, tag = "7")]
     pub paused: bool,
-    /// VUs of all externally-controlled scenarios in the whole run, in number, if earlier coordinators changed them.
-    #[prost(uint64, optional, tag = "8")]
-    pub vus: ::core::option::Option<u64>,
-    /// The most of them, in number, if that was changed.
-    #[prost(uint64, optional, tag = "9")]
-    pub max_vus: ::core::option::Option<u64>,
-    /// The same of single scenarios, which goes before.
-    #[prost(message, repeated, tag = "18")]
+    /// VUs of externally-controlled scenarios that were changed.
+    #[prost(message, repeated, tag = "8")]
     pub scales: ::prost::alloc::vec::Vec<ScenarioScale>,
     /// When the run began, which is before setup, in microseconds of the group's time since 1970-01-01 UTC; absent before
     /// that. Times in windows are counted from it.
-    #[prost(int64, optional, tag = "17")]
+    #[prost(int64, optional, tag = "9")]
     pub began_unix_us: ::core::option::Option<i64>,
     /// How far it is to go. Each includes those before it that there have to be. An unknown one changes nothing.
-    #[prost(oneof = "order::Task", tags = "10, 11, 12, 13, 14, 15, 16, 19")]
+    #[prost(oneof = "order::Task", tags = "10, 11, 12, 13, 14, 15, 16, 17")]
     pub task: ::core::option::Option<order::Task>,
 }
 /// Nested message and enum types in `Order`.
@@ -282,7 +276,7 @@ pub mod order {
         #[prost(message, tag = "16")]
         Summarize(super::Summarize),
         /// Make the VUs ready for iterations, and say once more that it is ready.
-        #[prost(message, tag = "19")]
+        #[prost(message, tag = "17")]
         InitVus(super::InitVus),
     }
 }
@@ -727,8 +721,6 @@ pub enum FailureKind {
     Machine = 4,
     /// The archive couldn't be fetched or read.
     Archive = 5,
-    /// The run was told to stop meanwhile.
-    Aborted = 6,
 }
 impl FailureKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -743,7 +735,6 @@ impl FailureKind {
             Self::Options => "FAILURE_KIND_OPTIONS",
             Self::Machine => "FAILURE_KIND_MACHINE",
             Self::Archive => "FAILURE_KIND_ARCHIVE",
-            Self::Aborted => "FAILURE_KIND_ABORTED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -755,7 +746,6 @@ impl FailureKind {
             "FAILURE_KIND_OPTIONS" => Some(Self::Options),
             "FAILURE_KIND_MACHINE" => Some(Self::Machine),
             "FAILURE_KIND_ARCHIVE" => Some(Self::Archive),
-            "FAILURE_KIND_ABORTED" => Some(Self::Aborted),
             _ => None,
         }
     }

@@ -275,8 +275,8 @@ fn a_failed_setup_says_whose_and_what_it_is() {
     parts.obey(&only(Task::Setup));
     let failure = CallFailure::Timeout(Duration::from_millis(500));
     let failed = WorkerEvent::SetupDone(Err(SetupFailure { scenario: Some("late".to_owned()), failure }));
-    let message = "scenario `late`: it took longer than 500ms, which setupTimeout sets".to_owned();
-    let failure = Failure { kind: FailureKind::TimedOut, message };
+    let message = "it took longer than 500ms, which setupTimeout sets".to_owned();
+    let failure = Failure { kind: FailureKind::TimedOut, message, scenario: Some("late".to_owned()) };
     assert_eq!(parts.note(&part, worker(failed)), says(Fact::SetupDone(Err(failure))));
 }
 
@@ -299,7 +299,7 @@ fn an_abort_of_the_script_is_said_until_it_is_obeyed() {
 fn a_part_that_fails_says_so_and_can_still_be_ended() {
     let (mut parts, part) = (Parts::new(), id("r"));
     parts.obey(&only(Task::Prepare));
-    let failure = Failure { kind: FailureKind::Archive, message: "no such archive".to_owned() };
+    let failure = Failure::new(FailureKind::Archive, "no such archive");
     assert_eq!(parts.note(&part, PartEvent::NotBegun(failure.clone())), says(Fact::Failed(failure.clone())));
     assert_eq!(settled(&mut parts, &only(Task::Prepare)), says(Fact::Failed(failure)));
     assert_eq!(settled(&mut parts, &only(stop())), is_done(0));
@@ -342,7 +342,7 @@ fn pauses_and_numbers_of_vus_are_told_when_they_change() {
     let mut parts = prepared(false);
     let steering = |paused, vus| {
         let scales = [(1, Scale { vus, max_vus: None })].into();
-        Steering { paused, scales, ..Steering::default() }
+        Steering { paused, scales }
     };
     let with = |paused, vus| orders(vec![Order { steering: steering(paused, vus), ..order("r", Task::Prepare) }]);
     let control = |paused, vus| Deed::Control(id("r"), steering(paused, vus));

@@ -89,10 +89,10 @@ pub(super) fn failure(failure: Option<proto::Failure>) -> Failure {
         proto::FailureKind::Options => FailureKind::Options,
         proto::FailureKind::Machine => FailureKind::Machine,
         proto::FailureKind::Archive => FailureKind::Archive,
-        proto::FailureKind::Unspecified | proto::FailureKind::Aborted => FailureKind::Other,
+        proto::FailureKind::Unspecified => FailureKind::Other,
     };
-    let read = Failure { kind, message: failure.message };
-    if failure.scenario.is_empty() { read } else { read.of_scenario(&failure.scenario) }
+    let scenario = Some(failure.scenario).filter(|scenario| !scenario.is_empty());
+    Failure { kind, message: failure.message, scenario }
 }
 
 /// What came of setup.
@@ -119,7 +119,7 @@ pub(super) fn summarized(result: Option<proto::summarized::Result>) -> Result<Ve
 }
 
 fn unsaid() -> Failure {
-    Failure { kind: FailureKind::Other, message: "the agent doesn't say what came of it".to_owned() }
+    Failure::new(FailureKind::Other, "the agent doesn't say what came of it")
 }
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_failure_names_its_scenario() {
         let said = proto::Failure { message: "no".to_owned(), scenario: "a".to_owned(), ..Default::default() };
-        assert_eq!(failure(Some(said)).message, "scenario `a`: no");
+        assert_eq!(failure(Some(said)).to_string(), "scenario `a`: no");
         assert_eq!(setup_done(None).unwrap_err().kind, FailureKind::Other);
         let agent = AgentName::new("a").unwrap();
         assert!(part(None, &agent).is_err());

@@ -374,7 +374,7 @@ impl Session {
             Ok(window) => window,
             Err(why) => {
                 let message = format!("its windows can't be read: {why}");
-                let failure = Failure { kind: FailureKind::Other, message };
+                let failure = Failure::new(FailureKind::Other, message);
                 return self.tell(Action::AgentFailed { run, assignment, failure }).await;
             }
         };

@@ -27,8 +27,6 @@ fn order(order: Order) -> proto::Order {
         number: order.number,
         committed: order.included,
         paused: order.steering.paused,
-        vus: order.steering.all.vus,
-        max_vus: order.steering.all.max_vus,
         scales: order.steering.scales.into_iter().map(scale).collect(),
         began_unix_us: order.began.map(unix_us),
         task: Some(task(order.task)),

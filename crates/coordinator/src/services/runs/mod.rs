@@ -206,7 +206,7 @@ impl Runs for RunsService {
         let request = request.into_inner();
         let run = self.meant(&request.run_id, false).await?;
         let (actions, scenario) = self.node().read(|state| match state.run(&run) {
-            Some(run) => steering::read(state, run, &request),
+            Some(run) => steering::read(run, &request),
             None => Err(refused(&Refusal::UnknownRun { run: run.clone() })),
         })?;
         for action in actions {

@@ -1,7 +1,7 @@
 //! Changes of a run's VUs and pauses, as clients ask for them.
 
 use throng_control::leading::{PauseError, ScaleError, pause, plan_of, scale};
-use throng_control::{Action, Run, RunState, Scale, State};
+use throng_control::{Action, Run, RunState, Scale};
 use throng_protocol::run::ControlRunRequest;
 use tonic::Status;
 
@@ -9,11 +9,7 @@ use tonic::Status;
 ///
 /// # Errors
 /// When nothing is to be changed, or it can't be.
-pub(super) fn read(
-    state: &State,
-    run: &Run,
-    request: &ControlRunRequest,
-) -> Result<(Vec<Action>, Option<String>), Status> {
+pub(super) fn read(run: &Run, request: &ControlRunRequest) -> Result<(Vec<Action>, Option<String>), Status> {
     let ControlRunRequest { paused, vus, max_vus, scenario, .. } = request;
     if paused.is_none() && vus.is_none() && max_vus.is_none() {
         let text =
@@ -32,7 +28,7 @@ pub(super) fn read(
     let mut scaled = None;
     if vus.is_some() || max_vus.is_some() {
         let name = Some(scenario.as_str()).filter(|name| !name.is_empty());
-        let change = scale(state, run, &plan, name, Scale { vus: *vus, max_vus: *max_vus });
+        let change = scale(run, &plan, name, Scale { vus: *vus, max_vus: *max_vus });
         let change = change.map_err(|error| scale_refused(&error))?;
         actions.push(change.action);
         scaled = Some(change.scenario);
@@ -59,7 +55,7 @@ fn scale_refused(error: &ScaleError) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use throng_control::{Command, Digest, RunId, Submission, Timestamp, Wants};
+    use throng_control::{Command, Digest, RunId, State, Submission, Timestamp, Wants};
     use tonic::Code;
 
     use super::*;
@@ -71,7 +67,7 @@ mod tests {
         for action in [Action::AddManifest { digest: archive, bytes: 1 }, Action::SubmitRun(Box::new(submission))] {
             assert!(state.apply(Command::new(Timestamp(1), action)).is_accepted());
         }
-        let read = read(&state, state.run(&run).unwrap(), &request);
+        let read = read(state.run(&run).unwrap(), &request);
         read.map(|(actions, scenario)| (actions.len(), scenario)).map_err(|status| status.code())
     }
 

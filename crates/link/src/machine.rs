@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use throng_agent::link::{PARTS_MAX, PartEvent, PartId, PartWorker, Word};
-use throng_agent::{Allowance, machine_share_on};
+use throng_agent::link::{PARTS_MAX, PartEvent, PartId};
+use throng_agent::{Allowance, Step, Worker, machine_share_on};
 use throng_control::{Failure, FailureKind, Order};
 use throng_plan::AllowedTargets;
 use throng_transport::source::SourceAddresses;
@@ -67,7 +67,7 @@ struct Slot {
     released: Arc<AtomicBool>,
     /// Whether it was told to stop before it had a worker.
     is_stopped: bool,
-    running: Option<PartWorker>,
+    worker: Option<Worker>,
 }
 
 impl Slots {
@@ -119,7 +119,7 @@ impl Workers for MachineWorkers {
             return self.refuse(part, FailureKind::Machine, text);
         };
         let released = Arc::new(AtomicBool::new(false));
-        slots.insert(part.clone(), Slot { share, released: Arc::clone(&released), is_stopped: false, running: None });
+        slots.insert(part.clone(), Slot { share, released: Arc::clone(&released), is_stopped: false, worker: None });
         drop(slots);
         let shards = machine_share_on(self.config.shards_max, share, self.config.parts_max, &self.config.sources);
         let preparing = Preparing {
@@ -139,21 +139,21 @@ impl Workers for MachineWorkers {
         }
     }
 
-    fn tell(&mut self, part: &PartId, word: Word) {
+    fn tell(&mut self, part: &PartId, step: Step) {
         let mut slots = self.slots.lock();
         let Some(slot) = slots.get_mut(part) else { return };
-        slot.is_stopped |= word == Word::Stop;
-        let Some(running) = &mut slot.running else { return };
-        let is_first = word == Word::Prepare;
-        running.tell(word);
+        slot.is_stopped |= matches!(step, Step::Stop);
+        let Some(worker) = &slot.worker else { return };
+        let is_first = matches!(step, Step::Prepare);
+        worker.tell(step);
         if is_first && slot.is_stopped {
-            running.tell(Word::Stop);
+            worker.tell(Step::Stop);
         }
     }
 
     fn window_taken(&mut self, part: &PartId) {
-        if let Some(running) = self.slots.lock().get(part).and_then(|slot| slot.running.as_ref()) {
-            running.window_taken();
+        if let Some(worker) = self.slots.lock().get(part).and_then(|slot| slot.worker.as_ref()) {
+            worker.window_taken();
         }
     }
 
@@ -161,8 +161,8 @@ impl Workers for MachineWorkers {
         // The slot is given back when the worker has finished, or by whoever prepares it.
         if let Some(slot) = self.slots.lock().get(part) {
             slot.released.store(true, Ordering::Relaxed);
-            if let Some(running) = &slot.running {
-                running.finish();
+            if let Some(worker) = &slot.worker {
+                worker.tell(Step::Finish);
             }
         }
     }

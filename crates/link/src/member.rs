@@ -5,8 +5,8 @@ mod commands;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use throng_agent::WorkerEvent;
-use throng_agent::link::{ClockOffset, PartEvent, PartId, Parts, Word};
+use throng_agent::link::{ClockOffset, PartEvent, PartId, Parts};
+use throng_agent::{Step, WorkerEvent};
 use throng_control::Orders;
 use throng_protocol::agent::join_request::Message as Say;
 use throng_protocol::agent::join_response::Message as Said;
@@ -365,7 +365,7 @@ impl<'a, W: Workers> Member<'a, W> {
         }
         // What a worker says of it comes later, however soon it is ready.
         if let PartEvent::Begun { .. } = event {
-            self.workers.tell(&part, Word::Prepare);
+            self.workers.tell(&part, Step::Prepare);
         }
         let deeds = self.parts.note(&part, event);
         self.perform(deeds);

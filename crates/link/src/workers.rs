@@ -1,6 +1,7 @@
 //! What the link needs of those who run parts.
 
-use throng_agent::link::{PartEvent, PartId, Word};
+use throng_agent::Step;
+use throng_agent::link::{PartEvent, PartId};
 use throng_control::Order;
 use throng_plan::AllowedTargets;
 
@@ -17,7 +18,7 @@ pub trait Workers {
     /// follows.
     fn begin(&mut self, order: Order, nodes: Vec<String>);
     /// Tells a part something.
-    fn tell(&mut self, part: &PartId, word: Word);
+    fn tell(&mut self, part: &PartId, step: Step);
     /// A window of a part's worker has been kept.
     fn window_taken(&mut self, part: &PartId);
     /// Lets go of a part, wherever it is.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_agent::link::{PartEvent, PartId, Word};
-use throng_agent::{SetupData, WorkerEvent};
+use throng_agent::link::{PartEvent, PartId};
+use throng_agent::{SetupData, Step, WorkerEvent};
 use throng_control::Order;
 use throng_control::judge::{AgentWindow, ScenarioCounts, Standing, VuCount};
 use throng_control::limits::SOURCES_OF_PART;
@@ -26,7 +26,7 @@ pub(crate) struct FakeWorkers {
     news: mpsc::Sender<PartNews>,
     dice: Dice,
     invariants: Invariants,
-    parts: BTreeMap<PartId, (mpsc::UnboundedSender<Word>, JoinHandle<()>)>,
+    parts: BTreeMap<PartId, (mpsc::UnboundedSender<Step>, JoinHandle<()>)>,
 }
 
 impl FakeWorkers {
@@ -53,10 +53,10 @@ impl Workers for FakeWorkers {
         self.parts.insert(id, (words, tokio::task::spawn_local(part.run())));
     }
 
-    fn tell(&mut self, part: &PartId, word: Word) {
-        if let Some((words, _)) = self.parts.get(part) {
-            // One that has come to its end needs no word.
-            let _ = words.send(word);
+    fn tell(&mut self, part: &PartId, step: Step) {
+        if let Some((steps, _)) = self.parts.get(part) {
+            // One that has come to its end needs no step.
+            let _ = steps.send(step);
         }
     }
 
@@ -86,7 +86,7 @@ impl Drop for FakeWorkers {
 struct Part {
     id: PartId,
     news: mpsc::Sender<PartNews>,
-    told: mpsc::UnboundedReceiver<Word>,
+    told: mpsc::UnboundedReceiver<Step>,
     dice: Dice,
     invariants: Invariants,
     recorder: Recorder,
@@ -99,48 +99,48 @@ impl Part {
     async fn run(mut self) {
         sleep(self.dice.ms(1..=400)).await;
         self.say(PartEvent::Begun { registry: Arc::new(Registry::new()), has_vu_init: false }).await;
-        while let Some(word) = self.told.recv().await {
-            match word {
-                Word::Prepare => {
+        while let Some(step) = self.told.recv().await {
+            match step {
+                Step::Prepare => {
                     sleep(self.dice.ms(1..=300)).await;
                     self.tell(WorkerEvent::Ready(Ok(self.standing(false)))).await;
                 }
-                Word::SetUp { .. } => {
+                Step::Setup { .. } => {
                     self.invariants.check(|all| all.runs.sets_up(&self.id));
                     sleep(self.dice.ms(1..=800)).await;
                     self.window(false).await;
                     let data = SetupData { run: Some("{}".into()), scenarios: Vec::new() };
                     self.tell(WorkerEvent::SetupDone(Ok(data))).await;
                 }
-                Word::Start { from_ms, .. } => self.load(from_ms).await,
-                Word::TearDown => {
+                Step::Start { late, .. } => self.load(late.from).await,
+                Step::Teardown => {
                     self.invariants.check(|all| all.runs.tears_down(&self.id));
                     sleep(self.dice.ms(1..=800)).await;
                     self.window(true).await;
                     self.tell(WorkerEvent::TeardownDone { result: Ok(()), last_window: self.windows }).await;
                 }
-                Word::Stop | Word::Control(_) | Word::InitVus { .. } | Word::Summarize(_) => {}
+                Step::Stop | Step::Control(_) | Step::InitVus { .. } | Step::Summarize(_) | Step::Finish => {}
             }
         }
     }
 
     /// One window after another until the load is over, or is to stop: more than one a second, so that some are always
     /// under way.
-    async fn load(&mut self, from_ms: u64) {
+    async fn load(&mut self, from: Duration) {
         let length = self.invariants.ask(|all| all.runs.load_ms(&self.id.run));
-        let over = Instant::now() + Duration::from_millis(length.saturating_sub(from_ms));
+        let over = Instant::now() + Duration::from_millis(length).saturating_sub(from);
         let every = self.dice.ms(100..=600);
         let mut next = Instant::now();
         loop {
             next = (next + every).min(over);
-            let word = loop {
+            let step = loop {
                 match timeout_at(next, self.told.recv()).await {
-                    Ok(Some(Word::Control(_))) => {}
-                    Ok(word) => break Some(word),
+                    Ok(Some(Step::Control(_))) => {}
+                    Ok(step) => break Some(step),
                     Err(_) => break None,
                 }
             };
-            match word {
+            match step {
                 None if next < over => self.window(false).await,
                 // The link is gone.
                 Some(None) => return,

@@ -2,18 +2,15 @@
 //!
 //! [`Parts`] takes [orders](throng_control::Orders) and what workers say, and gives [`Deed`]s: what to tell a worker, and
 //! what to say to the leader. A [`Keeper`] holds a part's windows until a checkpoint has them. A [`ClockOffset`] tells when
-//! an instant of the group's time is here. A [`PartWorker`] takes what deeds tell it. Whoever has the sockets and the
-//! workers does the deeds.
+//! an instant of the group's time is here. Whoever has the sockets and the workers does the deeds.
 
 mod deed;
 mod keeper;
 mod offset;
 mod part;
-mod part_worker;
 mod parts;
 
 pub use deed::{Deed, Fact, PartEvent, PartId};
 pub use keeper::{KEPT_BYTES_MAX, Keeper, KeeperError, KeptWindow, WINDOWS_SAID_MAX, WINDOWS_WAITING_MAX};
 pub use offset::ClockOffset;
-pub use part_worker::{PartWorker, Word};
 pub use parts::{PARTS_MAX, Parts};

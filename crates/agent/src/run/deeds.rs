@@ -1,6 +1,7 @@
 //! The agent of a run in one process: what it hears of its worker, and what it does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use throng_control::Timestamp;
 use throng_control::judge::{AgentWindow, NotTaken};
@@ -10,8 +11,8 @@ use throng_vu::LogLevel;
 
 use super::local::LocalRun;
 use super::{Message, RunError};
-use crate::link::{Deed, Fact, KeptWindow, PartEvent, PartId, PartWorker, Word};
-use crate::worker::{Assignment, Worker, WorkerEvent};
+use crate::link::{Deed, Fact, KeptWindow, PartEvent, PartId};
+use crate::worker::{Assignment, Late, Step, Worker, WorkerEvent};
 
 impl LocalRun<'_> {
     /// What the worker says.
@@ -19,7 +20,7 @@ impl LocalRun<'_> {
         match &event {
             WorkerEvent::Window(window) => {
                 self.outputs.note_window(&window.window);
-                self.worker.iter().for_each(PartWorker::window_taken);
+                self.worker.iter().for_each(Worker::window_taken);
             }
             WorkerEvent::Done { unstarted, .. } => {
                 for (planned, count) in self.plan.scenarios().iter().zip(unstarted).filter(|(_, count)| **count > 0) {
@@ -41,17 +42,18 @@ impl LocalRun<'_> {
         for deed in deeds {
             match deed {
                 Deed::Begin(order) => self.begin(&PartId::from(&*order))?,
-                Deed::SetUp(_) => self.tell(Word::SetUp { began: self.began() }),
-                Deed::InitVus(_, setup_data) => self.tell(Word::InitVus { began: self.began(), setup_data }),
+                Deed::SetUp(_) => self.tell(Step::Setup { began: self.began() }),
+                Deed::InitVus(_, setup_data) => self.tell(Step::InitVus { began: self.began(), setup_data }),
                 Deed::Start { start, from_ms, begun_before, setup_data, .. } => {
                     let (began, at) = (self.began(), self.group.instant(start));
-                    self.tell(Word::Start { began, at, from_ms, begun_before, setup_data });
+                    let late = Late { from: Duration::from_millis(from_ms), begun_before };
+                    self.tell(Step::Start { began, at, late, setup_data });
                 }
-                Deed::Control(_, steering) => self.tell(Word::Control(steering)),
-                Deed::Stop(_) => self.tell(Word::Stop),
-                Deed::TearDown(_) => self.tell(Word::TearDown),
-                Deed::Summarize(_, json) => self.tell(Word::Summarize(json)),
-                Deed::Release(_) => self.worker.iter().for_each(PartWorker::finish),
+                Deed::Control(_, steering) => self.tell(Step::Control(steering)),
+                Deed::Stop(_) => self.tell(Step::Stop),
+                Deed::TearDown(_) => self.tell(Step::Teardown),
+                Deed::Summarize(_, json) => self.tell(Step::Summarize(json)),
+                Deed::Release(_) => self.tell(Step::Finish),
                 Deed::Say(part, fact) => self.say(part, fact),
                 Deed::SayWindow(part, window) => self.say_window(&part, window),
                 // It ends with the run.
@@ -61,9 +63,9 @@ impl LocalRun<'_> {
         Ok(())
     }
 
-    fn tell(&mut self, word: Word) {
-        if let Some(worker) = &mut self.worker {
-            worker.tell(word);
+    fn tell(&self, step: Step) {
+        if let Some(worker) = &self.worker {
+            worker.tell(step);
         }
     }
 
@@ -86,9 +88,9 @@ impl LocalRun<'_> {
         // Nobody listens any more only when the run has failed.
         let report = move |event| drop(sender.send(Message::Worker(event)));
         let worker = Worker::start(&self.planned, assignment, report)?;
-        self.worker = Some(PartWorker::new(worker, &self.plan));
+        self.worker = Some(worker);
         let (registry, has_vu_init) = (Arc::clone(&self.planned.registry), self.planned.description.has_vu_init);
-        self.tell(Word::Prepare);
+        self.tell(Step::Prepare);
         let deeds = self.parts.note(part, PartEvent::Begun { registry, has_vu_init });
         self.perform(deeds)
     }

@@ -20,9 +20,9 @@ use super::outputs::{self, RunOutputs};
 use super::planned::Planned;
 use super::{Message, RunError, RunResult};
 use crate::handle::{Attached, Request, RunHandle, RunPhase, RunStatus};
-use crate::link::{PartWorker, Parts};
+use crate::link::Parts;
 use crate::observer::{LogRecord, Observer};
-use crate::worker::{WorkerEvent, lead_time, machine_share};
+use crate::worker::{Worker, WorkerEvent, lead_time, machine_share};
 
 /// How often the clock, the handle and the observer are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -48,7 +48,7 @@ pub(super) struct LocalRun<'a> {
     pub(super) group: Group,
     /// The agent: what it has of the run, and who does it.
     pub(super) parts: Parts,
-    pub(super) worker: Option<PartWorker>,
+    pub(super) worker: Option<Worker>,
     /// What of the machine that may use, until it begins.
     pub(super) shards: Vec<ShardConfig>,
     pub(super) sender: mpsc::Sender<Message>,

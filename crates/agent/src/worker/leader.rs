@@ -1,6 +1,6 @@
 //! A worker's thread.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use throng_control::judge::{CallFailure, ShardUsage};
+use throng_control::{Scale, Steering};
 use throng_output::Outlet;
 use throng_plan::segment::Fraction;
-use throng_plan::{HostRules, LoadModel, Portion};
+use throng_plan::{ControlledVus, HostRules, LoadModel, Plan, Portion};
 use throng_stats::{Recorder, SourceId, TagSet};
 use throng_transport::Clock;
 use throng_vu::LogLevel;
@@ -64,6 +65,8 @@ pub(super) struct Leader {
     pub(super) setups: Setups,
     /// Shards that make their VUs ready for iterations.
     pub(super) initialising: usize,
+    /// Externally-controlled scenarios, by their place in the plan.
+    controlled: BTreeMap<u32, ControlledVus>,
     /// Shards whose load goes on.
     loaded: usize,
     /// Whether the VUs could not all be made, which is told once.
@@ -78,6 +81,16 @@ impl fmt::Debug for Leader {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Leader").field("shards", &self.shards).finish_non_exhaustive()
     }
+}
+
+/// The externally-controlled scenarios of a plan, as it has them.
+fn controlled(plan: &Plan) -> BTreeMap<u32, ControlledVus> {
+    let scenarios = (0..).zip(plan.scenarios());
+    let controlled = scenarios.filter_map(|(place, planned)| match planned.scenario().model {
+        LoadModel::ExternallyControlled { vus, max_vus, .. } => Some((place, ControlledVus::new(vus, max_vus))),
+        _ => None,
+    });
+    controlled.collect()
 }
 
 impl Leader {
@@ -101,6 +114,7 @@ impl Leader {
             owed: 0,
             setups: Setups::default(),
             initialising: 0,
+            controlled: controlled(&planned.plan),
             loaded: 0,
             has_failed: false,
             is_stopped: false,
@@ -208,15 +222,35 @@ impl Leader {
                 self.is_stopped = true;
                 self.send_all(|| Command::Stop);
             }
-            Step::Control { scenario, vus } => self.send_all(|| Command::Control { scenario, vus }),
+            Step::Control(steering) => self.control(&steering),
             Step::Teardown => self.send_first(Command::Teardown),
-            Step::Summarize(data) => self.send_first(Command::Summarize(data)),
+            Step::Summarize(data) => self.send_first(Command::Summarize(data.to_string())),
             Step::Finish => {
                 (self.is_stopped, self.is_finishing) = (true, true);
                 if self.owed > 0 {
                     self.send_all(|| Command::Stop);
                 }
             }
+        }
+    }
+
+    fn control(&mut self, steering: &Steering) {
+        let mut changed = Vec::new();
+        for (place, controlled) in &mut self.controlled {
+            let before = *controlled;
+            let Scale { vus, max_vus } = steering.scales.get(place).copied().unwrap_or_default();
+            if let Some(max_vus) = max_vus {
+                controlled.set_max_vus(max_vus);
+            }
+            if let Some(vus) = vus {
+                // The leader has looked at that; of more there are as many as there may be.
+                let _ = controlled.scale(vus.min(controlled.max_vus()));
+            }
+            controlled.pause(steering.paused);
+            changed.extend((*controlled != before).then_some((*place as usize, *controlled)));
+        }
+        for (scenario, vus) in changed {
+            self.send_all(|| Command::Control { scenario, vus });
         }
     }
 

@@ -13,10 +13,11 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use throng_control::Steering;
 use throng_control::judge::{AgentWindow, CallFailure, Standing};
 use throng_output::Outlet;
 use throng_plan::segment::SegmentTuple;
-use throng_plan::{ControlledVus, Plan, PortionError, Shard as ShardPlace};
+use throng_plan::{Plan, PortionError, Shard as ShardPlace};
 use throng_stats::SourceId;
 use throng_transport::{Nanos, ShardConfig, ShardError};
 
@@ -87,17 +88,12 @@ pub enum Step {
     },
     /// Cut what is under way. The event that it leads to comes all the sooner.
     Stop,
-    /// The VUs of an externally-controlled scenario are these in the whole run from now on.
-    Control {
-        /// The scenario, by its place in the plan.
-        scenario: usize,
-        /// Its VUs.
-        vus: ControlledVus,
-    },
+    /// Externally-controlled scenarios are to be like this from now on.
+    Control(Steering),
     /// Run the script's teardown; [`WorkerEvent::TeardownDone`] follows.
     Teardown,
     /// Run the script's own summary on this JSON; [`WorkerEvent::Summarized`] follows.
-    Summarize(String),
+    Summarize(Arc<str>),
     /// Let go of everything, what is under way cut; [`WorkerEvent::Finished`] follows, and nothing after that.
     Finish,
 }

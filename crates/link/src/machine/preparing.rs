@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use throng_agent::link::{PartEvent, PartId, PartWorker};
+use throng_agent::link::{PartEvent, PartId};
 use throng_agent::{
     Allowance, Assignment, LogRecord, Observer, Planned, Progress, RunConfig, RunError, Step, Test, Worker, WorkerEvent,
 };
@@ -134,7 +134,7 @@ impl Preparing {
         if self.released.load(Ordering::Relaxed) {
             worker.tell(Step::Finish);
         }
-        slot.running = Some(PartWorker::new(worker, planned.plan()));
+        slot.worker = Some(worker);
         // Not with the lock held: the link needs it for what comes before.
         drop(slots);
         let has_vu_init = planned.description().has_vu_init;

@@ -1,6 +1,9 @@
 //! Deeds, done.
 
-use throng_agent::link::{Deed, PartId, Word};
+use std::time::Duration;
+
+use throng_agent::link::{Deed, PartId};
+use throng_agent::{Late, Step};
 use throng_control::Order;
 
 use super::Member;
@@ -19,21 +22,22 @@ impl<W: Workers> Member<'_, W> {
             Deed::Begin(order) => self.begin(*order),
             Deed::SetUp(part) => {
                 let began = self.times.began(&part, &self.offset, now());
-                self.workers.tell(&part, Word::SetUp { began });
+                self.workers.tell(&part, Step::Setup { began });
             }
             Deed::InitVus(part, setup_data) => {
                 let began = self.times.began(&part, &self.offset, now());
-                self.workers.tell(&part, Word::InitVus { began, setup_data });
+                self.workers.tell(&part, Step::InitVus { began, setup_data });
             }
             Deed::Start { part, start, from_ms, begun_before, setup_data } => {
                 let (began, at) = self.times.start(&part, start, &self.offset, now());
                 self.tell_user(&part, "starts");
-                self.workers.tell(&part, Word::Start { began, at, from_ms, begun_before, setup_data });
+                let late = Late { from: Duration::from_millis(from_ms), begun_before };
+                self.workers.tell(&part, Step::Start { began, at, late, setup_data });
             }
-            Deed::Control(part, steering) => self.workers.tell(&part, Word::Control(steering)),
-            Deed::Stop(part) => self.workers.tell(&part, Word::Stop),
-            Deed::TearDown(part) => self.workers.tell(&part, Word::TearDown),
-            Deed::Summarize(part, json) => self.workers.tell(&part, Word::Summarize(json)),
+            Deed::Control(part, steering) => self.workers.tell(&part, Step::Control(steering)),
+            Deed::Stop(part) => self.workers.tell(&part, Step::Stop),
+            Deed::TearDown(part) => self.workers.tell(&part, Step::Teardown),
+            Deed::Summarize(part, json) => self.workers.tell(&part, Step::Summarize(json)),
             Deed::Release(part) => {
                 self.tell_user(&part, "is over");
                 self.workers.release(&part);

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use throng_agent::link::{PartEvent, PartId, Word};
-use throng_agent::{SetupData, WorkerEvent};
+use throng_agent::link::{PartEvent, PartId};
+use throng_agent::{SetupData, Step, WorkerEvent};
 use throng_control::Order;
 use throng_control::judge::{AgentWindow, Standing};
 use throng_link::{Notes, PartNews, Workers};
@@ -394,18 +394,18 @@ impl Workers for Counting {
         self.say(&PartId::from(&order), |say| say(PartEvent::Begun { registry, has_vu_init: false }));
     }
 
-    fn tell(&mut self, part: &PartId, word: Word) {
+    fn tell(&mut self, part: &PartId, step: Step) {
         let worker = PartEvent::Worker;
-        match word {
-            Word::Prepare => {
+        match step {
+            Step::Prepare => {
                 self.told("prepare");
                 self.say(part, move |say| say(worker(WorkerEvent::Ready(Ok(Standing::default())))));
             }
-            Word::SetUp { .. } => {
+            Step::Setup { .. } => {
                 self.told("set up");
                 self.say(part, move |say| say(worker(WorkerEvent::SetupDone(Ok(SetupData::default())))));
             }
-            Word::Start { began, at, .. } => {
+            Step::Start { began, at, .. } => {
                 assert_eq!(began, at, "the run begins with its load if the group says nothing else");
                 self.told("start");
                 let (windows, every, left) = (self.windows, self.every, Arc::clone(&self.left));
@@ -418,7 +418,7 @@ impl Workers for Counting {
                     say(worker(WorkerEvent::Done { last_window: windows, unstarted: Vec::new() }));
                 });
             }
-            Word::TearDown => {
+            Step::Teardown => {
                 self.told("tear down");
                 let last_window = self.windows;
                 self.say(part, move |say| say(worker(WorkerEvent::TeardownDone { result: Ok(()), last_window })));

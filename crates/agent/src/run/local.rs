@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use throng_control::judge::Ending;
 use throng_control::leading::{Concluded, RunView};
-use throng_control::{AbortReason, Action, CallState, Orders, Run, RunState, Scale, Task};
+use throng_control::{AbortReason, Action, CallState, ExitCode, Orders, Run, RunState, Scale, Task};
 use throng_output::OutputReport;
 use throng_plan::Plan;
 use throng_transport::{Clock, ShardConfig};
@@ -315,7 +315,8 @@ impl<'a> LocalRun<'a> {
             view.outcomes.clone_from(&outcomes);
         }
         self.publish_as(phase, false);
-        Ok(RunResult { ending, marked_failed, outcomes, report, summarized: own, outputs })
+        let exit = self.group.run().and_then(Run::exit).map_or(ExitCode::Other, |(code, _)| code);
+        Ok(RunResult { ending, exit, marked_failed, outcomes, report, summarized: own, outputs })
     }
 
     /// The agent has let go of its part: its worker ends, if there was time for one.

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
-use throng_control::NameError;
 use throng_control::judge::Ending;
+use throng_control::{ExitCode, NameError};
 use throng_output::{OutputError, OutputReport};
 use throng_plan::{OptionErrors, Plan, PortionError};
 use throng_stats::{Outcome, Report};
@@ -33,6 +33,8 @@ use crate::worker::{WorkerError, WorkerEvent};
 pub struct RunResult {
     /// Why it ended.
     pub ending: Ending,
+    /// The code that whoever started it ends with.
+    pub exit: ExitCode,
     /// The message of the script's first `fail`, if it called that.
     pub marked_failed: Option<String>,
     /// The last verdict on each threshold.

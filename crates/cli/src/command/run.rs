@@ -13,7 +13,6 @@ use anyhow::{Context, anyhow};
 use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use throng_agent::{Ending, RunConfig, RunHandle, RunResult};
-use throng_control::FailureKind;
 use throng_plan::{Layer, SummaryMode};
 use throng_stats::{Mode, Report, json, text};
 
@@ -72,14 +71,14 @@ fn run_here(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     // As in k6 the summary comes when the waiting is over. Those who watch the run are told before: they can't press
     // Ctrl-C.
     if printer.lingers() && result.ending != Ending::Interrupted {
-        offer.end(exit_code(&result), &result);
+        offer.end(Exit::of(result.exit as u32), &result);
         linger(&handle, global);
     }
     let is_complete =
         summarize(&result, (export, shape), printer.summary_mode(), global) & outputs_are_complete(&result, global);
     // What was found out about the target goes before what could not be written down.
     tell_troubles(&result, global);
-    let exit = match exit_code(&result) {
+    let exit = match Exit::of(result.exit as u32) {
         Exit::Success if !is_complete => Exit::OutputFailed,
         exit => exit,
     };
@@ -168,30 +167,5 @@ fn tell_troubles(result: &RunResult, global: &Global) {
     }
     if let Some(message) = &result.marked_failed {
         printing::error(&format!("the script marked the run as failed: {message}"), global);
-    }
-}
-
-/// The code of a run. How it ended goes before the script's mark, and that before thresholds, as in k6.
-fn exit_code(result: &RunResult) -> Exit {
-    match &result.ending {
-        Ending::Interrupted => Exit::Interrupted,
-        Ending::Stopped => Exit::Stopped,
-        Ending::ScriptAbort(_) => Exit::ScriptAborted,
-        Ending::SetupFailed(_) | Ending::TeardownFailed(_) => Exit::ScriptFailed,
-        Ending::SetupTimeout { .. } => Exit::SetupTimeout,
-        Ending::TeardownTimeout(_) => Exit::TeardownTimeout,
-        Ending::ThresholdAbort => Exit::ThresholdsFailed,
-        Ending::AgentLost(_) => Exit::AgentLost,
-        Ending::NoAgents(_) => Exit::NoAgents,
-        Ending::AgentFailed { kind, .. } => match kind {
-            FailureKind::Script => Exit::ScriptFailed,
-            FailureKind::Options => Exit::InvalidConfig,
-            FailureKind::Machine | FailureKind::Archive => Exit::Machine,
-            FailureKind::TimedOut | FailureKind::Other => Exit::Other,
-        },
-        Ending::Failed(_) => Exit::Other,
-        Ending::Finished if result.marked_failed.is_some() => Exit::MarkedFailed,
-        Ending::Finished if !throng_stats::failed_metrics(&result.outcomes).is_empty() => Exit::ThresholdsFailed,
-        Ending::Finished => Exit::Success,
     }
 }

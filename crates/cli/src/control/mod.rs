@@ -113,7 +113,7 @@ fn reason(result: &RunResult) -> String {
             | Ending::SetupFailed(message)
             | Ending::TeardownFailed(message)
             | Ending::AgentLost(message)
-            | Ending::AgentFailed { message, .. }
+            | Ending::AgentFailed(message)
             | Ending::NoAgents(message)
             | Ending::Failed(message),
             _,

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::FailureKind;
-
 /// Why a run ended. It is kept with results: names stay, and new ones come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
@@ -35,12 +33,7 @@ pub enum Ending {
     /// An agent of a group was lost.
     AgentLost(String),
     /// An agent of a group can't do its part.
-    AgentFailed {
-        /// What kind of thing went wrong there.
-        kind: FailureKind,
-        /// Which agent, and why.
-        message: String,
-    },
+    AgentFailed(String),
     /// A group had too few agents for too long.
     NoAgents(String),
     /// Something else of a group's.
@@ -65,10 +58,9 @@ impl Ending {
             Self::TeardownTimeout(limit) => {
                 format!("teardown took longer than {limit:?}; the option teardownTimeout sets that limit")
             }
-            Self::AgentLost(message)
-            | Self::AgentFailed { message, .. }
-            | Self::NoAgents(message)
-            | Self::Failed(message) => message.clone(),
+            Self::AgentLost(message) | Self::AgentFailed(message) | Self::NoAgents(message) | Self::Failed(message) => {
+                message.clone()
+            }
         })
     }
 }

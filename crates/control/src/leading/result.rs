@@ -108,9 +108,7 @@ impl RunLead {
             }
             AbortReason::Setup(failure) => Ending::SetupFailed(failure.to_string()),
             AbortReason::AgentLost { .. } => Ending::AgentLost(reason.to_string()),
-            AbortReason::AgentFailed { failure, .. } => {
-                Ending::AgentFailed { kind: failure.kind, message: reason.to_string() }
-            }
+            AbortReason::AgentFailed { .. } => Ending::AgentFailed(reason.to_string()),
             AbortReason::NoAgents { message } => Ending::NoAgents(message.clone()),
             AbortReason::Overdue { .. } | AbortReason::TotalsTooLarge | AbortReason::Unled { .. } => {
                 Ending::Failed(reason.to_string())

@@ -221,9 +221,13 @@ impl World {
     fn do_duty(&mut self, duty: Duty) {
         match duty {
             Duty::ExpireLeases => drop(self.group.ok(Action::ExpireLeases)),
-            Duty::StartRun(run) => drop(self.group.ok(Action::StartRun { run, at: Timestamp(self.group.now + 50) })),
+            // Here and below: an agent may have been lost, or the run stopped, since the duties were looked up.
+            Duty::StartRun(run) => {
+                let is_due = self.group.state.duties(Timestamp(self.group.now)).contains(&Duty::StartRun(run.clone()));
+                let told = self.group.tell(Action::StartRun { run, at: Timestamp(self.group.now + 50) });
+                assert_eq!(told.is_ok(), is_due, "{told:?}");
+            }
             Duty::StartAssignment(run, assignment) => {
-                // An agent may have been lost, or the run stopped, since the duties were looked up.
                 let _ = self.group.tell(Action::StartAssignment { run, assignment, from_ms: 1_000 });
             }
             Duty::Checkpoint(_) => self.take_windows(),

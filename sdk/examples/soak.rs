@@ -3,7 +3,9 @@
 //!
 //! `-e EVERY=10` sets the seconds between two messages, `-e SIZE=1000` the bytes of one. A server has 30 s to answer the
 //! close frames of all at the end; where that isn't enough, `-e VUS=1000000 -e DURATION=10m -e CLOSING=5m` in place of the
-//! flags gives it more.
+//! flags gives it more. They open as fast as the server takes them, or so many a second with `-e RATE=20000` beside these;
+//! then their first messages come in the minute after the last has opened. `-e LIFE=6000` has `throng target` close each
+//! at random, after so many seconds on average; its VU opens another.
 
 use throng::prelude::*;
 
@@ -19,8 +21,14 @@ const NEXT: u32 = 0;
 
 #[options]
 fn options() -> Options {
-    let vus = env_or("VUS", "100").parse().expect("VUS is a number");
-    let held = Scenario::constant_vus(vus, env_or("DURATION", "2m"));
+    let (vus, duration) = (vus(), env_or("DURATION", "2m"));
+    let held = match vus.checked_div(rate()) {
+        None => Scenario::constant_vus(vus, duration),
+        Some(seconds) => {
+            let opened = Scenario::ramping_vus().set("startVUs", 0).stage(format!("{seconds}s"), vus.into());
+            opened.stage(duration, vus.into())
+        }
+    };
     Options::new().scenario("soak", held.graceful_stop(env_or("CLOSING", "30s"))).threshold("checks", "rate==1")
 }
 
@@ -32,13 +40,16 @@ struct Soak {
 #[handlers]
 impl Handlers for Soak {
     fn begin(connection: Connection) -> Self {
-        connection.connect(format!("{}/ws/echo", env("TARGET")));
+        connection.connect(url());
         Self { sent: None }
     }
 
-    /// Spreads the first messages over the time between two, so that they don't come all at once.
+    /// Spreads the first messages over the time between two, so that they don't come all at once; none comes before the
+    /// last connection is to open.
     fn open(&mut self, connection: Connection, _subprotocol: &str) {
-        connection.set_timer(NEXT, every() * random::float());
+        let later = u64::from(vus()).saturating_sub(connection.identity().vu);
+        let ramp = later.checked_div(rate().into()).unwrap_or(0);
+        connection.set_timer(NEXT, ramp as f64 + every() * random::float());
     }
 
     fn timer(&mut self, connection: Connection, _timer: u32) {
@@ -55,6 +66,34 @@ impl Handlers for Soak {
             ECHOES.add(1);
         }
     }
+}
+
+/// What is connected to.
+fn url() -> &'static str {
+    thread_local! {
+        static URL: &'static str = {
+            let life = env_or("LIFE", "");
+            let query = if life.is_empty() { String::new() } else { format!("?life={life}000") };
+            format!("{}/ws/echo{query}", env("TARGET")).leak()
+        };
+    }
+    URL.with(|url| *url)
+}
+
+/// How many connections.
+fn vus() -> u32 {
+    thread_local! {
+        static VUS: u32 = env_or("VUS", "100").parse().expect("VUS is a number");
+    }
+    VUS.with(|vus| *vus)
+}
+
+/// How many of them are opened a second; 0 is as many as the server takes.
+fn rate() -> u32 {
+    thread_local! {
+        static RATE: u32 = env_or("RATE", "0").parse().expect("RATE is a number of connections a second");
+    }
+    RATE.with(|rate| *rate)
 }
 
 /// Seconds between two messages of a connection.

@@ -20,6 +20,8 @@ use throng_benches::{Process, Table, build_script, machine_line, throng_program}
 
 /// How often the target is asked how many are open.
 const EVERY: Duration = Duration::from_millis(100);
+/// How often the agent's memory is looked at.
+const MEMORY_EVERY: Duration = Duration::from_secs(5);
 /// The slowest ramp that is waited for, in connections a second; and for how long at least.
 const SLOWEST: u64 = 5_000;
 const RAMP_LEAST: Duration = Duration::from_secs(5);
@@ -41,6 +43,12 @@ struct Arguments {
     /// Seconds between two messages of a connection
     #[arg(long, default_value_t = 60)]
     every: u64,
+    /// Per cent of the connections that the target closes a minute; others are opened in their place
+    #[arg(long, default_value_t = 0.0, hide_default_value = true)]
+    churn: f64,
+    /// Connections to open a second; by default as many as the target takes
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    rate: u32,
     /// Addresses to connect from, as `throng run --bind-ips` takes them
     #[arg(long)]
     bind_ips: Option<String>,
@@ -72,12 +80,15 @@ fn main() -> Result<()> {
     row("opened a second, whole ramp", format!("{:.0}", full.ramp.rate));
     row("first tenth, last tenth", format!("{:.0}, {:.0}", full.ramp.first_rate, full.ramp.last_rate));
     row("agent, bytes a connection", format!("{:.0}", each(full.agent, empty.agent)));
+    let [first, most, last] = full.resident.map(|kib| kib as f64 / 1024.0);
+    row("agent, MiB: early, most, at the end", format!("{first:.1}, {most:.1}, {last:.1}"));
     row("target, bytes a connection", format!("{:.0}", each(full.target, empty.target)));
     row("agent, CPU-us a message", format!("{:.1}", full.cpu_us));
     row("messages, echoes", format!("{}, {}", full.counted.sent, full.counted.received));
-    row("closed properly", full.counted.closed.to_string());
+    row("opened, closed properly", format!("{}, {}", full.counted.opened, full.counted.closed));
+    row("slots and ports in use, at most", full.counted.sockets_peak.to_string());
     println!("{table}\n{}; nofile {}, a message every {} s", machine_line(), arguments.nofile, arguments.every);
-    full.counted.check(u64::from(arguments.connections))
+    full.counted.check(u64::from(arguments.connections), arguments.churn > 0.0)
 }
 
 /// One run of the soak.
@@ -92,6 +103,8 @@ struct Soak<'a> {
 struct Figures {
     ramp: Ramp,
     agent: Memory,
+    /// The agent's after a tenth of the time that they were held, the most after that, and at its end.
+    resident: [u64; 3],
     target: Memory,
     cpu_us: f64,
     counted: Counted,
@@ -110,18 +123,28 @@ struct Ramp {
 struct Counted {
     sent: u64,
     received: u64,
+    opened: u64,
     closed: u64,
+    /// Sockets that the agent had at a time.
+    sockets_peak: u64,
     /// throng's counts and the target's that belong to them.
     pairs: Vec<(&'static str, u64, u64)>,
 }
 
 impl Counted {
-    fn check(&self, connections: u64) -> Result<()> {
+    fn check(&self, connections: u64, churn: bool) -> Result<()> {
         for (what, throng, target) in &self.pairs {
             ensure!(throng == target, "{what}: throng counts {throng}, the target {target}");
         }
-        ensure!(self.sent == self.received, "{} messages, {} echoes", self.sent, self.received);
-        ensure!(self.closed == connections, "{} of {connections} were closed properly", self.closed);
+        ensure!(self.closed == self.opened, "{} of {} were closed properly", self.closed, self.opened);
+        if !churn {
+            // Otherwise a message may be under way to a server that closes meanwhile.
+            ensure!(self.sent == self.received, "{} messages, {} echoes", self.sent, self.received);
+            ensure!(self.opened == connections, "{} were opened, not {connections}", self.opened);
+        }
+        // A socket and its port that weren't given back would add to those of the connection in its place.
+        let most = connections + connections / 100 + 100;
+        ensure!(self.sockets_peak <= most, "{} sockets at a time for {connections} connections", self.sockets_peak);
         Ok(())
     }
 }
@@ -137,21 +160,24 @@ impl Soak<'_> {
             ensure!(begin.elapsed() < START_MAX, "the target doesn't answer");
             std::thread::sleep(EVERY);
         }
-        // The load model ends the run: when the slowest ramp would have ended, and they were held for so long.
-        let duration = RAMP_LEAST + Duration::from_secs(u64::from(self.connections) / SLOWEST) + held;
+        // The load model ends the run: when the slowest ramp would have ended, and they were held for so long. Where it
+        // has the ramp too, that comes before.
+        let slowest = if arguments.rate == 0 { SLOWEST } else { arguments.rate.into() };
+        let duration = RAMP_LEAST + Duration::from_secs(u64::from(self.connections) / slowest) + held;
         let summary = self.directory.join(format!("summary-{}.json", self.connections));
         let mut agent = self.start(arguments, &listen, &summary, duration)?;
         let ramp = self.ramp(address, &mut agent, duration)?;
         let (before, cpu_before) = (messages(&stats(address)?), cpu_time(agent.id())?);
-        std::thread::sleep(held);
+        let resident = watch_memory(agent.id(), held)?;
         let (after, cpu_after) = (messages(&stats(address)?), cpu_time(agent.id())?);
         let memory = (Memory::of(agent.id())?, Memory::of(target.id())?);
-        let status = agent.wait(duration + CLOSING_MAX + ENDING_MAX)?;
+        let status = agent.wait(2 * duration + CLOSING_MAX + ENDING_MAX)?;
         ensure!(status.success(), "throng ended with {status}");
         let message_count = (after - before).max(1) as f64;
         Ok(Figures {
             ramp,
             agent: memory.0,
+            resident,
             target: memory.1,
             cpu_us: (cpu_after - cpu_before).as_secs_f64() * 1e6 / message_count,
             counted: count(&summary, &stats(address)?)?,
@@ -163,11 +189,14 @@ impl Soak<'_> {
             format!("TARGET=http://{listen}"),
             format!("EVERY={}", arguments.every),
             format!("VUS={}", self.connections),
+            format!("RATE={}", arguments.rate),
             format!("DURATION={}s", duration.as_secs()),
             format!("CLOSING={}s", CLOSING_MAX.as_secs()),
         ];
+        // A life of a hundred minutes is one per cent a minute.
+        let life = (arguments.churn > 0.0).then(|| format!("LIFE={:.0}", 6_000.0 / arguments.churn));
         let mut given = vec!["run", "-q"];
-        for variable in &variables {
+        for variable in variables.iter().chain(&life) {
             given.extend(["-e", variable]);
         }
         if let Some(addresses) = &arguments.bind_ips {
@@ -204,6 +233,20 @@ impl Soak<'_> {
     }
 }
 
+/// Waits, and looks at a process's resident memory meanwhile: after a tenth of the time, the most since then, at the end.
+fn watch_memory(process: i32, held: Duration) -> Result<[u64; 3]> {
+    let begin = Instant::now();
+    std::thread::sleep(held / 10);
+    let first = Memory::of(process)?.resident_kib;
+    let (mut most, mut last) = (first, first);
+    while begin.elapsed() < held {
+        std::thread::sleep(MEMORY_EVERY.min(held.saturating_sub(begin.elapsed())));
+        last = Memory::of(process)?.resident_kib;
+        most = most.max(last);
+    }
+    Ok([first, most, last])
+}
+
 fn count(summary: &Path, stats: &Value) -> Result<Counted> {
     let summary: Value = serde_json::from_str(&std::fs::read_to_string(summary)?)?;
     let throng = |metric: &str| number(&summary, &["metrics", metric, "count"]);
@@ -212,7 +255,9 @@ fn count(summary: &Path, stats: &Value) -> Result<Counted> {
     Ok(Counted {
         sent,
         received,
+        opened: target(&["opened"]),
         closed: target(&["closed_properly"]),
+        sockets_peak: number(&summary, &["throng", "generator", "socketsPeak"]),
         pairs: vec![
             ("connections", throng("ws_sessions"), target(&["opened"])),
             ("iterations", throng("iterations"), target(&["closed"])),

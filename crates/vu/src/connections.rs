@@ -271,8 +271,8 @@ impl EventBatch {
 
     /// Forgets all events. Memory beyond what common batches need is given back.
     pub fn clear(&mut self) {
-        forget(&mut self.events, 1024);
-        forget(&mut self.data, 64 << 10);
+        forget(&mut self.events, 64);
+        forget(&mut self.data, 2 << 10);
     }
 
     fn add(&mut self, bytes: &[u8]) -> u32 {

@@ -9,7 +9,7 @@ use thiserror::Error;
 use wasmtime::WasmBacktraceDetails;
 
 use crate::{
-    arena::{ArenaUsage, HOST_STACK_BYTES, MemoryArena, StackArena, WASM_STACK_BYTES},
+    arena::{ArenaUsage, HOST_STACK_BYTES, MemoryArena, SharedStack, StackArena, WASM_STACK_BYTES},
     budget::SLICE,
     cache::CodeCache,
     ticker::Ticker,
@@ -140,6 +140,10 @@ impl Engine {
     #[must_use]
     pub fn arena_usage(&self) -> ArenaUsage {
         self.0.stacks.usage().plus(self.0.memories.usage())
+    }
+
+    pub(crate) fn shared_stack(&self) -> std::io::Result<SharedStack> {
+        SharedStack::new(&self.0.stacks)
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {

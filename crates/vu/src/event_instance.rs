@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    arena::SharedStack,
     connections::{EventBatch, Handle},
     exports::Signature,
     fault::{Fault, FaultKind},
@@ -17,15 +18,51 @@ use crate::{
 
 /// An instance of an event-driven script, which serves many connections.
 ///
-/// It has what a [`Vu`] has, and stays on the thread that made it; between two calls
-/// its stack is free, so that it holds nothing for a connection but what the guest
-/// keeps in its memory. After a fault it can't be called any more: every connection
-/// that it served is lost.
+/// It has what a [`Vu`] has but a stack, which all of an [`EventInstances`] share, and
+/// stays on the thread that made it. Between two calls it holds nothing for a
+/// connection but what the guest keeps in its memory. After a fault it can't be called
+/// any more: every connection that it served is lost.
 pub struct EventInstance<H: Host> {
     vu: Vu<H>,
+    stack: SharedStack,
     handle: Function<Handle>,
     /// Set where the guest gave way since its slice was over, and not to wait.
     gave_way: Rc<Cell<bool>>,
+}
+
+/// Makes the instances of an event-driven script that are called one at a time.
+pub struct EventInstances<H: Host> {
+    script: Script<H>,
+    stack: SharedStack,
+}
+
+impl<H: Host> std::fmt::Debug for EventInstances<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventInstances").field("stack", &self.stack).finish_non_exhaustive()
+    }
+}
+
+impl<H: Host> EventInstances<H> {
+    /// None exists yet but the stack that they share.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory.
+    pub fn new(script: &Script<H>) -> Result<EventInstances<H>, Fault> {
+        let stack = script.engine.shared_stack();
+        let stack = stack.map_err(|e| Fault::new(FaultKind::Host, format!("no memory for a stack: {e}")))?;
+        Ok(EventInstances { script: script.clone(), stack })
+    }
+
+    /// Makes one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Vu::new`]; when the script is of the other kind; and while another
+    /// one's call is pending.
+    pub async fn make(&self, host: H) -> Result<EventInstance<H>, Fault> {
+        EventInstance::new(self, host).await
+    }
 }
 
 impl<H: Host> std::fmt::Debug for EventInstance<H> {
@@ -35,19 +72,16 @@ impl<H: Host> std::fmt::Debug for EventInstance<H> {
 }
 
 impl<H: Host> EventInstance<H> {
-    /// Makes an instance of an event-driven script.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Vu::new`]; and when the script is of the other kind.
-    pub async fn new(script: &Script<H>, host: H) -> Result<EventInstance<H>, Fault> {
+    async fn new(instances: &EventInstances<H>, host: H) -> Result<EventInstance<H>, Fault> {
+        let EventInstances { script, stack } = instances;
         let Some(index) = script.exports.handle else {
             return Err(Fault::new(FaultKind::Host, "the script isn't event-driven: it has no export `handle`"));
         };
-        let mut vu = Vu::new(script, host).await?;
+        let _occupied = stack.occupy().ok_or_else(in_turn)?;
+        let mut vu = stack.lend(Vu::new(script, host)).await?;
         let handle = vu.find::<Handle>(index)?;
         let gave_way = vu.watch_slices();
-        Ok(EventInstance { vu, handle, gave_way })
+        Ok(EventInstance { vu, stack: stack.clone(), handle, gave_way })
     }
 
     /// Hands events to the handlers at this index of
@@ -60,8 +94,13 @@ impl<H: Host> EventInstance<H> {
     /// # Errors
     ///
     /// Why the handlers never returned; [`FaultKind::Host`] also where one called
-    /// something that waits.
+    /// something that waits, and while another instance's call is pending.
     pub async fn handle(&mut self, function: u32, batch: &mut EventBatch) -> Result<(), Fault> {
+        // Dropped behind the call, which may unwind on this stack.
+        let Some(_occupied) = self.stack.occupy() else {
+            batch.clear();
+            return Err(in_turn());
+        };
         let params: <Handle as Signature>::Params = (function, batch.events.clone(), batch.data.clone());
         self.gave_way.set(false);
         let result = {
@@ -97,4 +136,8 @@ impl<H: Host> EventInstance<H> {
     pub fn host_mut(&mut self) -> &mut H {
         self.vu.host_mut()
     }
+}
+
+fn in_turn() -> Fault {
+    Fault::new(FaultKind::Host, "instances that share a stack are called one at a time")
 }

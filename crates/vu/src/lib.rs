@@ -44,7 +44,7 @@ mod vu;
 pub use arena::ArenaUsage;
 pub use connections::{ConnectionIdentity, Connections, EventBatch, HandshakeOptions, Happening, Outgoing, SendError};
 pub use engine::{Engine, EngineConfig, EngineError};
-pub use event_instance::EventInstance;
+pub use event_instance::{EventInstance, EventInstances};
 pub use fault::{Fault, FaultKind};
 pub use host::Host;
 pub use load::{CONTRACT_VERSION, LoadError};

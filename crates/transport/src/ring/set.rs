@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::task::{Context, Poll};
 
 use futures_lite::future::poll_fn;
@@ -20,7 +21,19 @@ use crate::time::Nanos;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SetKey {
     slot: u32,
-    generation: u32,
+    /// One more than the slot's, so that an optional key is no larger than a key.
+    generation: NonZeroU32,
+}
+
+impl SetKey {
+    /// Generations have 24 bits.
+    fn new(slot: u32, generation: u32) -> Self {
+        Self { slot, generation: NonZeroU32::MIN.saturating_add(generation) }
+    }
+
+    fn generation(self) -> u32 {
+        self.generation.get() - 1
+    }
 }
 
 /// What has happened to a connection of a set.
@@ -142,7 +155,7 @@ impl ConnectionSet {
         driver.sets.joined(self.set);
         let socket = driver.sockets.get(slot);
         (socket.set, socket.token) = (self.set, token);
-        SetKey { slot, generation: socket.generation }
+        SetKey::new(slot, socket.generation)
     }
 
     /// Gives a connection to a task, with what it has unread; none if it has gone, or isn't open yet.
@@ -253,7 +266,7 @@ impl ConnectionSet {
             let mut driver = self.shard.driver();
             let slot = driver.sets.first(self.set)?;
             let socket = driver.sockets.get(slot);
-            let (key, token) = (SetKey { slot, generation: socket.generation }, socket.token);
+            let (key, token) = (SetKey::new(slot, socket.generation), socket.token);
             let owned = socket.set == self.set && matches!(socket.phase, Phase::Opening | Phase::Open);
             let next = if owned { next(socket) } else { Next::Nothing };
             let what = match next {
@@ -347,5 +360,5 @@ fn next<'a>(socket: &mut Socket) -> Next<'a> {
 }
 
 fn find(driver: &mut Driver, set: u16, key: SetKey) -> Option<&mut Socket> {
-    driver.sockets.find(key.slot, key.generation).filter(|socket| socket.set == set)
+    driver.sockets.find(key.slot, key.generation()).filter(|socket| socket.set == set)
 }

@@ -30,12 +30,11 @@ pub enum Event<'a> {
 /// One connection's receiving side. Bytes are fed to it as they come.
 #[derive(Debug, Default)]
 pub struct Reader {
-    /// What is under way; none between messages.
+    /// What is under way; none between messages, until the peer has closed. A million of these may be held.
     state: Option<Box<State>>,
-    ended: bool,
 }
 
-/// A frame's head, frame or message that is incomplete.
+/// A frame's head, frame or message that is incomplete, or that nothing follows any more.
 #[derive(Debug, Default)]
 struct State {
     head: [u8; HEAD_BYTES_MAX],
@@ -44,6 +43,8 @@ struct State {
     message: Option<Message>,
     /// A control frame's payload so far; it may come between a message's frames.
     control: Vec<u8>,
+    /// The peer has closed, or broken the rules.
+    ended: bool,
     /// With permessage-deflate, what outlives a message.
     inflater: Option<Inflater>,
 }
@@ -76,13 +77,17 @@ impl Reader {
     #[must_use]
     pub fn deflate(deflate: Deflate) -> Self {
         let inflater = Some(Inflater::new(deflate));
-        Self { state: Some(Box::new(State { inflater, ..State::default() })), ended: false }
+        Self { state: Some(Box::new(State { inflater, ..State::default() })) }
     }
 
     /// Whether the peer has closed.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.ended
+        self.state.as_ref().is_some_and(|state| state.ended)
+    }
+
+    fn end(&mut self) {
+        self.state.get_or_insert_default().ended = true;
     }
 
     /// Whether nothing is under way: then it holds no memory, unless compression was agreed.
@@ -106,10 +111,12 @@ impl Reader {
         mut each: impl FnMut(Event<'_>),
     ) -> Result<(), Violation> {
         let result = self.read_some(rules, bytes, scratch, &mut each);
-        if self.is_idle() && self.state.as_ref().is_some_and(|state| state.inflater.is_none()) {
+        if result.is_err() {
+            self.end();
+        }
+        if self.is_idle() && self.state.as_ref().is_some_and(|state| state.inflater.is_none() && !state.ended) {
             self.state = None;
         }
-        self.ended |= result.is_err();
         result
     }
 
@@ -120,7 +127,7 @@ impl Reader {
         scratch: &mut Vec<u8>,
         each: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Violation> {
-        while !bytes.is_empty() && !self.ended {
+        while !bytes.is_empty() && !self.has_ended() {
             if self.state.as_ref().is_none_or(|state| state.is_between_frames()) {
                 let Some((head, rest)) = self.head(rules, bytes)? else { return Ok(()) };
                 bytes = rest;
@@ -250,7 +257,7 @@ impl Reader {
             Control::Pong => Event::Pong(payload),
             Control::Close => {
                 let close = Close::parse(payload)?;
-                self.ended = true;
+                self.end();
                 Event::Close(close)
             }
         });

@@ -148,7 +148,7 @@ fn limits_are_judged_by_the_head_alone() {
 
 #[test]
 fn memory_is_held_only_while_something_is_under_way() {
-    assert_eq!((size_of::<Reader>(), size_of::<Writer>()), (16, 8));
+    assert_eq!((size_of::<Reader>(), size_of::<Writer>()), (8, 8));
     let rules = rules(Role::Client);
     let mut reader = Reader::plain();
     // In pieces of which none is a whole frame.

@@ -4,9 +4,11 @@
 
 mod memory;
 mod pool;
+mod shared;
 mod stack;
 
 pub(crate) use memory::MemoryArena;
+pub(crate) use shared::SharedStack;
 pub(crate) use stack::{HOST_STACK_BYTES, StackArena, WASM_STACK_BYTES};
 
 /// What the arenas of an [`Engine`](crate::Engine) hold; see

@@ -7,6 +7,7 @@ use wasmtime::{StackCreator, StackMemory};
 use super::{
     ArenaUsage,
     pool::{PAGE_BYTES, SlotPool, discard},
+    shared::lent,
 };
 
 /// Bytes of stack that a guest may use.
@@ -38,7 +39,7 @@ impl StackArena {
         self.pool.usage()
     }
 
-    fn take(&self) -> io::Result<Stack> {
+    pub(super) fn take(&self) -> io::Result<Stack> {
         let slot = self.pool.take()?;
         let stack = Stack { start: slot.start, pool: Arc::clone(&self.pool) };
         // A slot's guard page outlives its uses. If it can't be made, dropping
@@ -72,9 +73,10 @@ fn install_guard(page: usize, advice: libc::c_int) -> io::Result<()> {
     Err(io::Error::last_os_error())
 }
 
-// SAFETY: each stack is a slot of its own with a guard page at its bottom; it is
-// page-aligned, and `size` is checked to be the one that slots have. Stacks that
-// are used again hold old contents, so the wish for zeroed ones is refused.
+// SAFETY: each stack is a slot of its own with a guard page at its bottom, or one
+// that is lent, of which `SharedStack` sees to it that one call has it at a time;
+// it is page-aligned, and `size` is checked to be the one that slots have. Stacks
+// that are used again hold old contents, so the wish for zeroed ones is refused.
 unsafe impl StackCreator for StackArena {
     fn new_stack(&self, size: usize, zeroed: bool) -> wasmtime::Result<Box<dyn StackMemory>> {
         if size != HOST_STACK_BYTES || zeroed {
@@ -83,14 +85,17 @@ unsafe impl StackCreator for StackArena {
                  asked for, zeroed: {zeroed}"
             )));
         }
+        if let Some(stack) = lent() {
+            return Ok(Box::new(Lease(stack)));
+        }
         let stack = self.take().map_err(|e| wasmtime::Error::msg(format!("no memory for a VU's stack: {e}")))?;
-        Ok(Box::new(stack))
+        Ok(Box::new(Lease(Arc::new(stack))))
     }
 }
 
 /// One stack in use.
 #[derive(Debug)]
-struct Stack {
+pub(super) struct Stack {
     start: usize,
     pool: Arc<SlotPool>,
 }
@@ -105,19 +110,23 @@ impl Stack {
     }
 }
 
-// SAFETY: the range is page-aligned, belongs to this value until it is dropped,
-// and lies right above its guard page.
-unsafe impl StackMemory for Stack {
+/// A store's hold on a stack.
+#[derive(Debug)]
+struct Lease(Arc<Stack>);
+
+// SAFETY: the range is page-aligned, stays until the last lease is dropped, and lies
+// right above its guard page.
+unsafe impl StackMemory for Lease {
     fn top(&self) -> *mut u8 {
-        self.end() as *mut u8
+        self.0.end() as *mut u8
     }
 
     fn range(&self) -> Range<usize> {
-        self.bottom()..self.end()
+        self.0.bottom()..self.0.end()
     }
 
     fn guard_range(&self) -> Range<*mut u8> {
-        self.start as *mut u8..self.bottom() as *mut u8
+        self.0.start as *mut u8..self.0.bottom() as *mut u8
     }
 }
 

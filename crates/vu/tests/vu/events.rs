@@ -4,7 +4,7 @@ use std::{cell::RefCell, future::Future, pin::pin, rc::Rc, task::Poll, time::Dur
 
 use futures_lite::future::{block_on, poll_once};
 use throng_vu::{
-    ConnectionIdentity, Connections, Engine, EngineConfig, EventBatch, EventInstance, Fault, FaultKind,
+    ConnectionIdentity, Connections, Engine, EngineConfig, EventBatch, EventInstance, EventInstances, Fault, FaultKind,
     HandshakeOptions, Happening, Outgoing, Script, SendError, Vu,
 };
 
@@ -91,6 +91,10 @@ fn script(engine: &Engine) -> Script<FakeHost> {
     Script::compile(engine, &event_component(GUEST)).unwrap()
 }
 
+fn make(script: &Script<FakeHost>, host: FakeHost) -> Result<EventInstance<FakeHost>, Fault> {
+    block_on(EventInstances::new(script)?.make(host))
+}
+
 /// An instance, and what its connections are asked.
 fn instance(engine: &Engine) -> (EventInstance<FakeHost>, Rc<RefCell<Vec<String>>>) {
     let said = Rc::<RefCell<Vec<String>>>::default();
@@ -98,7 +102,7 @@ fn instance(engine: &Engine) -> (EventInstance<FakeHost>, Rc<RefCell<Vec<String>
     // Whatever waits would wait for ever.
     let mut host = FakeHost::new(Wait::Gate);
     host.connections = Some(Box::new(connections));
-    (block_on(EventInstance::new(&script(engine), host)).unwrap(), said)
+    (make(&script(engine), host).unwrap(), said)
 }
 
 fn engine() -> Engine {
@@ -230,6 +234,44 @@ fn a_call_that_is_dropped_ends_the_instance() {
 }
 
 #[test]
+fn instances_of_one_maker_share_a_stack_and_are_called_one_at_a_time() {
+    let engine = engine();
+    let _ticker = engine.ticker().unwrap();
+    let script = script(&engine);
+    let maker = EventInstances::new(&script).unwrap();
+    let make = || {
+        let mut host = FakeHost::new(Wait::No);
+        host.connections = Some(Box::new(FakeConnections(Rc::default())));
+        block_on(maker.make(host)).unwrap()
+    };
+    let before = engine.arena_usage().slots_used;
+    let mut instances: Vec<_> = (0..3).map(|_| make()).collect();
+    // A memory each, and no stack.
+    assert_eq!(engine.arena_usage().slots_used, before + 3);
+    for _ in 0..2 {
+        for instance in &mut instances {
+            handle(instance, &[(0, Happening::Begin), (0, Happening::Timer(COMPUTE))]).unwrap();
+        }
+    }
+    let [first, second, third] = instances.get_disjoint_mut([0, 1, 2]).unwrap();
+    let mut batch = EventBatch::default();
+    batch.push(0, 0, Happening::Timer(ENDLESS_LOOP));
+    {
+        let mut call = pin!(first.handle(0, &mut batch));
+        assert_eq!(block_on(poll_once(call.as_mut())), None);
+        let fault = handle(second, &[(0, Happening::Begin)]).unwrap_err();
+        assert!(fault.message.contains("one at a time"), "{fault}");
+        let fault = block_on(maker.make(FakeHost::new(Wait::No))).unwrap_err();
+        assert!(fault.message.contains("one at a time"), "{fault}");
+    }
+    assert!(!first.is_usable());
+    handle(second, &[(0, Happening::Begin)]).unwrap();
+    let fault = handle(third, &[(0, Happening::Timer(TRAP))]).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Trap);
+    handle(second, &[(0, Happening::Begin)]).unwrap();
+}
+
+#[test]
 fn a_thousand_events_of_one_batch_take_one_call() {
     let (mut instance, said) = instance(&engine());
     let events: Vec<_> = (0..1000).map(|n| (n % 5, Happening::Binary(&[7; 20]))).collect();
@@ -252,14 +294,14 @@ fn a_script_is_of_one_kind_and_says_which() {
 
     let other = Script::<FakeHost>::compile(&engine, &guest()).unwrap();
     assert!(!other.is_event_driven());
-    let fault = block_on(EventInstance::new(&other, FakeHost::new(Wait::No))).unwrap_err();
+    let fault = make(&other, FakeHost::new(Wait::No)).unwrap_err();
     assert!(fault.message.contains("isn't event-driven"), "{fault}");
 }
 
 #[test]
 fn where_there_are_no_connections_their_functions_trap() {
     let host = FakeHost::new(Wait::No);
-    let mut instance = block_on(EventInstance::new(&script(&engine()), host)).unwrap();
+    let mut instance = make(&script(&engine()), host).unwrap();
     let fault = handle(&mut instance, &[(0, Happening::Begin)]).unwrap_err();
     assert!(fault.message.contains("there are no connections here"), "{fault}");
 }

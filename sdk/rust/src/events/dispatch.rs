@@ -12,6 +12,9 @@ thread_local! {
     static STATES: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
 }
 
+/// Connections that an instance serves, unless its script's connections are few.
+const CONNECTIONS_USUAL: usize = 1000;
+
 /// Hands a batch of events to a type's handlers. Public for `#[handlers]` alone.
 #[doc(hidden)]
 pub fn dispatch<T: Handlers>(events: &[Event], data: &[u8]) {
@@ -29,6 +32,9 @@ fn handle<T: Handlers>(states: &mut Vec<Option<T>>, event: &Event, data: &mut Da
     let (connection, place) = (Connection(event.connection), event.connection as usize);
     if let Occasion::Begin = event.what {
         if states.len() <= place {
+            // At once for as many as an instance serves: growing step by step would leave every earlier step's memory
+            // behind, and what isn't used of this takes none.
+            states.reserve(CONNECTIONS_USUAL.saturating_sub(states.len()));
             states.resize_with(place + 1, || None);
         }
         states[place] = Some(T::begin(connection));

@@ -80,29 +80,45 @@ impl Member {
     }
 }
 
+/// A timer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Timer {
+    number: u32,
+    /// 0, which no clock shows, for none: an `Option` would make every connection larger.
+    at: Nanos,
+}
+
+impl Timer {
+    fn is_set(&self) -> bool {
+        self.at.0 > 0
+    }
+}
+
 /// Timers of a connection. Most have one at most, which needs no memory of its own.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    first: Option<(u32, Nanos)>,
+    first: Timer,
     /// Those that were set while the first was, in no order.
     #[expect(clippy::box_collection, reason = "a third of the bytes where there are none, which is the rule")]
-    more: Option<Box<Vec<(u32, Nanos)>>>,
+    more: Option<Box<Vec<Timer>>>,
 }
 
 impl Timers {
     /// Sets or moves the timer of this number; false if there are too many.
     pub(super) fn set(&mut self, number: u32, at: Nanos) -> bool {
-        if let Some((_, known)) = self.iter_mut().find(|(known, _)| *known == number) {
-            *known = at;
+        let first = Some(&mut self.first).filter(|first| first.is_set());
+        let more = self.more.iter_mut().flat_map(|more| more.iter_mut());
+        if let Some(known) = first.into_iter().chain(more).find(|known| known.number == number) {
+            known.at = at;
             return true;
         }
-        if self.first.is_none() {
-            self.first = Some((number, at));
+        if !self.first.is_set() {
+            self.first = Timer { number, at };
             return true;
         }
         let more = self.more.get_or_insert_default();
         if more.len() < MORE_TIMERS_MAX {
-            more.push((number, at));
+            more.push(Timer { number, at });
             return true;
         }
         false
@@ -110,35 +126,32 @@ impl Timers {
 
     /// Takes a timer back, if it is set.
     pub(super) fn cancel(&mut self, number: u32) {
-        self.remove(|known, _| known == number);
+        self.remove(|known| known.number == number);
     }
 
     /// The instant of the next one.
     pub(super) fn next(&self) -> Option<Nanos> {
-        self.first.iter().chain(self.more.iter().flat_map(|more| more.iter())).map(|(_, at)| *at).min()
+        let first = Some(&self.first).filter(|first| first.is_set());
+        first.into_iter().chain(self.more.iter().flat_map(|more| more.iter())).map(|timer| timer.at).min()
     }
 
     /// Takes the earliest one that is due, and returns its number.
     pub(super) fn take_due(&mut self, now: Nanos) -> Option<u32> {
         let next = self.next().filter(|next| *next <= now)?;
-        self.remove(|_, at| at == next)
+        self.remove(|known| known.at == next)
     }
 
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut (u32, Nanos)> {
-        self.first.iter_mut().chain(self.more.iter_mut().flat_map(|more| more.iter_mut()))
-    }
-
-    fn remove(&mut self, is_it: impl Fn(u32, Nanos) -> bool) -> Option<u32> {
-        if let Some((number, _)) = self.first.take_if(|(number, at)| is_it(*number, *at)) {
-            return Some(number);
+    fn remove(&mut self, is_it: impl Fn(&Timer) -> bool) -> Option<u32> {
+        if self.first.is_set() && is_it(&self.first) {
+            return Some(std::mem::take(&mut self.first).number);
         }
         let more = self.more.as_mut()?;
-        let place = more.iter().position(|(number, at)| is_it(*number, *at))?;
-        let (number, _) = more.swap_remove(place);
+        let place = more.iter().position(is_it)?;
+        let Timer { number, .. } = more.swap_remove(place);
         if more.is_empty() {
             self.more = None;
         }
@@ -179,6 +192,7 @@ mod tests {
 
     #[test]
     fn a_member_is_small() {
-        assert!(size_of::<Member>() <= 160, "{}", size_of::<Member>());
+        assert_eq!(size_of::<Member>(), 104);
+        assert_eq!(size_of::<Option<Member>>(), 104, "a slab's entry needs no more");
     }
 }

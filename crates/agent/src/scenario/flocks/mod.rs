@@ -39,6 +39,10 @@ use vus::Vus;
 
 /// Connections that an instance serves at most: what one trap can end.
 const MEMBERS_MAX: usize = 1000;
+/// Events that wait for an instance, and their bytes; then they are handled before anything more is taken, since a batch
+/// has to find room in the instance's memory, which stays as large as its largest batch has made it.
+const BATCH_EVENTS_MAX: usize = 256;
+const BATCH_BYTES_MAX: usize = 1 << 20;
 /// Bits of a token that are a connection's number within its flock.
 const NUMBER_BITS: u32 = 16;
 /// What connections are called that have had their last event, and whose sockets wait for the server to end them.
@@ -167,8 +171,11 @@ impl Flocks {
         state.members.try_remove(connection as usize)
     }
 
-    /// Has the flock's events handled in this round.
+    /// Has the flock's events handled in this round, and before more are taken if they are many.
     fn mark(&self, flock: &Flock, state: &mut FlockState) {
+        if state.batch.len() >= BATCH_EVENTS_MAX || state.batch.data_bytes() >= BATCH_BYTES_MAX {
+            self.is_full.set(true);
+        }
         if !std::mem::replace(&mut state.is_dirty, true) {
             self.dirty.borrow_mut().push_back(flock.number);
         }

@@ -42,9 +42,9 @@ impl Flocks {
         (u128::from(source.next()) << 64 | u128::from(source.next())).to_ne_bytes()
     }
 
-    /// Takes what came of handshakes.
+    /// Takes what came of handshakes, unless events wait that are to be handled first.
     pub(super) fn take_answers(&self) {
-        loop {
+        while !self.is_full.get() {
             let Some(answer) = self.answers.borrow_mut().pop_front() else { return };
             let Answer { token, serial, handshake, result, numbers } = answer;
             self.share.meter.add(numbers.traffic);

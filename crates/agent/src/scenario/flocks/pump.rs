@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_lite::future::{or, yield_now};
 use throng_plan::ControlledVus;
 use throng_transport::{Clock, Nanos};
-use throng_vu::{EventInstance, Fault, Host};
+use throng_vu::{EventInstance, EventInstances, Fault, Host};
 
 use super::iterations::LINGER;
 use super::wishes::Wishes;
@@ -107,19 +107,24 @@ impl Flocks {
         Some(flock)
     }
 
-    /// An instance for a flock.
-    async fn instance(self: &Rc<Self>, flock: &Rc<Flock>) -> Result<EventInstance<VuHost>, Fault> {
+    /// The host of a flock's instance.
+    fn host(self: &Rc<Self>, flock: &Rc<Flock>) -> VuHost {
         let mut host = VuHost::new(&self.shard, Identity::default());
         host.random_seed(self.random.borrow_mut().next());
         host.enter(&self.share);
         host.reins = Some(Reins { flocks: Rc::clone(self), flock: Rc::clone(flock) });
-        EventInstance::new(self.shard.script(), host).await
+        host
     }
 }
 
-/// The instances, by their flocks' numbers.
+/// The instances.
 #[derive(Default)]
-struct Instances(Vec<Option<EventInstance<VuHost>>>);
+struct Instances {
+    /// Made with the first of them.
+    maker: Option<EventInstances<VuHost>>,
+    /// By their flocks' numbers.
+    all: Vec<Option<EventInstance<VuHost>>>,
+}
 
 impl Instances {
     /// Has all events handled that there are.
@@ -129,7 +134,7 @@ impl Instances {
             match stop.unless_stopped(self.handle(flocks, &flock)).await {
                 Some(Ok(concerned)) => flocks.handled(&flock, concerned),
                 Some(Err(fault)) => {
-                    self.0[flock.number as usize] = None;
+                    self.all[flock.number as usize] = None;
                     flocks.lost(&flock, &fault);
                 }
                 None => return,
@@ -140,13 +145,17 @@ impl Instances {
     /// Has a flock's events handled; those of its members that they concern.
     async fn handle(&mut self, flocks: &Rc<Flocks>, flock: &Rc<Flock>) -> Result<Concerned, Fault> {
         let place = flock.number as usize;
-        if self.0.len() <= place {
-            self.0.resize_with(place + 1, || None);
+        if self.all.len() <= place {
+            self.all.resize_with(place + 1, || None);
         }
-        let slot = &mut self.0[place];
+        let maker = match &mut self.maker {
+            Some(maker) => maker,
+            maker => maker.insert(EventInstances::new(flocks.shard.script())?),
+        };
+        let slot = &mut self.all[place];
         let instance = match slot {
             Some(instance) => instance,
-            None => slot.insert(flocks.instance(flock).await?),
+            None => slot.insert(maker.make(flocks.host(flock)).await?),
         };
         let (mut batch, concerned) = {
             let mut state = flock.state.borrow_mut();

@@ -14,9 +14,6 @@ use crate::websocket::SocketSeries;
 
 /// Things that happened to sockets, taken before events are handled.
 const TAKEN_MAX: usize = 4096;
-/// Bytes of events that wait for an instance; then they are handled before anything more is taken, since a batch has to
-/// find room in the instance's memory.
-const BATCH_BYTES_MAX: usize = 1 << 20;
 /// How long a server may take to answer a close.
 const CLOSE_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -172,9 +169,6 @@ impl Flocks {
             if member.phase != Phase::Open {
                 // Nothing may follow the close frame that was sent.
                 pings.clear();
-            }
-            if batch.data_bytes() >= BATCH_BYTES_MAX {
-                self.is_full.set(true);
             }
             if batch.len() > before {
                 self.mark(flock, &mut state);

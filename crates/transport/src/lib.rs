@@ -17,6 +17,7 @@
 pub mod http1;
 pub mod machine;
 mod names;
+mod records;
 mod ring;
 mod shard;
 pub mod source;
@@ -26,6 +27,7 @@ pub mod tls;
 pub mod websocket;
 
 pub use names::{LookUpFailure, NameError, NameOptions, NamePolicy, NameRules, NameSelect, Names, NoRules, Resolver};
+pub use records::Records;
 pub use ring::{
     Chunk, Connection, ConnectionSet, DialError, Happened, Listener, RingError, SendBytes, SetEvent, SetKey,
     SharedBytes,

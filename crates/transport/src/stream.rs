@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
+use crate::records::Records;
 use crate::ring::{Connection, SendBytes};
 use crate::time::Nanos;
 use crate::tls::{Session, TlsError, TlsInfo};
@@ -86,6 +87,12 @@ impl Stream {
     /// The stream again, by TLS.
     pub fn into_plain(self) -> Result<Connection, Self> {
         if self.session.is_none() { Ok(self.connection) } else { Err(self) }
+    }
+
+    /// The connection and, by TLS, what encrypts it: for who holds it otherwise. The handshake is to be made.
+    #[must_use]
+    pub fn into_parts(self) -> (Connection, Option<Records>) {
+        (self.connection, self.session.map(Records::new))
     }
 
     /// The connection below, for its times and for waking.

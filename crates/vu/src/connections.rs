@@ -95,7 +95,7 @@ pub enum Outgoing<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, ComponentType, Lift)]
 #[component(record)]
 pub struct HandshakeOptions {
-    /// An absolute URL, `ws:`.
+    /// An absolute URL, `ws:` or `wss:`.
     pub url: String,
     /// Headers in the order in which they are sent.
     pub headers: Vec<(String, String)>,

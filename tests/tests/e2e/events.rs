@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use throng_tests::{EchoServer, Echoed, Finished, Other, Scripts, Summary, Target, Throng, until};
 
 use crate::SCRIPTS;
+use crate::connections::tls_target;
 use crate::requests::passed;
 
 static EXAMPLES: Scripts =
@@ -58,6 +59,47 @@ fn a_soak_is_opened_held_and_closed_and_both_ends_count_the_same() -> Result<()>
     assert_eq!((summary.count("iterations_failed"), summary.count("ws_lost")), (0, 0));
     assert!(summary.count("ws_msgs_sent") >= 1200, "{}", summary.json());
     assert_eq!(summary.count("echoes"), summary.count("ws_msgs_received"));
+    Ok(())
+}
+
+#[test]
+fn connections_by_tls_are_held_and_closed_as_others_are() -> Result<()> {
+    // Messages of a record, and of several that arrive in pieces.
+    for size in ["16", "60000"] {
+        let (target, directory) = tls_target(&[])?;
+        let soak = soak(&target.url(""), 60, "3s")?.variable("SIZE", size).arg("--tls-ca");
+        let soak = soak.arg(directory.path().join("target.pem"));
+        let (summary, _) = passed(soak.finish()?)?;
+        assert_same(&summary, &settled(&target)?);
+        assert_eq!((summary.count("ws_sessions"), summary.count("iterations_failed")), (60, 0), "{size}");
+        assert!(summary.count("ws_msgs_sent") >= 120, "{size}: {}", summary.json());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_server_by_tls_that_closes_or_dies_is_told_of() -> Result<()> {
+    let (target, directory) = tls_target(&[])?;
+    let scenario = json!({ "executor": "per-vu-iterations", "vus": 4, "iterations": 25, "exec": "curious" });
+    let run = |path: &str, scenario: &Value, version: &str| -> Result<Throng> {
+        let throng = Throng::run(&SCRIPTS.component("events")?)?.variable("URL", target.url(path)).arg("--tls-ca");
+        let throng = throng.arg(directory.path().join("target.pem")).variable("BY", "server");
+        Ok(throng.options(&json!({ "scenarios": { "it": scenario }, "tlsVersion": version })))
+    };
+    for (times, version) in [(1, "tls1.2"), (2, "tls1.3")] {
+        let (summary, _) = passed(run("/ws/close?after=20&code=4001", &scenario, version)?.finish()?)?;
+        assert_eq!((summary.count("iterations"), summary.count("iterations_failed")), (100, 0), "{version}");
+        assert_eq!(settled(&target)?["closed_properly"], 100 * times, "{version}");
+    }
+
+    let scenario = json!({ "executor": "constant-vus", "vus": 20, "duration": "3s", "exec": "busy" });
+    let throng = run("/ws/echo", &scenario, "tls1.3")?.start()?;
+    until("connections", PATIENCE, || Ok((target.statistics()?["websockets"]["open"] == 20).then_some(())))?;
+    drop(target);
+    let finished = throng.wait(PATIENCE)?.expect_code(0)?;
+    let summary = finished.summary()?;
+    assert!(summary.count("iterations_failed") >= 20, "{}", summary.json());
+    assert_eq!(summary.count("ws_lost"), 0);
     Ok(())
 }
 

@@ -54,13 +54,13 @@ impl fmt::Display for SendError {
 impl std::error::Error for SendError {}
 
 impl Connection {
-    /// Connects to an absolute URL: `ws:`, or `http:` for the same. Once, in
+    /// Connects to an absolute URL: `ws:` or `wss:`, or `http:` or `https:` for the same. Once, in
     /// [`Handlers::begin`](super::Handlers::begin); elsewhere it traps. The host prepares a URL once for each instance, so
     /// URLs that differ from connection to connection are better given by [`connect_with`](Self::connect_with).
     ///
     /// # Panics
     ///
-    /// When the URL is invalid, or by TLS, which isn't there yet.
+    /// When the URL is invalid.
     #[track_caller]
     pub fn connect(self, url: impl AsRef<str>) {
         host::connect(self.0, handshake::of_url(url.as_ref()));

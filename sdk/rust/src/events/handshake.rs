@@ -40,7 +40,7 @@ impl Drop for Prepared {
 }
 
 impl Handshake {
-    /// A handshake with an absolute URL: `ws:`, or `http:` for the same. TLS isn't there yet.
+    /// A handshake with an absolute URL: `ws:` or `wss:`, or `http:` or `https:` for the same.
     pub fn new(url: impl Into<String>) -> Self {
         let options = host::HandshakeOptions {
             url: url.into(),

@@ -91,7 +91,7 @@ impl Connections for VuHost {
             }
             let frame = reins.flocks.message(kind, payload);
             member.unsent = member.unsent.saturating_add(u32::try_from(frame.len()).unwrap_or(u32::MAX));
-            reins.flocks.send(key, frame);
+            reins.flocks.send(member, frame);
             if member.sent_at.0 == 0 {
                 member.sent_at = Clock::now();
             }
@@ -105,9 +105,10 @@ impl Connections for VuHost {
 
     fn ping(&mut self, connection: u32) -> Result<(), String> {
         self.with_member(connection, |reins, member| {
-            if let (Phase::Open, Some(key)) = (member.phase, member.key) {
+            if member.phase == Phase::Open {
                 member.pinged_at = Clock::now();
-                reins.flocks.send_control(key, Control::Ping, &member.pinged_at.0.to_be_bytes());
+                let payload = member.pinged_at.0.to_be_bytes();
+                reins.flocks.send_control(member, Control::Ping, &payload);
             }
             Ok(())
         })

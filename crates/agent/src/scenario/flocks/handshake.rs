@@ -52,12 +52,6 @@ impl Handshake {
             SocketSpec { url, headers, subprotocols, timeout_ms, deflate, message_bytes_max, tags: tag_number, jar };
         let socket = PreparedSocket::new(shard, &spec, Ok(tags));
         let target = socket.target.as_ref().map_err(|(_, message)| message.clone())?;
-        if target.url.is_tls() {
-            return Err(format!(
-                "{:?}: connections of event-driven scripts aren't by TLS yet: use `ws:`, or a script with `#[scenario]`",
-                spec.url
-            ));
-        }
         let shown_url = shown(&target.url);
         let cookie = target.cookie_header.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n").into_bytes());
         let header_lines = cookie.unwrap_or_default();

@@ -237,11 +237,11 @@ impl Flocks {
         for flock in flocks {
             let members = std::mem::take(&mut flock.state.borrow_mut().members);
             let now = self.now();
-            for (_, member) in members {
+            for (_, mut member) in members {
                 self.no_longer(&member);
                 if let Some(key) = member.key {
                     if member.phase == Phase::Open {
-                        self.send_close(key, Some(GOING_AWAY));
+                        self.send_close(&mut member, Some(GOING_AWAY));
                     }
                     self.set.set_token(key, LINGERING);
                     self.set.wake_at(key, Some(now.after(LINGER)));

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use throng_transport::websocket::Reader;
-use throng_transport::{Nanos, SetKey};
+use throng_transport::{Nanos, Records, SetKey};
 
 use super::handshake::Lineage;
 
@@ -43,6 +43,8 @@ pub(super) struct Member {
     /// None unless it is open.
     pub(super) key: Option<SetKey>,
     pub(super) reader: Reader,
+    /// None in plain.
+    pub(super) tls: Option<Records>,
     pub(super) began: Nanos,
     /// When its last event happened.
     pub(super) ended: Nanos,
@@ -69,6 +71,7 @@ impl Member {
             unsent: 0,
             key: None,
             reader: Reader::plain(),
+            tls: None,
             began,
             ended: Nanos::default(),
             sent_at: Nanos::default(),
@@ -192,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_member_is_small() {
-        assert_eq!(size_of::<Member>(), 104);
-        assert_eq!(size_of::<Option<Member>>(), 104, "a slab's entry needs no more");
+        assert_eq!(size_of::<Member>(), 112);
+        assert_eq!(size_of::<Option<Member>>(), 112, "a slab's entry needs no more");
     }
 }

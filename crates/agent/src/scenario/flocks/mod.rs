@@ -201,21 +201,34 @@ impl Flocks {
         frame
     }
 
-    fn send_control(&self, key: SetKey, control: Control, payload: &[u8]) {
+    fn send_control(&self, member: &mut Member, control: Control, payload: &[u8]) {
         let mut frame = Vec::new();
         write_control(&self.rules, control, payload, self.mask(), &mut frame);
-        self.send(key, frame);
+        self.send(member, frame);
     }
 
-    fn send_close(&self, key: SetKey, close: Option<Close<'_>>) {
+    fn send_close(&self, member: &mut Member, close: Option<Close<'_>>) {
         let mut frame = Vec::new();
         write_close(&self.rules, close, self.mask(), &mut frame);
-        self.send(key, frame);
+        self.send(member, frame);
     }
 
-    fn send(&self, key: SetKey, frame: Vec<u8>) {
-        self.share.meter.add(Traffic { sent: frame.len() as u64, received: 0 });
-        self.set.send(key, SendBytes::Owned(frame));
+    /// Sends a frame, if the connection is open.
+    fn send(&self, member: &mut Member, frame: Vec<u8>) {
+        let Some(key) = member.key else { return };
+        match &mut member.tls {
+            None => self.send_bytes(key, frame),
+            Some(tls) => match tls.encrypt(&frame) {
+                Ok(records) => self.send_bytes(key, records),
+                // Its keys are used up. The server ends it then, which is told.
+                Err(_) => drop(self.set.end_sending(key)),
+            },
+        }
+    }
+
+    fn send_bytes(&self, key: SetKey, bytes: Vec<u8>) {
+        self.share.meter.add(Traffic { sent: bytes.len() as u64, received: 0 });
+        self.set.send(key, SendBytes::Owned(bytes));
     }
 
     /// Has the member woken when its next timer's time comes.

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
+use throng_transport::Records;
 use throng_transport::websocket::{self, OpenError, OpenNumbers, Opened};
 use throng_vu::Happening;
 
 use super::handshake::{Handshake, Lineage};
 use super::member::Phase;
+use super::receiving::Arrived;
 use super::{Flock, Flocks};
 use crate::stop::Listener;
 use crate::websocket::attempt_samples;
@@ -75,16 +77,15 @@ impl Flocks {
     fn opened(&self, flock: &Rc<Flock>, connection: u32, opened: Opened, lineage: Rc<Lineage>) {
         let Opened { stream, agreed, early, .. } = opened;
         let now = self.now();
-        let socket = match stream.into_plain() {
-            Ok(socket) => socket,
-            // Handshakes are made to plain servers alone.
-            Err(_by_tls) => return self.end(flock, connection, now, Happening::Error("the connection is by TLS")),
-        };
+        let (socket, mut tls) = stream.into_parts();
+        let mut frames = early;
+        frames.extend(tls.as_mut().map(Records::take_early).unwrap_or_default());
         let key = self.set.adopt(socket, flock.token(connection));
         {
             let mut state = flock.state.borrow_mut();
             let Some(member) = state.members.get_mut(connection as usize) else { return };
             (member.phase, member.key, member.lineage) = (Phase::Open, Some(key), Some(lineage));
+            member.tls = tls;
             self.opening.set(self.opening.get() - 1);
             self.shard.websockets.opened();
             if self.vus.borrow_mut().succeeded(member.vu) {
@@ -100,8 +101,8 @@ impl Flocks {
             }
             self.mark(flock, &mut state);
         }
-        if !early.is_empty() {
-            self.frames(flock, connection, key, now, |read| read(&early));
+        if !frames.is_empty() {
+            self.frames(flock, connection, now, Arrived::Frames(&frames));
         }
     }
 }

@@ -4,23 +4,40 @@ use std::rc::Rc;
 
 use throng_output::Sample;
 use throng_stats::{MetricId, Recorder, builtin};
+use throng_transport::http1::ExchangeError;
+use throng_transport::tls::TlsError;
 use throng_transport::websocket::{self, Close, CloseCode, Control, Kind, Violation};
-use throng_transport::{Happened, Nanos, SetEvent, SetKey, Traffic};
+use throng_transport::{Chunk, Happened, Nanos, SetEvent, Traffic};
 use throng_vu::{EventBatch, Happening};
 
-use super::member::Phase;
+use super::member::{Member, Phase};
 use super::{Flock, FlockState, Flocks, LINGERING};
 use crate::websocket::SocketSeries;
 
 /// Things that happened to sockets, taken before events are handled.
 const TAKEN_MAX: usize = 4096;
+/// What is said of a server that just ends a connection.
+const UNCLOSED: &str = "the server ended the connection without closing it";
 /// How long a server may take to answer a close.
 const CLOSE_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// How a close frame, or what broke the rules, ends a connection.
+/// Bytes of a connection.
+pub(super) enum Arrived<'a> {
+    /// As they came from the socket.
+    Chunk(Chunk<'a>),
+    /// What came with the handshake's last bytes, decrypted if they were by TLS.
+    Frames(&'a [u8]),
+}
+
+/// How what has arrived ends a connection.
 enum Ending {
-    Closed { code: u16, reason: String },
+    Closed {
+        code: u16,
+        reason: String,
+    },
     Wrong(Violation),
+    /// By TLS: it failed, or the server sends nothing more.
+    Tls(Option<TlsError>),
 }
 
 /// What bytes of one connection come to.
@@ -111,12 +128,11 @@ impl Flocks {
             Happened::Received(chunk) => {
                 let bytes = chunk.len();
                 self.share.meter.add(Traffic { sent: 0, received: bytes as u64 });
-                self.frames(&flock, connection, key, chunk.at(), |read| chunk.read(read));
+                self.frames(&flock, connection, chunk.at(), Arrived::Chunk(chunk));
             }
             Happened::Due => self.due(&flock, connection),
             Happened::Ended => {
-                let reason = "the server ended the connection without closing it";
-                self.end(&flock, connection, self.now(), Happening::Error(reason));
+                self.end(&flock, connection, self.now(), Happening::Error(UNCLOSED));
             }
             Happened::Broken(error) => {
                 let reason = format!("the connection broke: {error}");
@@ -127,16 +143,9 @@ impl Flocks {
         }
     }
 
-    /// Reads frames from bytes that arrived, which `bytes` hands to a function.
-    pub(super) fn frames(
-        &self,
-        flock: &Rc<Flock>,
-        connection: u32,
-        key: SetKey,
-        at: Nanos,
-        bytes: impl FnOnce(&mut dyn FnMut(&[u8])),
-    ) {
-        let (ending, pings) = {
+    /// Reads frames from bytes that arrived.
+    pub(super) fn frames(&self, flock: &Rc<Flock>, connection: u32, at: Nanos, arrived: Arrived<'_>) {
+        let ending = {
             let mut state = flock.state.borrow_mut();
             let FlockState { members, batch, .. } = &mut *state;
             let Some(member) = members.get_mut(connection as usize) else { return };
@@ -156,11 +165,22 @@ impl Flocks {
                 close: None,
             };
             let (reader, mut scratch) = (&mut member.reader, self.scratch.borrow_mut());
-            bytes(&mut |bytes| {
+            let mut read = |bytes: &[u8]| {
                 if result.is_ok() {
                     result = reader.read(&self.rules, bytes, &mut scratch, |event| hearing.hear(event));
                 }
-            });
+            };
+            let decrypted = match (arrived, &mut member.tls) {
+                (Arrived::Frames(frames), _) => {
+                    read(frames);
+                    Ok(())
+                }
+                (Arrived::Chunk(chunk), None) => {
+                    chunk.read(read);
+                    Ok(())
+                }
+                (Arrived::Chunk(chunk), Some(tls)) => tls.receive(&chunk, read),
+            };
             let Hearing { samples, mut pings, close, .. } = hearing;
             drop((scratch, recorder));
             if let Some(samples) = samples {
@@ -170,36 +190,56 @@ impl Flocks {
                 // Nothing may follow the close frame that was sent.
                 pings.clear();
             }
+            let was_open = member.phase == Phase::Open;
+            for payload in pings {
+                self.send_control(member, Control::Pong, &payload);
+            }
+            let broken = result.err().map(Ending::Wrong).or(decrypted.err().map(|error| Ending::Tls(Some(error))));
+            let ended = self.keep_up_tls(member);
+            let ending = close.or(broken).or(ended);
+            match &ending {
+                // The answer says the same, as RFC 6455 has it.
+                Some(Ending::Closed { code, .. }) if was_open => {
+                    self.send_close(member, CloseCode::new(*code).map(|code| Close { code, reason: "" }));
+                }
+                Some(Ending::Wrong(violation)) => {
+                    self.send_close(member, Some(Close { code: violation.code(), reason: "" }));
+                }
+                _ => {}
+            }
             if batch.len() > before {
                 self.mark(flock, &mut state);
             }
-            (close.or_else(|| result.err().map(Ending::Wrong)), pings)
+            ending.map(|ending| (ending, was_open))
         };
-        for payload in pings {
-            self.send_control(key, Control::Pong, &payload);
-        }
-        if let Some(ending) = ending {
-            self.ended(flock, connection, key, at, ending);
+        if let Some((ending, was_open)) = ending {
+            self.ended(flock, connection, at, ending, was_open);
         }
     }
 
-    fn ended(&self, flock: &Rc<Flock>, connection: u32, key: SetKey, at: Nanos, ending: Ending) {
-        let by_server = {
-            let state = flock.state.borrow();
-            state.members.get(connection as usize).is_some_and(|member| member.phase == Phase::Open)
-        };
+    /// Sends what TLS has to say of its own: alerts, and answers to new keys. An ending if the server sends nothing more.
+    fn keep_up_tls(&self, member: &mut Member) -> Option<Ending> {
+        let tls = member.tls.as_mut()?;
+        let (records, has_ended) = (tls.take_out(), tls.has_ended());
+        if let Some(key) = member.key.filter(|_| !records.is_empty()) {
+            self.send_bytes(key, records);
+        }
+        has_ended.then_some(Ending::Tls(None))
+    }
+
+    fn ended(&self, flock: &Rc<Flock>, connection: u32, at: Nanos, ending: Ending, by_server: bool) {
         match ending {
             Ending::Closed { code, reason } => {
-                if by_server {
-                    // The answer says the same, as RFC 6455 has it.
-                    self.send_close(key, CloseCode::new(code).map(|code| Close { code, reason: "" }));
-                }
                 self.end(flock, connection, at, Happening::Close { code, reason: &reason, by_server });
             }
             Ending::Wrong(violation) => {
-                self.send_close(key, Some(Close { code: violation.code(), reason: "" }));
                 let reason = format!("the server broke the protocol: {violation}");
                 self.end(flock, connection, at, Happening::Error(&reason));
+            }
+            Ending::Tls(None) => self.end(flock, connection, at, Happening::Error(UNCLOSED)),
+            Ending::Tls(Some(error)) => {
+                let error = ExchangeError::Tls(error);
+                self.end(flock, connection, at, Happening::Error(&error.to_string()));
             }
         }
     }
@@ -232,16 +272,13 @@ impl Flocks {
 
     /// Sends a close frame; the connection's last event comes with the server's.
     pub(super) fn begin_close(&self, flock: &Rc<Flock>, connection: u32, close: Close<'_>) {
-        let key = {
-            let mut state = flock.state.borrow_mut();
-            let Some(member) = state.members.get_mut(connection as usize) else { return };
-            let (Phase::Open, Some(key)) = (member.phase, member.key) else { return };
-            member.phase = Phase::Closing;
-            member.timers.clear();
-            self.closing.set(self.closing.get() + 1);
-            key
-        };
-        self.send_close(key, Some(close));
+        let mut state = flock.state.borrow_mut();
+        let Some(member) = state.members.get_mut(connection as usize) else { return };
+        let (Phase::Open, Some(key)) = (member.phase, member.key) else { return };
+        member.phase = Phase::Closing;
+        member.timers.clear();
+        self.closing.set(self.closing.get() + 1);
+        self.send_close(member, Some(close));
         self.set.wake_at(key, Some(self.now().after(CLOSE_WAIT)));
     }
 }

@@ -25,16 +25,17 @@ fn the_exported_summary_has_the_shape_of_k6s() -> Result<()> {
     // k6's trap: true stands for one that has failed.
     assert_eq!(duration["thresholds"], json!({ "p(95)<60000": false }));
     assert_eq!(json["metrics"]["iterations"]["count"], json!(20));
-    assert!(json["metrics"]["iterations"]["rate"].as_f64().is_some_and(|rate| rate > 0.0));
-    assert_eq!(json["metrics"]["checks"], json!({ "passes": 20, "fails": 0, "value": 1 }));
+    assert!(json["metrics"]["iterations"]["rate"].as_f64().is_some_and(|rate| rate > 0.0), "{json}");
+    assert_eq!(json["metrics"]["checks"], json!({ "passes": 20, "fails": 0, "value": 1 }), "{json}");
     let check = &json["root_group"]["checks"]["status is 200"];
     assert_eq!((&check["name"], &check["passes"], &check["fails"]), (&json!("status is 200"), &json!(20), &json!(0)));
     assert_eq!(check["path"], "::status is 200");
-    assert!(json["throng"]["version"].as_str().is_some_and(|version| version.contains('.')));
+    assert!(json["throng"]["version"].as_str().is_some_and(|version| version.contains('.')), "{json}");
     let shards = json["throng"]["generator"]["shards"].as_array().context("no shards")?;
     assert!(!shards.is_empty() && shards.iter().all(|shard| shard["cpu"].is_number()), "{shards:?}");
     // One VU may have taken all iterations before the other came to it.
-    assert!(json["throng"]["generator"]["socketsPeak"].as_u64().is_some_and(|peak| (1..=2).contains(&peak)));
+    let peak = json["throng"]["generator"]["socketsPeak"].as_u64();
+    assert!(peak.is_some_and(|peak| (1..=2).contains(&peak)), "{json}");
     Ok(())
 }
 

@@ -46,7 +46,8 @@ pub(crate) struct CoordinatorArgs {
     /// Without certificates, speak with other machines: whoever reaches this node can change the group and its runs
     #[arg(long)]
     pub(crate) insecure: bool,
-    /// How often the leader says that it is there
+    /// How often the leader says that it is there, while a run is live; else it does so shortly before the lease of
+    /// --election-timeout-max ends
     #[arg(long, value_name = "DURATION", default_value = "100ms", help_heading = "Timing, the same for all nodes")]
     pub(crate) heartbeat: String,
     /// Without a leader for a time between this one …

@@ -1,6 +1,6 @@
 //! When openraft's own timer runs. It wakes a node some fifty times a second, and in a group that is well nothing is due then:
-//! so it rests while a follower hears its leader, and a leader is told when to say that it is there. A coordinator that has
-//! nothing to do is to cost next to nothing.
+//! so it rests while a follower hears its leader, and a leader is told when to say that it is there: less often while no run is
+//! live, since these messages are then all that a group does. A coordinator that has nothing to do is to cost next to nothing.
 
 use std::time::Duration;
 
@@ -25,10 +25,16 @@ impl Heard {
     }
 }
 
-/// After so much silence of the leader's the timer runs: later than its next message comes, and earlier than an election
-/// could be due.
+/// Between two messages of a leader's while no run is live: its lease, the upper bound of elections, doesn't end meanwhile, so
+/// that it goes on taking commands and the others go on refusing votes.
+fn rare_heartbeat(timing: &Timing) -> Duration {
+    timing.heartbeat.max(timing.election.1.saturating_sub(timing.heartbeat / 2))
+}
+
+/// After so much silence of the leader's the timer runs: later than its next message comes, even a rare one, and earlier than
+/// an election could be due, which is a time drawn after the lease.
 fn silence(timing: &Timing) -> Duration {
-    (timing.heartbeat + timing.election.0) / 2
+    (rare_heartbeat(timing) + timing.election.1 + timing.election.0) / 2
 }
 
 /// Has the timer run or rest until the node ends.
@@ -39,7 +45,8 @@ pub(super) async fn pace(node: Node) {
         let (runs, wait) = if node.metrics().state == ServerState::Leader {
             // An error says that there is no consensus any more, which is seen by its end.
             let _ = node.scoped(node.raft().trigger().heartbeat()).await;
-            (false, timing.heartbeat)
+            let is_busy = node.read(|state| state.runs().any(|run| !run.state().has_ended()));
+            (false, if is_busy { timing.heartbeat } else { rare_heartbeat(&timing) })
         } else {
             let since = node.shared().heard.get().map_or(Duration::MAX, |heard| heard.elapsed());
             match silence(&timing).checked_sub(since).filter(|left| !left.is_zero()) {
@@ -63,7 +70,13 @@ mod tests {
 
     #[test]
     fn the_timer_runs_after_a_message_is_late_and_before_an_election_is_due() {
-        let timing = Timing::default();
-        assert!(silence(&timing) > timing.heartbeat && silence(&timing) < timing.election.0);
+        let ms = Duration::from_millis;
+        let slow = Timing { heartbeat: ms(500), election: (ms(2_000), ms(2_200)), ..Timing::default() };
+        let tight = Timing { heartbeat: ms(50), election: (ms(51), ms(52)), ..Timing::default() };
+        for timing in [Timing::default(), slow, tight] {
+            let (rare, lease) = (rare_heartbeat(&timing), timing.election.1);
+            assert!(rare >= timing.heartbeat && rare < lease, "{timing:?}");
+            assert!(silence(&timing) > rare && silence(&timing) < lease + timing.election.0, "{timing:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ const CALLS_MAX: u64 = 4_096;
 /// How fast a node notices and does things. All nodes of a group should have the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How often the leader says that it is there.
+    /// How often the leader says that it is there while a run is live.
     pub heartbeat: Duration,
     /// Bounds of the time after which a node that hears no leader wants to lead: drawn anew each time. A vote has to be
     /// on disk within it, so it lies well above the slowest sync. Fail-over takes about the upper one and a time drawn.

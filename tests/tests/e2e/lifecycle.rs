@@ -102,6 +102,19 @@ fn a_scenarios_setup_that_fails_ends_the_run_before_any_load() -> Result<()> {
 }
 
 #[test]
+fn a_scenarios_setup_that_takes_too_long_is_named_by_a_cluster_too() -> Result<()> {
+    let cluster = Cluster::start(1)?;
+    let late = with(each(2, 2), json!({ "exec": "buy", "setup": "orders", "env": { "ORDERS": "sleep" } }));
+    let options = json!({ "scenarios": { "late": late }, "setupTimeout": "500ms" });
+    let run = cluster.run(&SCRIPTS.component("setups")?)?.options(&options).args(["--run-id", "slow"]);
+    let finished = run.finish()?.expect_code(100)?;
+    assert_says(&finished, "setup failed: scenario `late`: it took longer than 500ms, which setupTimeout sets");
+    let ending = &cluster.status("slow")?["ending"];
+    assert!(ending["message"].as_str().is_some_and(|text| text.contains("scenario `late`")), "{ending}");
+    Ok(())
+}
+
+#[test]
 fn setups_of_scenarios_are_left_out_with_the_runs() -> Result<()> {
     let throng = setups(json!({ "a": with(each(1, 1), json!({ "exec": "buy", "setup": "orders" })) }))?;
     let finished = throng.args(["--no-setup", "--no-teardown"]).finish()?.expect_code(0)?;

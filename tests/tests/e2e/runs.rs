@@ -137,10 +137,17 @@ fn ctrl_c_aborts_with_teardown_and_control_works_from_elsewhere() -> Result<()> 
     let script = SCRIPTS.component("hooks")?;
     let options = json!({ "vus": 2, "duration": "10m" });
     let run = cluster.run(&script)?.options(&options).variable("ITERATION", "sleep");
-    let mut process = run.start()?;
+    let mut process = run.args(["--run-id", "cut"]).start()?;
     process.stderr_line("asleep", PATIENCE)?;
     process.signal(Signal::SIGINT)?;
     let finished = process.wait(PATIENCE)?.expect_code(105)?;
+    // VUs that slept were cut, and all who tell of the run say so.
+    let listed: Value = serde_json::from_str(&cluster.ask(&["runs", "--json"])?.expect_code(0)?.stdout)?;
+    let slept = finished.stderr_lines("asleep").count() as u64;
+    for cut in [&cluster.status("cut")?, &listed["runs"][0]] {
+        let interrupted = cut["iterationsInterrupted"].as_u64().unwrap_or_default();
+        ensure!((slept..=2).contains(&interrupted) && cut["iterationsCompleted"] == 0, "{slept} slept: {cut}");
+    }
     assert_eq!(finished.stderr_lines("teardown begins").count(), 1, "{}", finished.stderr);
     ensure!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);
     // One that is paused begins when it is told to, and ends when it is told to.
@@ -195,8 +202,10 @@ fn each_of_several_controlled_scenarios_of_a_cluster_is_scaled_by_its_name() -> 
 fn what_is_wrong_with_a_run_in_a_cluster_is_told() -> Result<()> {
     let cluster = Cluster::start(0)?;
     let script = SCRIPTS.component("plain")?;
-    let wrong: [(&[&str], i32, &str); 8] = [
-        (&["--out", "json=a"], 104, "--summary-export"),
+    let wrong: [(&[&str], i32, &str); 10] = [
+        (&["--out", "json=a"], 104, "start agents with --out json=FILE"),
+        (&["--out", "junit=a", "--detach"], 104, "leave one of both out"),
+        (&["--out", "junit=no/such/directory"], 255, "can't be opened"),
         (&["--linger"], 104, "throng summary"),
         (&["--execution-segment", "0:1/2"], 104, "--agents"),
         (&["--run-id", "no name"], 104, "--run-id"),

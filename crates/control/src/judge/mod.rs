@@ -21,6 +21,6 @@ pub use ending::{CallFailure, Ending};
 pub use judging::{AgentPart, Judge, Memory, NotTaken};
 pub use progress::{Progress, Rate, ScenarioProgress};
 pub use report::ReportFacts;
-pub use summary::{RunSummary, SummaryError, SummaryText};
+pub use summary::{IterationCounts, RunSummary, SummaryError, SummaryText};
 pub use vus::VusAt;
 pub use window::{AgentWindow, ScenarioCounts, Seconds, ShardUsage, Standing, VUS_SECONDS_MAX, VuCount};

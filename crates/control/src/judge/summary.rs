@@ -1,6 +1,9 @@
 //! What is kept of a run that has ended, for whoever asks then.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use throng_plan::SummaryMode;
 use throng_stats::{Mode, Outcome, Report, json, text};
@@ -21,6 +24,9 @@ const TOO_LARGE: &str =
 pub struct RunSummary {
     /// Why the run ended, by which the exit code is chosen before anything else.
     pub ending: Ending,
+    /// How many iterations there were; none in what an earlier throng wrote. [`IterationCounts::peek`] needs it here.
+    #[serde(default)]
+    pub iterations: Option<IterationCounts>,
     /// The script's first message by which it marked the run as failed.
     pub marked_failed: Option<String>,
     /// The last verdict on each threshold.
@@ -49,6 +55,17 @@ pub struct SummaryText {
     pub plain: String,
     /// For a terminal.
     pub coloured: String,
+}
+
+/// How many iterations a run has had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IterationCounts {
+    /// Those that ended by themselves.
+    pub completed: u64,
+    /// Those that were cut.
+    pub interrupted: u64,
+    /// Those that no VU took.
+    pub dropped: u64,
 }
 
 /// Why bytes are no summary.
@@ -80,6 +97,7 @@ impl RunSummary {
         };
         Self {
             ending,
+            iterations: None,
             marked_failed: None,
             outcomes,
             text: mode.map(|mode| SummaryText {
@@ -100,6 +118,7 @@ impl RunSummary {
     pub fn without_report(ending: Ending) -> Self {
         Self {
             ending,
+            iterations: None,
             marked_failed: None,
             outcomes: Vec::new(),
             text: None,
@@ -166,6 +185,44 @@ impl RunSummary {
     }
 }
 
+impl IterationCounts {
+    /// Those of what [`RunSummary::encode`] has written, of which no more than the beginning is read; none if they aren't there.
+    #[must_use]
+    pub fn peek(bytes: &[u8]) -> Option<Self> {
+        let mut found = None;
+        // It is no error that the rest isn't read, but looks like one.
+        let _ = serde_json::Deserializer::from_slice(bytes).deserialize_map(Peek(&mut found));
+        found
+    }
+}
+
+/// Reads a summary's fields up to its iterations.
+struct Peek<'a>(&'a mut Option<IterationCounts>);
+
+impl<'de> Visitor<'de> for Peek<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a summary")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(field) = fields.next_key::<String>()? {
+            match field.as_str() {
+                "version" | "ending" => {
+                    fields.next_value::<IgnoredAny>()?;
+                }
+                "iterations" => {
+                    *self.0 = fields.next_value()?;
+                    return Ok(());
+                }
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Outcomes as lists of their fields.
 mod outcomes {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -208,7 +265,27 @@ mod tests {
         let ending = Ending::ScriptAbort("enough".to_owned());
         let mut summary = RunSummary::new(&report, SummaryMode::Full, ending, vec![outcome(Some(0.5)), outcome(None)]);
         summary.own = Some(vec![("stdout".to_owned(), "text".to_owned())]);
+        summary.iterations = Some(IterationCounts { completed: 9, interrupted: 2, dropped: 1 });
         summary
+    }
+
+    #[test]
+    fn iterations_are_found_at_its_beginning() {
+        let bytes = summary().encode(usize::MAX);
+        assert_eq!(IterationCounts::peek(&bytes), summary().iterations);
+        // The rest isn't looked at.
+        assert_eq!(IterationCounts::peek(&bytes[..200]), summary().iterations);
+        for without in [&b"{\"version\":1,\"ending\":\"Finished\",\"marked_failed\":null}"[..], b"{}", b""] {
+            assert_eq!(IterationCounts::peek(without), None);
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_throng_wrote_is_read() {
+        let text = String::from_utf8(summary().encode(usize::MAX)).unwrap();
+        let earlier = text.replace(r#""iterations":{"completed":9,"interrupted":2,"dropped":1},"#, "");
+        assert!(earlier.len() < text.len());
+        assert_eq!(RunSummary::decode(earlier.as_bytes()).unwrap(), RunSummary { iterations: None, ..summary() });
     }
 
     #[test]

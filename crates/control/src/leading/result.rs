@@ -1,12 +1,14 @@
 //! What a run came to, once all that belongs to it is there.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use throng_plan::SummaryMode;
-use throng_stats::{Outcome, Report, failed_metrics, json};
+use throng_stats::{Aggregate, Outcome, Report, builtin, failed_metrics, json};
 
 use super::lead::RunLead;
 use super::returned::{OwnSummary, SetupReturned};
-use crate::judge::{Ending, ReportFacts, RunSummary};
+use crate::judge::{Ending, IterationCounts, ReportFacts, RunSummary};
 use crate::limits::RESULT_BYTES_MAX;
 use crate::run::{AbortReason, CallState, Failure, FailureKind, Loss, Run, Verdict};
 
@@ -34,6 +36,8 @@ pub struct Concluded {
     pub mode: SummaryMode,
     /// Why the run ended.
     pub ending: Ending,
+    /// How many iterations there were.
+    pub iterations: IterationCounts,
     /// What the thresholds say at last.
     pub outcomes: Vec<Outcome>,
     /// The script's first message by which it marked the run as failed.
@@ -55,6 +59,7 @@ impl Concluded {
     #[must_use]
     pub fn encode(self) -> Vec<u8> {
         let mut summary = RunSummary::new(&self.report, self.mode, self.ending, self.outcomes);
+        summary.iterations = Some(self.iterations);
         (summary.marked_failed, summary.own, summary.own_failure) = (self.marked_failed, self.own, self.own_failure);
         summary.encode(RESULT_BYTES_MAX)
     }
@@ -79,10 +84,26 @@ impl RunLead {
             report,
             mode: self.plan.options().summary_mode,
             ending: self.ending(run),
+            iterations: self.iterations(),
             outcomes: self.judge.outcomes().to_vec(),
             marked_failed: run.marked_failed().map(str::to_owned),
             own: run.own_summary().and_then(OwnSummary::decode).and_then(|own| own.0),
             own_failure,
+        }
+    }
+
+    /// How many iterations there were: what the summary has of them, as it has it.
+    fn iterations(&self) -> IterationCounts {
+        let count = |metric| match self.judge.totals().metric(metric) {
+            Some(Aggregate::Counter { sum_millionths, .. }) => {
+                u64::try_from(sum_millionths / 1_000_000).unwrap_or_default()
+            }
+            _ => 0,
+        };
+        IterationCounts {
+            completed: count(builtin::ITERATIONS),
+            interrupted: self.judge.progress(Duration::ZERO).interrupted,
+            dropped: count(builtin::DROPPED_ITERATIONS),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A run of the state as clients get it.
 
-use throng_control::judge::{RunSummary, ScenarioProgress};
+use throng_control::judge::{IterationCounts, RunSummary, ScenarioProgress};
 use throng_control::leading::RunView;
 use throng_control::{
     Assignment, AssignmentId, Completeness, ExitCode, Progress, Refusal, Run, RunId, RunState, State,
@@ -29,10 +29,8 @@ pub(super) fn run(run: &Run, view: Option<&RunView>, detail: Detail) -> throng_p
         completeness.losses.clear();
     }
     let mut status = status(run, view);
-    if let Some(result) = run.result().filter(|_| is_whole)
-        && let Ok(kept) = RunSummary::decode(&result.summary)
-    {
-        recount(&mut status, &kept);
+    if let Some(result) = run.result() {
+        recount(&mut status, &result.summary, is_whole);
     }
     throng_protocol::run::Run {
         status: Some(status),
@@ -81,11 +79,22 @@ fn status(run: &Run, view: Option<&RunView>) -> RunStatus {
 }
 
 /// What is known of how far a run that has ended had come.
-fn recount(status: &mut RunStatus, kept: &RunSummary) {
+fn recount(status: &mut RunStatus, summary: &[u8], is_whole: bool) {
+    let kept = if is_whole { RunSummary::decode(summary).ok() } else { None };
+    if let Some(counts) = IterationCounts::peek(summary).or_else(|| kept.as_ref().map(earlier_counts)) {
+        let IterationCounts { completed, interrupted, dropped } = counts;
+        (status.iterations_completed, status.iterations_interrupted) = (completed, interrupted);
+        status.iterations_dropped = dropped;
+    }
+    if let Some(kept) = kept {
+        status.thresholds = kept.outcomes.iter().map(Into::into).collect();
+    }
+}
+
+/// What an earlier throng has kept of them.
+fn earlier_counts(kept: &RunSummary) -> IterationCounts {
     let count = |metric: &str| kept.handle_summary["metrics"][metric]["values"]["count"].as_u64().unwrap_or(0);
-    status.iterations_completed = count("iterations");
-    status.iterations_dropped = count("dropped_iterations");
-    status.thresholds = kept.outcomes.iter().map(Into::into).collect();
+    IterationCounts { completed: count("iterations"), interrupted: 0, dropped: count("dropped_iterations") }
 }
 
 fn unix_ms(at: throng_control::Timestamp) -> i64 {

@@ -43,7 +43,7 @@ impl Cluster {
     pub fn start_on(network: &Arc<Network>, group: Group, agents: u8) -> Result<Self> {
         let mut cluster = Self { group, agents: Vec::new() };
         for number in 1..=agents {
-            cluster.add_agent_by(&format!("a{number}"), &network.on(3 + number))?;
+            cluster.add_agent_by(&format!("a{number}"), &network.on(3 + number), &[])?;
         }
         Ok(cluster)
     }
@@ -53,12 +53,20 @@ impl Cluster {
     /// # Errors
     /// When it doesn't.
     pub fn add_agent(&mut self, name: &str) -> Result<()> {
-        self.add_agent_by(name, &[])
+        self.add_agent_by(name, &[], &[])
     }
 
-    fn add_agent_by(&mut self, name: &str, prefix: &[String]) -> Result<()> {
+    /// The same with further arguments.
+    ///
+    /// # Errors
+    /// When it doesn't join.
+    pub fn add_agent_with(&mut self, name: &str, more: &[&str]) -> Result<()> {
+        self.add_agent_by(name, &[], more)
+    }
+
+    fn add_agent_by(&mut self, name: &str, prefix: &[String], more: &[&str]) -> Result<()> {
         let arguments = ["agent", "--join", &self.group.alive(), "--name", name, "--shards", "1"];
-        let mut process = Throng::limited(prefix, arguments)?.args(self.group.caller()).start()?;
+        let mut process = Throng::limited(prefix, arguments)?.args(more).args(self.group.caller()).start()?;
         process.stdout_line("joined the group", PATIENCE)?;
         self.agents.push((name.to_owned(), process));
         Ok(())

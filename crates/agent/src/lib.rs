@@ -39,7 +39,7 @@ mod worker;
 pub use handle::{RunHandle, RunPhase, RunStatus};
 pub use network::Allowance;
 pub use observer::{LogRecord, Observer};
-pub use run::{Inspection, Planned, RunConfig, RunError, RunResult, Test, inspect, run};
+pub use run::{Inspection, PartOutputs, Planned, RunConfig, RunError, RunResult, Test, inspect, run};
 pub use setup_data::SetupData;
 pub use throng_control::judge::{Ending, Progress, Rate, ScenarioProgress};
 pub use throng_control::leading::{PauseError, ScaleError};

@@ -35,7 +35,7 @@ use tokio::sync::mpsc;
 pub use archives::{ArchiveCache, CACHE_BYTES_MAX};
 pub use config::{LinkConfig, is_address};
 pub use error::{Left, LinkError};
-pub use machine::{MachineConfig, MachineWorkers, NEWS_WAITING_MAX};
+pub use machine::{MachineConfig, MachineWorkers, NEWS_WAITING_MAX, Notify};
 pub use surroundings::{Dial, Dialing, Duplex};
 pub use workers::{Notes, PartNews, Workers};
 

@@ -3,6 +3,7 @@
 mod preparing;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use throng_agent::link::{PARTS_MAX, PartEvent, PartId};
 use throng_agent::{Allowance, Step, Worker, machine_share_on};
 use throng_control::{Failure, FailureKind, Order};
+use throng_output::OutputSpec;
 use throng_plan::AllowedTargets;
 use throng_transport::source::SourceAddresses;
 use throng_trust::Credentials;
@@ -42,6 +44,21 @@ pub struct MachineConfig {
     pub parts_max: u16,
     /// Where this agent lets connections go, beside what its group says; anywhere without a list.
     pub allowed_targets: Option<AllowedTargets>,
+    /// What it writes of each part, in files whose names have the run, the agent and the part's epoch added; none of them
+    /// reports.
+    pub outputs: Vec<OutputSpec>,
+    /// Told of what is missing in them, if that is known only after the part has ended.
+    pub notify: Notify,
+}
+
+/// Whom a thread of a part's tells something for this agent's operator.
+#[derive(Clone)]
+pub struct Notify(pub Arc<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for Notify {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Notify")
+    }
 }
 
 /// Parts on this machine.

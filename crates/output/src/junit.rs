@@ -5,15 +5,44 @@ use std::time::Duration;
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
-use throng_stats::Report;
+use throng_stats::{Check, Outcome, Report};
 
-/// What stands at the top of the report.
-#[derive(Clone, Debug)]
-pub struct Heading<'a> {
+/// What is said of a run: by its report, or by what a group of coordinators has kept of it.
+#[derive(Clone, Debug, Default)]
+pub struct Verdicts {
     /// What was run.
-    pub test: &'a str,
+    pub test: String,
     /// Why the run isn't complete: none if it came to its regular end.
     pub trouble: Option<String>,
+    /// How long it took.
+    pub duration: Duration,
+    /// What each threshold said at last.
+    pub thresholds: Vec<Outcome>,
+    /// Its checks by group and name.
+    pub checks: Vec<Check>,
+}
+
+impl Verdicts {
+    /// Those of a report.
+    #[must_use]
+    pub fn of(report: &Report, test: &str, trouble: Option<String>) -> Self {
+        let thresholds = report.total.metrics.iter().flat_map(|metric| {
+            metric.thresholds.iter().map(|threshold| Outcome {
+                metric: metric.name.clone(),
+                expression: threshold.expression.clone(),
+                ok: threshold.ok,
+                value: threshold.value,
+                abort: false,
+            })
+        });
+        Self {
+            test: test.to_owned(),
+            trouble,
+            duration: report.settings.run_duration,
+            thresholds: thresholds.collect(),
+            checks: report.total.checks.clone(),
+        }
+    }
 }
 
 /// One verdict.
@@ -34,20 +63,20 @@ struct Suite {
 ///
 /// # Errors
 /// Never in practice: memory is written to.
-pub fn render(report: &Report, heading: &Heading<'_>) -> io::Result<String> {
-    let ending =
-        Case { class: heading.test.to_owned(), name: "ends regularly".to_owned(), failure: heading.trouble.clone() };
+pub fn render(verdicts: &Verdicts) -> io::Result<String> {
+    let Verdicts { test, trouble, .. } = verdicts;
+    let ending = Case { class: test.clone(), name: "ends regularly".to_owned(), failure: trouble.clone() };
     let suites = [
         Suite { name: "run", cases: vec![ending] },
-        Suite { name: "thresholds", cases: thresholds(report) },
-        Suite { name: "checks", cases: checks(report) },
+        Suite { name: "thresholds", cases: thresholds(&verdicts.thresholds) },
+        Suite { name: "checks", cases: checks(&verdicts.checks) },
     ];
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let all: Vec<&Case> = suites.iter().flat_map(|suite| &suite.cases).collect();
     let (tests, failures) = (all.len().to_string(), failed(&all).to_string());
-    let time = seconds(report.settings.run_duration);
-    let name = shown(heading.test);
+    let time = seconds(verdicts.duration);
+    let name = shown(test);
     let root = writer.create_element("testsuites").with_attributes([
         ("name", name.as_str()),
         ("tests", &tests),
@@ -94,23 +123,20 @@ fn write_case(writer: &mut Writer<Vec<u8>>, suite: &str, case: &Case) -> io::Res
     Ok(())
 }
 
-fn thresholds(report: &Report) -> Vec<Case> {
-    let metrics = report.total.metrics.iter();
-    let cases = metrics.flat_map(|metric| {
-        metric.thresholds.iter().map(|threshold| Case {
-            class: metric.name.clone(),
-            name: threshold.expression.clone(),
-            failure: (!threshold.ok).then(|| match threshold.value {
-                Some(value) => format!("expected {}, but the value is {value}", threshold.expression),
-                None => format!("expected {}, but there is no value", threshold.expression),
-            }),
-        })
+fn thresholds(outcomes: &[Outcome]) -> Vec<Case> {
+    let cases = outcomes.iter().map(|outcome| Case {
+        class: outcome.metric.clone(),
+        name: outcome.expression.clone(),
+        failure: (!outcome.ok).then(|| match outcome.value {
+            Some(value) => format!("expected {}, but the value is {value}", outcome.expression),
+            None => format!("expected {}, but there is no value", outcome.expression),
+        }),
     });
     cases.collect()
 }
 
-fn checks(report: &Report) -> Vec<Case> {
-    let cases = report.total.checks.iter().map(|check| Case {
+fn checks(checks: &[Check]) -> Vec<Case> {
+    let cases = checks.iter().map(|check| Case {
         class: if check.group.is_empty() { "checks".to_owned() } else { check.group.clone() },
         name: check.name.clone(),
         failure: (check.fails > 0).then(|| format!("failed {} of {} times", check.fails, check.passes + check.fails)),

@@ -6,10 +6,8 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use throng_stats::Report;
-
 use crate::encode::RunHead;
-use crate::junit::{self, Heading};
+use crate::junit::{self, Verdicts};
 use crate::outlet::Outlet;
 use crate::queue::{Interval, Lane};
 use crate::sink::Sink;
@@ -171,9 +169,9 @@ impl Outputs {
 
     /// Writes the reports that are made of the summary, and says which could not be written.
     #[must_use]
-    pub fn write_reports(&mut self, report: &Report, heading: &Heading<'_>) -> Vec<OutputReport> {
+    pub fn write_reports(&mut self, verdicts: &Verdicts) -> Vec<OutputReport> {
         let write = |mut sink: Sink| {
-            sink.write(junit::render(report, heading)?.as_bytes())?;
+            sink.write(junit::render(verdicts)?.as_bytes())?;
             sink.finish()
         };
         let failures = self.reports.drain(..).filter_map(|(output, sink)| Some((output, write(sink).err()?)));

@@ -135,6 +135,25 @@ impl OutputSpec {
         Ok(Self { format, destination })
     }
 
+    /// The same in a file of its own for a part of something, whose name comes before what begins with the first dot: of
+    /// `a/b.json.gz` and the part `x` it is `a/b-x.json.gz`. Standard output is the same for all.
+    #[must_use]
+    pub fn of_part(&self, part: &str) -> Self {
+        let Destination::File(path) = &self.destination else { return self.clone() };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // A name that begins with a dot has no other beginning.
+        let dot = name.char_indices().skip(1).find(|(_, char)| *char == '.').map_or(name.len(), |(at, _)| at);
+        let (stem, extensions) = name.split_at(dot);
+        let path = path.with_file_name(format!("{stem}-{part}{extensions}"));
+        Self { format: self.format, destination: Destination::File(path) }
+    }
+
+    /// Whether it is a report that is made of the summary, and takes no samples.
+    #[must_use]
+    pub fn is_report(&self) -> bool {
+        self.format.is_none()
+    }
+
     /// Its name as it is typed.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -209,6 +228,21 @@ mod tests {
         let of_variables =
             OutputSpec::parse("csv", &CsvDefaults { file: Some("-".to_owned()), ..CsvDefaults::default() }).unwrap();
         assert_eq!(of_variables.destination, Destination::Stdout);
+    }
+
+    #[test]
+    fn each_part_of_something_gets_a_file_of_its_own() {
+        for (text, path) in [
+            ("json=a/b.json.gz", "a/b-x.json.gz"),
+            ("hdr=log", "log-x"),
+            ("json=./.hidden.json", "./.hidden-x.json"),
+            ("csv=fileName=x.y/z,saveInterval=2s", "x.y/z-x"),
+        ] {
+            let spec = parse(text).unwrap();
+            assert_eq!(spec.of_part("x"), OutputSpec { destination: Destination::File(path.into()), ..spec }, "{text}");
+        }
+        let printed = parse("json").unwrap();
+        assert_eq!(printed.of_part("x"), printed);
     }
 
     #[test]

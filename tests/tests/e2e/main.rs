@@ -30,6 +30,7 @@ mod metrics;
 mod namespaces;
 mod options;
 mod outputs;
+mod part_outputs;
 mod partitions;
 mod requests;
 mod runs;

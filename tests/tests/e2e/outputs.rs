@@ -31,7 +31,7 @@ fn throng(target: &Target, iterations: u64) -> Result<Throng> {
 }
 
 /// Of JSON lines: points of each metric.
-fn points(text: &str) -> Result<BTreeMap<String, Vec<Value>>> {
+pub(crate) fn points(text: &str) -> Result<BTreeMap<String, Vec<Value>>> {
     let mut points: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     let mut known = Vec::new();
     for line in text.lines() {
@@ -152,7 +152,7 @@ fn outputs_that_can_not_be_are_all_told_before_anything_runs() -> Result<()> {
 
 /// HdrHistogram's own reader of a log: every metric's distribution over all intervals, and how many lines there are of
 /// the metric with the most.
-fn read_log(log: &str) -> Result<(BTreeMap<String, Histogram<u64>>, usize)> {
+pub(crate) fn read_log(log: &str) -> Result<(BTreeMap<String, Histogram<u64>>, usize)> {
     let mut histograms: BTreeMap<String, Histogram<u64>> = BTreeMap::new();
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();
     let mut ended = Duration::ZERO;
@@ -214,10 +214,10 @@ fn the_intervals_of_a_log_of_hdrhistogram_come_to_what_the_summary_says() -> Res
 }
 
 /// A test case of a report, as an XML parser reads it: its class, its name, and its failure.
-type Case = (String, String, Option<String>);
+pub(crate) type Case = (String, String, Option<String>);
 
 /// Reads JUnit's XML strictly: the cases of each suite, after counts were found to be what they say.
-fn read_junit(text: &str) -> Result<BTreeMap<String, Vec<Case>>> {
+pub(crate) fn read_junit(text: &str) -> Result<BTreeMap<String, Vec<Case>>> {
     let mut reader = quick_xml::Reader::from_str(text);
     let mut suites: BTreeMap<String, Vec<Case>> = BTreeMap::new();
     let (mut open, mut suite, mut counted): (Vec<String>, _, _) = (Vec::new(), String::new(), BTreeMap::new());

@@ -17,16 +17,9 @@ use crate::worker::{Assignment, Late, Step, Worker, WorkerEvent};
 impl LocalRun<'_> {
     /// What the worker says.
     pub(super) fn hear(&mut self, event: WorkerEvent) -> Result<(), RunError> {
+        self.outputs.hear(&event, &self.plan);
         match &event {
-            WorkerEvent::Window(window) => {
-                self.outputs.note_window(&window.window);
-                self.worker.iter().for_each(Worker::window_taken);
-            }
-            WorkerEvent::Done { unstarted, .. } => {
-                for (planned, count) in self.plan.scenarios().iter().zip(unstarted).filter(|(_, count)| **count > 0) {
-                    self.outputs.note_dropped(&planned.scenario().name, &planned.scenario().tags, *count);
-                }
-            }
+            WorkerEvent::Window(_) => self.worker.iter().for_each(Worker::window_taken),
             // What is wrong with this machine is this process's end.
             WorkerEvent::Ready(Err(message)) => return Err(RunError::Vus(message.clone())),
             WorkerEvent::Lost => return Err(RunError::ShardLost),

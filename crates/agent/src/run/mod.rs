@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use throng_archive::{FileErrors, TestFiles};
 use throng_control::judge::Ending;
 use throng_control::{ExitCode, NameError};
-use throng_output::{OutputError, OutputReport};
+use throng_output::{OutputError, OutputReport, OutputSpec};
 use throng_plan::{OptionErrors, Plan, PortionError};
 use throng_stats::{Outcome, Report};
 use throng_transport::ShardError;
@@ -22,6 +22,7 @@ use throng_transport::tls::TlsConfigError;
 use throng_vu::{Description, EngineError, Fault, LoadError};
 
 pub use config::{RunConfig, Test};
+pub use outputs::PartOutputs;
 pub use planned::Planned;
 
 use crate::handle::{Request, RunHandle};
@@ -144,6 +145,8 @@ pub struct Inspection {
     pub origins: BTreeMap<String, String>,
     /// The script's data files.
     pub files: Arc<TestFiles>,
+    /// What is to be written beside the summary.
+    pub outputs: Vec<OutputSpec>,
 }
 
 /// Reads a test as [`run`] does, and runs nothing of it: the script only says what it consists of. It needs no shard,
@@ -161,5 +164,6 @@ pub fn inspect(config: &RunConfig, observer: &mut dyn Observer) -> Result<Inspec
         options: planned.merged,
         origins: planned.origins,
         files: planned.files,
+        outputs: planned.outputs,
     })
 }

@@ -1,19 +1,22 @@
 //! The run's own part of the outputs: what they say of metrics, samples of no shard, and intervals.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value, json};
 use throng_control::judge::VuCount;
-use throng_output::junit::Heading;
+use throng_output::junit::Verdicts;
 use throng_output::{Context, Interval, MetricHead, Outlet, OutputReport, OutputSpec, Outputs, RunHead, Sample};
 use throng_plan::duration::format as format_duration;
 use throng_plan::{Plan, SystemTag};
 use throng_stats::{Aggregate, Registry, Report, Selector, TagSet, Threshold, Window, builtin};
 use throng_transport::Clock;
 
-use super::RunError;
+use super::{Planned, RunError};
 use crate::samples::epoch_ns;
+use crate::worker::WorkerEvent;
 
 /// All outputs of a run, for whoever leads it.
 pub(super) struct RunOutputs {
@@ -53,8 +56,21 @@ impl RunOutputs {
         self.outputs.outlet()
     }
 
+    /// Notes what a worker says, as far as outputs have it.
+    pub(super) fn hear(&mut self, event: &WorkerEvent, plan: &Plan) {
+        match event {
+            WorkerEvent::Window(window) => self.note_window(&window.window),
+            WorkerEvent::Done { unstarted, .. } => {
+                for (planned, count) in plan.scenarios().iter().zip(unstarted).filter(|(_, count)| **count > 0) {
+                    self.note_dropped(&planned.scenario().name, &planned.scenario().tags, *count);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Notes an agent's window.
-    pub(super) fn note_window(&mut self, window: &Window) {
+    fn note_window(&mut self, window: &Window) {
         let Some(interval) = &mut self.interval else { return };
         for series in &window.series {
             let Aggregate::Trend(trend) = &series.delta else { continue };
@@ -83,7 +99,7 @@ impl RunOutputs {
     }
 
     /// Notes iterations of a scenario that no VU took.
-    pub(super) fn note_dropped(&mut self, scenario: &str, tags: &BTreeMap<String, String>, count: u64) {
+    fn note_dropped(&mut self, scenario: &str, tags: &BTreeMap<String, String>, count: u64) {
         let own = TagSet::from_pairs(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         let own = if self.plan_has_scenario_tag { own.with("scenario", scenario) } else { own };
         self.add(&self.tags.merged(&own), Sample { metric: builtin::DROPPED_ITERATIONS, value: count as f64 });
@@ -98,7 +114,7 @@ impl RunOutputs {
 
     /// Writes the reports that are made of the summary, and says which could not be written.
     pub(super) fn write_reports(&mut self, report: &Report, test: &str, trouble: Option<String>) -> Vec<OutputReport> {
-        self.outputs.write_reports(report, &Heading { test, trouble })
+        self.outputs.write_reports(&Verdicts::of(report, test, trouble))
     }
 
     fn add(&mut self, tags: &TagSet, sample: Sample) {
@@ -115,6 +131,48 @@ impl RunOutputs {
         ended.to = to;
         ended.trends.sort_by_key(|(metric, _)| *metric);
         self.outputs.send_interval(&ended);
+    }
+}
+
+/// What an agent of a group writes of a part that it has of a run: its own samples and seconds.
+pub struct PartOutputs {
+    outputs: RunOutputs,
+    plan: Arc<Plan>,
+}
+
+impl fmt::Debug for PartOutputs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PartOutputs").finish_non_exhaustive()
+    }
+}
+
+impl PartOutputs {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// When one can't be opened.
+    pub fn start(specs: &[OutputSpec], planned: &Planned) -> Result<Self, RunError> {
+        let outputs = RunOutputs::start(specs, &planned.plan, &planned.registry)?;
+        Ok(Self { outputs, plan: Arc::clone(&planned.plan) })
+    }
+
+    /// An end for each of so many shards; none if no output takes samples.
+    #[must_use]
+    pub fn outlets(&self, shards: usize) -> Vec<Outlet> {
+        (0..shards).map_while(|_| self.outputs.outlet()).collect()
+    }
+
+    /// Notes what the part's worker says. Returns what has gone wrong, once for each output.
+    pub fn hear(&mut self, event: &WorkerEvent) -> Vec<String> {
+        self.outputs.hear(event, &self.plan);
+        let WorkerEvent::Window(window) = event else { return Vec::new() };
+        window.vus.iter().for_each(|count| self.outputs.note_vus(*count));
+        self.outputs.second()
+    }
+
+    /// Waits for what is on its way, once the worker has finished. Returns what is missing.
+    pub fn finish(&mut self) -> Vec<String> {
+        self.outputs.finish().iter().filter_map(OutputReport::trouble).collect()
     }
 }
 

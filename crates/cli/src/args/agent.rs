@@ -43,6 +43,10 @@ pub(crate) struct AgentArgs {
     /// Bytes on disk for archives that were fetched; those used longest ago go first
     #[arg(long, value_name = "SIZE", default_value = "4GiB")]
     pub(crate) archive_cache: String,
+    /// Write the samples that this agent takes, as `throng run` does: json=FILE, csv=FILE or hdr=FILE, whose name has the run,
+    /// this agent and the part's number added for each part of a run; may be repeated
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) out: Vec<String>,
     #[command(flatten)]
     pub(crate) sources: SourceArgs,
     /// Where this agent lets connections of runs go, and nowhere else, beside what the coordinators say: names, `*.` and

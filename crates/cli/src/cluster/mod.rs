@@ -2,6 +2,7 @@
 
 mod ending;
 mod progress;
+mod reports;
 mod test;
 mod watching;
 
@@ -11,6 +12,7 @@ use throng_coordinator::Client;
 use throng_protocol::control::LogLevel;
 
 pub(crate) use ending::{Export, deliver, exit_of, write};
+pub(crate) use reports::Reports;
 pub(crate) use test::{PackedTest, check};
 pub(crate) use watching::{Follower, follow, unwatched};
 

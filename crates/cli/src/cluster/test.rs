@@ -68,20 +68,24 @@ fn create(path: &Path) -> io::Result<File> {
     File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// What a run in a cluster can't do, though one on this machine can.
-pub(crate) fn check(inspection: &Inspection) -> Result<(), Failure> {
+/// What a run in a cluster can't do, though one on this machine can. Nobody waits for the end of one that is detached.
+pub(crate) fn check(inspection: &Inspection, is_detached: bool) -> Result<(), Failure> {
     let options = inspection.plan.options();
     let origin = |key: &str| inspection.origins.get(key).cloned().unwrap_or_else(|| "options".to_owned());
     let refuse = |key: &str, text: &str| {
         let error = anyhow!("{key} ({}): {text}", origin(key));
         Err(Failure::new(Exit::InvalidConfig, error))
     };
-    if !options.outputs.is_empty() {
-        return refuse(
-            "out",
-            "a cluster's samples stay with its agents, which write no outputs: leave it out, and take \
-             --summary-export, or `throng summary RUN --json`",
+    if let Some(spec) = inspection.outputs.iter().find(|spec| !spec.is_report()) {
+        let text = format!(
+            "a cluster's samples stay with its agents, so that nothing of {} comes here: leave it out, and start agents \
+             with --out {0}=FILE, or take --summary-export",
+            spec.name()
         );
+        return refuse("out", &text);
+    }
+    if is_detached && !inspection.outputs.is_empty() {
+        return refuse("out", "with --detach nobody is here to write it at the end: leave one of both out");
     }
     if options.linger {
         return refuse("linger", "a run in a cluster ends by itself, and is told of by `throng summary`: leave it out");

@@ -10,7 +10,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use throng_agent::SHARDS_MAX;
 use throng_control::AgentName;
 use throng_control::limits::{AGENT_LABELS_MAX, LABEL_BYTES_MAX, WEIGHT_MAX};
-use throng_link::{ArchiveCache, Left, LinkConfig, LinkError, MachineConfig, MachineWorkers, Notes};
+use throng_link::{ArchiveCache, Left, LinkConfig, LinkError, MachineConfig, MachineWorkers, Notes, Notify};
+use throng_output::{Destination, OutputSpec};
 use throng_plan::{duration, size};
 use throng_transport::machine::{self, Facts};
 use throng_trust::Credentials;
@@ -143,7 +144,24 @@ fn machine(args: &AgentArgs, credentials: Credentials) -> Result<MachineConfig, 
         shards_max: args.shards.unwrap_or(SHARDS_MAX),
         parts_max: args.parts,
         allowed_targets: allowed_targets.map_err(|error| Failure::new(Exit::InvalidConfig, error))?,
+        outputs: outputs(&args.out).map_err(|error| Failure::new(Exit::InvalidConfig, error))?,
+        notify: Notify(Arc::new(printing::note_from_thread)),
     })
+}
+
+/// What is written of each part of a run.
+fn outputs(given: &[String]) -> anyhow::Result<Vec<OutputSpec>> {
+    let read = OutputSpec::parse_all(given, &Environment::of_process().csv_defaults());
+    let specs = read.map_err(|errors| {
+        let errors = errors.iter().map(|(place, error)| format!("--out {}: {error}", given[*place]));
+        anyhow!(errors.collect::<Vec<_>>().join("; "))
+    })?;
+    for (spec, text) in specs.iter().zip(given) {
+        ensure!(!spec.is_report(), "--out {text}: it is made of a whole run, so give it to `throng run --cluster`");
+        let is_file = matches!(spec.destination, Destination::File(_));
+        ensure!(is_file, "--out {text}: standard output isn't for samples here, so give it a file");
+    }
+    Ok(specs)
 }
 
 fn failed(error: LinkError) -> Failure {
@@ -167,6 +185,21 @@ mod tests {
         assert_eq!(given(&["a=1", "b=x=y", "c="]).unwrap().into_iter().collect::<Vec<_>>().len(), 3);
         for wrong in [&["a"][..], &["=1"], &["a=1", "a=2"]] {
             assert!(given(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn outputs_of_an_agent_are_files_of_samples() {
+        let given = |outs: &[&str]| outputs(&outs.iter().map(|out| (*out).to_owned()).collect::<Vec<_>>());
+        assert_eq!(given(&["json=a.json", "hdr=b"]).unwrap().len(), 2);
+        for (wrong, why) in [
+            (&["junit=a.xml"][..], "throng run --cluster"),
+            (&["json"], "a file"),
+            (&["json=a", "kafka=b"], "--out kafka=b"),
+            (&["json=a", "csv=a"], "--out csv=a"),
+        ] {
+            let error = given(wrong).unwrap_err().to_string();
+            assert!(error.contains(why), "{wrong:?}: {error}");
         }
     }
 

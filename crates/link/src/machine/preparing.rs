@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use throng_agent::link::{PartEvent, PartId};
 use throng_agent::{
-    Allowance, Assignment, LogRecord, Observer, Planned, Progress, RunConfig, RunError, Step, Test, Worker, WorkerEvent,
+    Allowance, Assignment, LogRecord, Observer, PartOutputs, Planned, Progress, RunConfig, RunError, Step, Test,
+    Worker, WorkerEvent,
 };
 use throng_archive::Archive;
 use throng_control::{Failure, FailureKind, Order};
+use throng_output::OutputSpec;
 use throng_plan::Plan;
 use throng_plan::segment::{Segment, SegmentSequence, SegmentTuple};
 use throng_transport::ShardConfig;
+use throng_vu::LogLevel;
 use tokio::sync::mpsc;
 
 use super::{MachineConfig, Slots};
@@ -110,21 +113,37 @@ impl Preparing {
         };
         let planned = Arc::new(Planned::new(&config, &mut Messages(self))?);
         let (segment, sequence) = (Segment::parse(&self.order.segment)?, SegmentSequence::parse(&self.order.sequence)?);
+        let mut outputs = PartOutputs::start(&self.outputs(), &planned)?;
         let assignment = Assignment {
             segment: SegmentTuple::new(Some(&segment), Some(&sequence))?,
             first_source: Assignment::sources(self.order.number),
             shards: self.shards.clone(),
-            outlets: Vec::new(),
+            outlets: outputs.outlets(self.shards.len()),
         };
         let (slots, news, part) = (self.slots.clone(), self.news.clone(), self.part.clone());
+        let notify = self.config.notify.clone();
+        // The link is gone only when the process ends.
+        let say = move |event| drop(news.blocking_send((part.clone(), PartEvent::Worker(event))));
+        let part = self.part.clone();
         let worker = Worker::start(&planned, assignment, move |event| {
+            for message in outputs.hear(&event) {
+                say(WorkerEvent::Log(LogRecord { level: LogLevel::Warn, message, source: String::new() }));
+            }
             if matches!(event, WorkerEvent::Finished(_)) {
+                // Before the part is gone, so that an agent that is to end does so with all written.
+                outputs.finish().iter().for_each(|trouble| notify.0(&format!("{part}: {trouble}")));
                 slots.lock().remove(&part);
             }
-            // The link is gone only when the process ends.
-            let _ = news.blocking_send((part.clone(), PartEvent::Worker(event)));
+            say(event);
         })?;
         Ok((planned, worker))
+    }
+
+    /// Where what this agent writes of the part goes.
+    fn outputs(&self) -> Vec<OutputSpec> {
+        let PartId { run, assignment } = &self.part;
+        let name = format!("{run}-{}-{}", assignment.agent, assignment.epoch.0);
+        self.config.outputs.iter().map(|spec| spec.of_part(&name)).collect()
     }
 
     /// From here on the part is told by the link what to do.

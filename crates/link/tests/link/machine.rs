@@ -43,6 +43,8 @@ fn a_run_of_a_real_script_loses_and_doubles_nothing_while_streams_break() {
         shards_max: 2,
         parts_max: 2,
         credentials: Credentials::plain(false),
+        outputs: Vec::new(),
+        notify: throng_link::Notify(std::sync::Arc::new(|_| {})),
         allowed_targets: None,
     };
     let config = LinkConfig {

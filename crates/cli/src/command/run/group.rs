@@ -16,7 +16,7 @@ use throng_protocol::run::SubmitRunRequest;
 
 use super::{divert_messages, watch_signals};
 use crate::args::{Global, GroupArgs, RunArgs};
-use crate::cluster::{self, Export, Follower, PackedTest};
+use crate::cluster::{self, Export, Follower, PackedTest, Reports};
 use crate::command::options;
 use crate::exit::{Exit, Failure};
 use crate::layers::{Environment, Setting};
@@ -41,7 +41,8 @@ pub(super) fn run(args: &RunArgs, addresses: &str, global: &Global) -> Result<Ex
     let mut printer = Printer::new(global, script);
     divert_messages(args, &environment, &mut printer)?;
     let (config, inspection, export) = inspect(args, &environment, &mut printer, global)?;
-    cluster::check(&inspection)?;
+    cluster::check(&inspection, args.group.detach)?;
+    let mut reports = Reports::open(&inspection)?;
     let plan = Arc::clone(&inspection.plan);
     let test = PackedTest::new(config, &inspection)?;
     submit(&client, &test, &wishes, global)?;
@@ -56,7 +57,9 @@ pub(super) fn run(args: &RunArgs, addresses: &str, global: &Global) -> Result<Ex
     let watched = (wishes.run_id.as_str(), wishes.give_up_after);
     let end = cluster::follow(&client, watched, level, &interrupted, &mut Follower::new(&mut printer, &plan))?;
     printer.finish();
-    Ok(cluster::deliver(&end, export.as_ref(), global))
+    let exit = cluster::deliver(&end, export.as_ref(), global);
+    let is_written = reports.write(&end, global);
+    Ok(if exit == Exit::Success && !is_written { Exit::OutputFailed } else { exit })
 }
 
 fn wishes(args: &GroupArgs) -> anyhow::Result<Wishes> {

@@ -115,6 +115,7 @@ impl Conversation {
                     Next::Receive => break,
                     Next::Wait(duration) => self.wait(Clock::now().after(duration)).await?,
                     Next::Silence(duration) => self.silence(duration).await?,
+                    Next::ResetWebsockets => self.server.everyone.reset_websockets(),
                     Next::Stream(bytes) => self.stream(bytes).await?,
                     Next::Again => {}
                     Next::Pace { since, first } => self.pace(since, first).await?,

@@ -18,6 +18,7 @@ enum OfWebsockets {
     Opened,
     Closed,
     ClosedProperly,
+    Reset,
     Violations,
     MessagesIn,
     MessagesOut,
@@ -96,6 +97,11 @@ impl Counters {
     /// The client has sent a close frame.
     pub(crate) fn closed_properly(&self) {
         self.websocket(OfWebsockets::ClosedProperly, 1);
+    }
+
+    /// It was reset, as somebody wanted all to be.
+    pub(crate) fn websocket_reset(&self) {
+        self.websocket(OfWebsockets::Reset, 1);
     }
 
     /// The client broke the protocol.
@@ -208,6 +214,7 @@ impl Board {
                 "opened": of(OfWebsockets::Opened),
                 "closed": of(OfWebsockets::Closed),
                 "closed_properly": of(OfWebsockets::ClosedProperly),
+                "reset": of(OfWebsockets::Reset),
                 "violations": of(OfWebsockets::Violations),
                 "open": sums.websockets[OfWebsockets::Opened as usize] - sums.websockets[OfWebsockets::Closed as usize],
                 "messages": { "in": of(OfWebsockets::MessagesIn), "out": of(OfWebsockets::MessagesOut) },

@@ -78,6 +78,7 @@ routes! {
     WsBroadcast "/ws/broadcast?every={ms}" "GET" "a WebSocket that sends all clients the same message at the same \
         instants: a number; `bytes` is its length"
     WsSilent "/ws/silent" "GET" "a WebSocket that says nothing"
+    WsReset "/ws/reset" "POST" "`ok`, and resets every WebSocket that is open"
     WsClose "/ws/close?after={ms}" "GET" "a WebSocket that closes after so long, with `code` (1000)"
 }
 
@@ -122,6 +123,7 @@ impl Route {
             ("ws", Some("echo")) => return (Self::WsEcho, ""),
             ("ws", Some("broadcast")) => return (Self::WsBroadcast, ""),
             ("ws", Some("silent")) => return (Self::WsSilent, ""),
+            ("ws", Some("reset")) => return (Self::WsReset, ""),
             ("ws", Some("close")) => return (Self::WsClose, ""),
             ("cookies", Some("set")) => return (Self::SetCookies, ""),
             ("cookies", Some("delete")) => return (Self::DeleteCookies, ""),

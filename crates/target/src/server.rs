@@ -33,6 +33,8 @@ pub(crate) struct Everyone {
     pub(crate) silence: Silence,
     /// Ways to all shards, once they have started.
     pub(crate) remotes: OnceLock<Vec<Remote>>,
+    /// How often all WebSockets were reset.
+    resets: AtomicU64,
     /// When what is still open is cut, once the server stops; 0 before.
     stop_at: AtomicU64,
 }
@@ -46,8 +48,22 @@ impl Everyone {
             tls,
             silence: Silence::default(),
             remotes: OnceLock::new(),
+            resets: AtomicU64::new(0),
             stop_at: AtomicU64::new(0),
         }
+    }
+
+    /// Has every shard reset the WebSockets that it has.
+    pub(crate) fn reset_websockets(&self) {
+        self.resets.fetch_add(1, Ordering::AcqRel);
+        for remote in self.remotes.get().into_iter().flatten() {
+            remote.run(Shard::wake_owners);
+        }
+    }
+
+    /// How often that was asked for: whoever finds another number than when its WebSocket was opened resets it.
+    pub(crate) fn resets(&self) -> u64 {
+        self.resets.load(Ordering::Acquire)
     }
 
     pub(crate) fn stop<'a>(&self, shards: impl Iterator<Item = &'a Remote>) {

@@ -62,6 +62,8 @@ pub(crate) enum Next {
     Wait(Duration),
     /// Have the whole server be silent for this time.
     Silence(Duration),
+    /// Have all WebSockets be reset.
+    ResetWebsockets,
     /// Send so many bytes of [`FILLER`].
     Stream(u64),
     /// Go on at once, after the client has taken what it lags behind.
@@ -280,6 +282,7 @@ impl Exchange {
             | Route::Stall
             | Route::Stats
             | Route::Reset
+            | Route::WsReset
             | Route::Other => (Task::of(route, head.method, parameter), Body::Dropped),
             Route::Echo => (echo::task(head, fields), Body::Kept(Vec::new())),
             Route::WsEcho | Route::WsBroadcast | Route::WsSilent | Route::WsClose => {
@@ -310,6 +313,7 @@ impl Exchange {
         let wait = match &mut self.task {
             Task::Delay(duration) => Next::Wait(*duration),
             Task::Stall(duration) => Next::Silence(*duration),
+            Task::ResetWebsockets => Next::ResetWebsockets,
             Task::Serve(request) => return request.delay.take().map(Next::Wait),
             _ => return None,
         };
@@ -345,7 +349,9 @@ fn write(exchange: &mut Exchange, desk: &Desk, out: &mut Vec<u8>) -> (u16, Rest)
         (status, Rest::Nothing)
     };
     match task {
-        Task::Greet | Task::Delay(_) | Task::Stall(_) | Task::Serve(_) => put(200, answer::TEXT, b"ok\n"),
+        Task::Greet | Task::Delay(_) | Task::Stall(_) | Task::ResetWebsockets | Task::Serve(_) => {
+            put(200, answer::TEXT, b"ok\n")
+        }
         Task::Describe(description) => put(200, answer::JSON, &echo::describe(*description, body)),
         Task::Return { content_type, content_encoding } => {
             let more = content_encoding.map(|coding| [b"\r\nContent-Encoding: ", &*coding].concat());

@@ -29,6 +29,7 @@ pub(crate) enum Task {
     Stall(Duration),
     Stats,
     Reset,
+    ResetWebsockets,
     /// One of [`routes`](crate::routes), which need the whole head.
     Serve(Box<Request>),
     /// Make the connection a WebSocket.
@@ -50,6 +51,7 @@ impl Task {
             Route::Bytes => bytes(parameter).map(Self::Bytes),
             Route::Stats => Ok(Self::Stats),
             Route::Reset => Ok(Self::Reset),
+            Route::WsReset => Ok(Self::ResetWebsockets),
             _ => Err(Refusal::NotFound),
         };
         task.unwrap_or_else(Self::Refuse)

@@ -108,6 +108,7 @@ pub(crate) fn serve(route: Route, request: &Request, body: Body, desk: &Desk) ->
         | Route::WsEcho
         | Route::WsBroadcast
         | Route::WsSilent
+        | Route::WsReset
         | Route::WsClose
         | Route::Other => Err(Refusal::NotFound),
     };

@@ -1,6 +1,6 @@
 //! WebSockets without a task each, of which there may be a million: one task takes what happens to all of them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -19,6 +19,8 @@ use crate::server::{Open, Server};
 pub(crate) struct Hall {
     set: ConnectionSet,
     talks: RefCell<Slab<Talk>>,
+    /// How often all WebSockets had been reset when it was last looked.
+    resets: Cell<u64>,
 }
 
 #[derive(Debug)]
@@ -41,7 +43,7 @@ enum Stands {
 
 impl Hall {
     pub(crate) fn new(shard: &Shard) -> Self {
-        Self { set: ConnectionSet::new(shard), talks: RefCell::default() }
+        Self { set: ConnectionSet::new(shard), talks: RefCell::default(), resets: Cell::default() }
     }
 
     /// Takes a connection over, which goes on counting as open; `early` came with the request.
@@ -142,6 +144,20 @@ impl Hall {
         }
     }
 
+    /// Resets all of them, if that is asked for.
+    fn reset_if_asked(&self, server: &Server) {
+        let resets = server.everyone.resets();
+        if self.resets.replace(resets) == resets {
+            return;
+        }
+        let all: Vec<_> = self.talks.borrow().iter().map(|(place, talk)| (place, talk.key)).collect();
+        for (place, key) in all {
+            self.set.reset(key);
+            server.desk.counters().websocket_reset();
+            self.end(server, place, key);
+        }
+    }
+
     /// Tells all clients that the server goes, and lets them close until it is gone.
     async fn farewell(&self, server: &Rc<Server>) {
         let places: Vec<usize> = self.talks.borrow().iter().map(|(place, _)| place).collect();
@@ -170,9 +186,12 @@ impl Hall {
 pub(crate) async fn attend(server: Rc<Server>) {
     let hall = &server.hall;
     loop {
-        let event = poll_fn(|context| match server.stop_at() {
-            Some(_) => Poll::Ready(None),
-            None => hall.set.poll_event(context).map(Some),
+        let event = poll_fn(|context| {
+            hall.reset_if_asked(&server);
+            match server.stop_at() {
+                Some(_) => Poll::Ready(None),
+                None => hall.set.poll_event(context).map(Some),
+            }
         });
         match event.await {
             Some(event) => hall.happened(&server, event),

@@ -38,6 +38,7 @@ enum Woken {
     Due,
     /// The client has sent its last, or the connection broke.
     Gone,
+    Reset,
     Stopping,
 }
 
@@ -45,14 +46,14 @@ enum Woken {
 pub(crate) async fn serve(stream: Stream, open: Open, agreement: Agreement, early: Vec<u8>) {
     let chat = Chat::new(&agreement, Clock::now(), open.desk.random());
     drop(agreement);
-    let mut talk = Talk { stream, open: Counted::new(open), chat, out: Vec::new(), unflushed: 0 };
+    let mut talk = Talk::new(stream, Counted::new(open), chat);
     // Once the connection is broken there is nobody to tell: what there is to say was counted.
     let _ = talk.run(early).await;
 }
 
 /// Goes on with one that is counted already, as soon as the client has taken what it lags behind.
 pub(super) async fn go_on(connection: Connection, open: Open, chat: Chat) {
-    let mut talk = Talk { stream: Stream::plain(connection), open: Counted(open), chat, out: Vec::new(), unflushed: 0 };
+    let mut talk = Talk::new(Stream::plain(connection), Counted(open), chat);
     if talk.flush().await.is_ok() {
         let _ = talk.run(Vec::new()).await;
     }
@@ -65,12 +66,19 @@ struct Talk {
     /// Empty, and without memory, while nothing is to be said.
     out: Vec<u8>,
     unflushed: usize,
+    /// How often all WebSockets had been reset when it was opened.
+    resets: u64,
 }
 
 /// The connection can't be used any more.
 struct Ended;
 
 impl Talk {
+    fn new(stream: Stream, open: Counted, chat: Chat) -> Self {
+        let resets = open.0.everyone.resets();
+        Self { stream, open, chat, out: Vec::new(), unflushed: 0, resets }
+    }
+
     async fn run(&mut self, early: Vec<u8>) -> Result<(), Ended> {
         let mut after = self.feed(&early);
         drop(early);
@@ -87,6 +95,11 @@ impl Talk {
                     after = chat.act(Clock::now(), &open.0.sockets, open.0.desk.counters(), out);
                 }
                 Woken::Gone => return Ok(()),
+                Woken::Reset => {
+                    self.stream.connection().reset();
+                    self.open.0.desk.counters().websocket_reset();
+                    return Ok(());
+                }
                 Woken::Stopping => {
                     let Self { chat, open, out, .. } = self;
                     chat.close(CloseCode::GOING_AWAY, Clock::now(), &open.0.sockets, out);
@@ -105,11 +118,14 @@ impl Talk {
     }
 
     async fn wait(&mut self, after: &mut After) -> Woken {
-        let Self { stream, open, chat, out, .. } = self;
+        let Self { stream, open, chat, out, resets, .. } = self;
         let (server, counters) = (&open.0, open.0.desk.counters());
         poll_fn(|context| {
             if server.stop_at().is_some() {
                 return Poll::Ready(Woken::Stopping);
+            }
+            if server.everyone.resets() != *resets {
+                return Poll::Ready(Woken::Reset);
             }
             let received = stream.poll_receive(context, &mut Traffic::default(), |bytes| {
                 counters.received(bytes.len());

@@ -310,6 +310,7 @@ fn due(number: u64, role: &mut Role, loads: &Loads) -> Option<Say> {
         scenarios: vec![counts],
         vus_initialized: 1,
         shards: vec![ShardUsage { cpu_ns: at_ns / 10, turns: next * 1_000, seconds: next, ..Default::default() }],
+        sources: Vec::new(),
     };
     Some(Say::Window(SaidWindow {
         part: role.part.clone(),

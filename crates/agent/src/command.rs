@@ -9,6 +9,7 @@ use throng_output::Outlet;
 use throng_plan::{ControlledVus, Plan, Portion};
 use throng_stats::Window;
 use throng_transport::Nanos;
+use throng_transport::source::DestinationUse;
 use throng_vu::{Fault, Script};
 
 use crate::host::VuHost;
@@ -102,4 +103,5 @@ pub(crate) struct ShardReport {
     /// Of a window that ends at a full second of the load: VUs that are active then.
     pub(crate) vus: Option<u64>,
     pub(crate) usage: ShardUsage,
+    pub(crate) sources: Vec<DestinationUse>,
 }

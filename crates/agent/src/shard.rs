@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use futures_lite::future::{or, yield_now};
 use throng_archive::TestFiles;
-use throng_control::judge::ShardUsage;
+use throng_control::judge::{DESTINATIONS_TOLD_MAX, OTHER_DESTINATIONS, ShardUsage};
 use throng_plan::segment::Fraction;
 use throng_plan::{ControlledVus, HostRules, HttpOptions, Plan, Portion, ScenarioPortion, VuNumbers};
 use throng_stats::{MetricId, Recorder, Registry, SourceId, TagSet, builtin};
+use throng_transport::source::DestinationUse;
 use throng_transport::tls::TlsClient;
 use throng_transport::{Clock, NameOptions, Names as HostNames, Nanos, Shard};
 use throng_vu::{InstanceInfo, Script};
@@ -62,6 +63,7 @@ pub(crate) struct Settings {
     pub(crate) user_agent: String,
     pub(crate) http: HttpOptions,
     pub(crate) names: NameOptions,
+    pub(crate) dead_peer_timeout: Duration,
     pub(crate) rules: Arc<HostRules>,
     pub(crate) allowances: Arc<[Allowance]>,
     /// None where nothing is requested.
@@ -127,6 +129,7 @@ impl ShardContext {
         let (hosts, allowances) = (Arc::clone(&settings.rules), Arc::clone(&settings.allowances));
         let rules = RunRules { hosts, allowances };
         shard.set_names(HostNames::new(names, Rc::new(rules)));
+        shard.set_dead_peer_timeout(settings.dead_peer_timeout);
         let pace = settings.http.requests_per_second;
         let recorder =
             Recorder::new(Arc::clone(&settings.registry), SourceId(settings.first_source.0 + settings.shard as u32));
@@ -242,6 +245,19 @@ impl ShardContext {
         recorder.set(series, value as f64);
     }
 
+    /// Samples how many connections there are to each destination; as one beyond those that are told one by one.
+    fn sample_sources(&self, sources: &[DestinationUse]) {
+        let mut recorder = self.series.recorder.borrow_mut();
+        let (told, rest) = sources.split_at(sources.len().min(DESTINATIONS_TOLD_MAX));
+        let told = told.iter().map(|used| (used.destination.to_string(), used.in_use));
+        let rest =
+            (!rest.is_empty()).then(|| (OTHER_DESTINATIONS.to_owned(), rest.iter().map(|used| used.in_use).sum()));
+        for (destination, in_use) in told.chain(rest) {
+            let series = recorder.series(builtin::SOURCES_IN_USE, &TagSet::from_pairs([("destination", destination)]));
+            recorder.set(series, in_use as f64);
+        }
+    }
+
     /// Sends what was recorded until `at`, and the VUs sampled then.
     fn send_window(&self, at: Nanos, vus: Option<u64>) {
         self.set_gauge(builtin::VUS_MAX, self.pool.made());
@@ -249,11 +265,14 @@ impl ShardContext {
         if let Some(open) = self.websockets.count() {
             self.set_gauge(builtin::WS_OPEN, open);
         }
+        let sources = self.shard.source_uses();
+        self.sample_sources(&sources);
         self.scenarios.borrow().iter().for_each(|scenario| scenario.record_counts(self));
         let at = Duration::from_nanos(at.since(self.began.get()));
         let window = self.series.recorder.borrow_mut().take(at);
         let scenarios = self.scenarios.borrow().iter().map(|scenario| scenario.counts()).collect();
-        let report = ShardReport { window, scenarios, vus_initialized: self.pool.made(), vus, usage: self.usage() };
+        let (vus_initialized, usage) = (self.pool.made(), self.usage());
+        let report = ShardReport { window, scenarios, vus_initialized, vus, usage, sources };
         if let Some(samples) = &self.samples {
             samples.flush();
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use throng_agent::LogRecord;
 use throng_agent::link::{Fact, KeptWindow, PartId};
-use throng_control::judge::{ScenarioCounts, ShardUsage, Standing};
+use throng_control::judge::{ScenarioCounts, ShardUsage, SourceUsage, Standing};
 use throng_control::leading::{OwnSummary, SetupReturned};
 use throng_control::{Failure, FailureKind};
 use throng_protocol::agent as proto;
@@ -84,7 +84,18 @@ fn standing(standing: Standing) -> proto::Standing {
         scenarios: standing.scenarios.into_iter().map(counts).collect(),
         vus_initialized: standing.vus_initialized,
         shards: standing.shards.into_iter().map(usage).collect(),
+        sources: standing.sources.into_iter().map(sources).collect(),
     }
+}
+
+fn sources(usage: SourceUsage) -> proto::SourceUsage {
+    let SourceUsage { destination, addresses, room, in_use, in_use_max, taken, exhausted, unusable, least, most } =
+        usage;
+    let of = |address: Option<(std::net::IpAddr, u64)>| {
+        address.map(|(address, in_use_max)| proto::AddressUsage { address: address.to_string(), in_use_max })
+    };
+    let (least, most) = (of(least), of(most));
+    proto::SourceUsage { destination, addresses, room, in_use, in_use_max, taken, exhausted, unusable, least, most }
 }
 
 fn counts(counts: ScenarioCounts) -> proto::ScenarioCounts {

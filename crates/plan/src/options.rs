@@ -105,6 +105,9 @@ pub struct ThrongOptions {
     pub memory_limit_bytes: u64,
     /// CPU time that a script may run without a host call; by default 10 s.
     pub guest_time_limit: Duration,
+    /// How long a peer's machine may leave unanswered what TCP asks it before the connection counts as broken; by default
+    /// 2 min. Zero leaves that to the kernel.
+    pub dead_peer_timeout: Duration,
     /// Seed of the VUs' random numbers; a different one in every run without.
     pub seed: Option<u64>,
     /// Which agents of a cluster perform the run; all without a rule.
@@ -118,6 +121,7 @@ impl Default for ThrongOptions {
         Self {
             memory_limit_bytes: 64 << 20,
             guest_time_limit: Duration::from_secs(10),
+            dead_peer_timeout: Duration::from_secs(120),
             seed: None,
             agents: Vec::new(),
             on_agent_loss: OnAgentLoss::default(),

@@ -4,7 +4,7 @@
 use crate::metric::{Contains, Kind, MetricId};
 
 /// The built-in metrics in the order of their numbers.
-pub(crate) const ALL: [(&str, Kind, Contains); 38] = [
+pub(crate) const ALL: [(&str, Kind, Contains); 40] = [
     ("vus", Kind::Gauge, Contains::Default),
     ("vus_max", Kind::Gauge, Contains::Default),
     ("iterations", Kind::Counter, Contains::Default),
@@ -43,6 +43,8 @@ pub(crate) const ALL: [(&str, Kind, Contains); 38] = [
     ("ws_round_trip", Kind::Trend, Contains::Time),
     ("ws_lost", Kind::Counter, Contains::Default),
     ("ws_reopened", Kind::Counter, Contains::Default),
+    ("ws_broken", Kind::Counter, Contains::Default),
+    ("sources_in_use", Kind::Gauge, Contains::Default),
 ];
 
 /// VUs that are in a scenario; summed over shards and agents.
@@ -125,6 +127,11 @@ pub const WS_ROUND_TRIP: MetricId = MetricId(35);
 pub const WS_LOST: MetricId = MetricId(36);
 /// Connections whose VU had lost the one before in this way. Not k6's.
 pub const WS_REOPENED: MetricId = MetricId(37);
+/// WebSockets that were open and ended otherwise than by close frames of both sides, or by being cut. Not k6's.
+pub const WS_BROKEN: MetricId = MetricId(38);
+/// Source addresses and ports that connections to a destination have, once a second, tagged `destination`; summed over
+/// shards and agents. Not k6's.
+pub const SOURCES_IN_USE: MetricId = MetricId(39);
 
 /// Whether a metric is about the generator and not about the target.
 pub fn is_of_generator(metric: MetricId) -> bool {
@@ -133,7 +140,8 @@ pub fn is_of_generator(metric: MetricId) -> bool {
 
 /// Whether a metric isn't k6's and says nothing most of the time: the compact summary has it only with a threshold.
 pub(crate) fn is_quiet(metric: MetricId) -> bool {
-    is_of_generator(metric) || [DROPPED_ITERATIONS_RATIO, CONNECTIONS_OPEN, CONNECTION_FAILED].contains(&metric)
+    is_of_generator(metric)
+        || [DROPPED_ITERATIONS_RATIO, CONNECTIONS_OPEN, CONNECTION_FAILED, SOURCES_IN_USE].contains(&metric)
 }
 
 /// Whether a metric is one of these.
@@ -143,7 +151,7 @@ pub fn contains(metric: MetricId) -> bool {
 
 /// Whether the gauge is a count whose parts on shards and agents add up.
 pub fn is_summed_gauge(metric: MetricId) -> bool {
-    [VUS, VUS_MAX, CONNECTIONS_OPEN, WS_OPEN].contains(&metric)
+    [VUS, VUS_MAX, CONNECTIONS_OPEN, WS_OPEN, SOURCES_IN_USE].contains(&metric)
 }
 
 #[cfg(test)]
@@ -191,6 +199,8 @@ mod tests {
             (WS_ROUND_TRIP, "ws_round_trip"),
             (WS_LOST, "ws_lost"),
             (WS_REOPENED, "ws_reopened"),
+            (WS_BROKEN, "ws_broken"),
+            (SOURCES_IN_USE, "sources_in_use"),
         ] {
             assert_eq!(ALL[metric.index()].0, name);
         }

@@ -160,7 +160,7 @@ impl Part {
             ended,
             ..ScenarioCounts::default()
         };
-        Standing { scenarios: vec![counts], vus_initialized: VUS, shards: Vec::new() }
+        Standing { scenarios: vec![counts], vus_initialized: VUS, shards: Vec::new(), sources: Vec::new() }
     }
 
     /// What was measured since the last one.

@@ -12,5 +12,10 @@ mod sockets;
 
 pub(crate) use opening::Opening;
 pub(crate) use prepared::{PreparedSocket, PreparedSockets, shown};
-pub(crate) use recording::{AttemptSeries, OpenSockets, Scene, SocketSeries, attempt_samples, attempt_tags};
+pub(crate) use recording::{
+    AttemptSeries, OpenSockets, Scene, SocketSeries, attempt_samples, attempt_tags, broken_tags,
+};
 pub(crate) use sockets::Sockets;
+
+/// k6's code of what hasn't come in time.
+pub(crate) const CODE_TIMEOUT: u16 = 1050;

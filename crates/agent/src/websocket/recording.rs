@@ -103,6 +103,11 @@ pub(crate) fn attempt_tags(
     prepared.tags.merged(&TagSet::from_pairs(system))
 }
 
+/// What sockets that broke are told apart by: beside the socket's own tags, why.
+pub(crate) fn broken_tags(tags: &TagSet, code: u16, error: &str) -> TagSet {
+    tags.merged(&TagSet::from_pairs([("error_code", code.to_string()), ("error", error.to_owned())]))
+}
+
 /// What an attempt is to the outputs: k6's `ws_sessions` and `ws_connecting`, which failed ones have too.
 pub(crate) fn attempt_samples(elapsed_ns: u64, has_failed: bool) -> [Sample; 3] {
     [
@@ -208,6 +213,14 @@ impl Records {
     pub(super) fn ping(&self, took_ns: u64) {
         self.scene.shard.series.recorder.borrow_mut().record_ns(self.series.ping, took_ns);
         self.scene.sample(&self.tags, &[Sample { metric: builtin::WS_PING, value: took_ns as f64 / 1e6 }]);
+    }
+
+    /// The socket was open, and has ended otherwise than by close frames of both sides.
+    pub(super) fn broke(&self, code: u16, error: &str) {
+        let tags = broken_tags(&self.tags, code, error);
+        let series = self.scene.shard.series.of(builtin::WS_BROKEN, &self.scene.place, &tags);
+        self.scene.shard.series.recorder.borrow_mut().increment(series, 1);
+        self.scene.sample(&tags, &[Sample { metric: builtin::WS_BROKEN, value: 1.0 }]);
     }
 
     /// The socket is over: from the beginning of opening it until now is its session.

@@ -12,6 +12,7 @@ use throng_transport::websocket::{
 use throng_transport::{Clock, Nanos, Received, SendBytes, Stream, StreamError, Traffic};
 use throng_vu::{CloseFrame, SocketEnd, SocketFailure, SocketMessage, SocketState};
 
+use super::CODE_TIMEOUT;
 use super::recording::Records;
 use crate::host::Random;
 use crate::http::CODE_OTHER;
@@ -352,19 +353,29 @@ impl Socket {
         if self.end().is_some() {
             return;
         }
-        self.records.ended();
+        self.record(&end);
         let until = Clock::now().after(LINGER);
         self.state = State::Lingering(end, until);
         self.wake_at(until);
     }
 
     fn over(&mut self, end: SocketEnd) {
-        self.records.ended();
+        if self.end().is_none() {
+            self.record(&end);
+        }
         self.stream = None;
         self.state = match std::mem::replace(&mut self.state, State::Open) {
             State::Lingering(earlier, _) | State::Over(earlier) => State::Over(earlier),
             State::Open | State::Closing(_) => State::Over(end),
         };
+    }
+
+    /// Records that it has ended, and how.
+    fn record(&mut self, end: &SocketEnd) {
+        if let SocketEnd::Failed(failure) = end {
+            self.records.broke(failure.code, &failure.message);
+        }
+        self.records.ended();
     }
 
     /// The server has ended the connection.
@@ -383,7 +394,7 @@ impl Socket {
         match self.state {
             State::Closing(until) | State::Lingering(_, until) if until <= now => {
                 let message = format!("no close frame from the server within {CLOSE_WAIT:?}");
-                self.over(SocketEnd::Failed(SocketFailure { code: 1050, message, status: 0 }));
+                self.over(SocketEnd::Failed(SocketFailure { code: CODE_TIMEOUT, message, status: 0 }));
             }
             _ => {}
         }

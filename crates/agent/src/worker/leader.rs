@@ -382,6 +382,7 @@ impl Leader {
             user_agent: options.http.user_agent.clone().unwrap_or_else(|| format!("throng/{}", planned.version)),
             http: options.http.clone(),
             names: name_options(options.dns, 0),
+            dead_peer_timeout: options.throng.dead_peer_timeout,
             rules: Arc::new(HostRules::new(&options.rules)),
             allowances: Arc::clone(&planned.allowances),
             tls: Some(planned.tls.clone()),

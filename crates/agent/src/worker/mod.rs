@@ -6,6 +6,7 @@
 mod leader;
 mod machine;
 mod setup;
+mod sources;
 mod windows;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use throng_control::judge::{AgentWindow, ScenarioCounts, ShardUsage, Standing, VUS_SECONDS_MAX, VuCount, VusAt};
 use throng_plan::{Plan, Portion};
 use throng_stats::{Aggregate, Recorder, SourceId, Stamp, TagSet, Window, WindowMerger, WindowSeries, builtin};
+use throng_transport::source::DestinationUse;
 
+use super::sources;
 use crate::command::ShardReport;
 
 /// A shard that is later than this with its window of a second isn't waited for: its window goes into the next one.
@@ -17,6 +19,7 @@ struct ShardState {
     scenarios: Vec<ScenarioCounts>,
     vus_initialized: u64,
     usage: ShardUsage,
+    sources: Vec<DestinationUse>,
     /// Whether its scenarios had ended a second ago.
     had_ended: bool,
 }
@@ -85,6 +88,7 @@ impl Windows {
         let state = &mut self.shards[shard];
         state.scenarios = report.scenarios;
         (state.vus_initialized, state.usage) = (report.vus_initialized, report.usage);
+        state.sources = report.sources;
         self.waits_since.get_or_insert(now);
         self.is_due |= self.count_vus() || !load;
     }
@@ -177,6 +181,7 @@ impl Windows {
             scenarios: self.unstarted.iter().enumerate().map(sum).collect(),
             vus_initialized: self.shards.iter().map(|shard| shard.vus_initialized).sum(),
             shards: self.shards.iter().map(|shard| shard.usage).collect(),
+            sources: sources::of_agent(self.shards.iter().map(|shard| &shard.sources[..])),
         }
     }
 }
@@ -222,6 +227,7 @@ mod tests {
             vus_initialized: 1,
             vus,
             usage: ShardUsage::default(),
+            sources: Vec::new(),
         }
     }
 

@@ -101,7 +101,7 @@ const TLS: [OptionRow; 5] = [
 
 /// Options of what becomes of samples, and of what VUs may use.
 #[rustfmt::skip]
-const RESULTS: [OptionRow; 11] = [
+const RESULTS: [OptionRow; 12] = [
     OptionRow::new("tags", K6("TAGS"), Pairs)
         .flag(Flag::long("tag", "NAME=VALUE", "Tag all samples; may be repeated")),
     OptionRow::new("systemTags", K6("SYSTEM_TAGS"), List)
@@ -120,6 +120,7 @@ const RESULTS: [OptionRow; 11] = [
         .flag(Flag::short('o', "out", "NAME[=ARGUMENT]", "Send samples or reports there too: json[=FILE], csv[=FILE], hdr=FILE, junit=FILE; may be repeated")),
     OptionRow::new("throng.memoryLimit", Own("MEMORY_LIMIT"), Text),
     OptionRow::new("throng.guestTimeLimit", Own("GUEST_TIME_LIMIT"), Text),
+    OptionRow::new("throng.deadPeerTimeout", Own("DEAD_PEER_TIMEOUT"), Text),
 ];
 
 /// All rows under the headings that `--help` has.

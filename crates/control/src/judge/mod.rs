@@ -11,6 +11,7 @@ mod health;
 mod judging;
 mod progress;
 mod report;
+mod sources;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use ending::{CallFailure, Ending};
 pub use judging::{AgentPart, Judge, Memory, NotTaken};
 pub use progress::{Progress, Rate, ScenarioProgress};
 pub use report::ReportFacts;
+pub use sources::{DESTINATIONS_TOLD_MAX, OTHER_DESTINATIONS, SourceUsage, gathered};
 pub use summary::{IterationCounts, RunSummary, SummaryError, SummaryText};
 pub use vus::VusAt;
 pub use window::{AgentWindow, ScenarioCounts, Seconds, ShardUsage, Standing, VUS_SECONDS_MAX, VuCount};

@@ -7,6 +7,7 @@ use throng_stats::{AgentReport, Report, Settings};
 
 use super::health::{self, RunShard};
 use super::judging::Judge;
+use super::sources;
 
 /// What a report says that isn't the judge's to know.
 #[derive(Debug, Clone, Default)]
@@ -47,9 +48,11 @@ impl Judge {
         let named = agents
             .iter()
             .map(|agent| json!({ "name": agent.name, "shards": agent.shards, "complete": agent.complete }));
+        let sources = self.agents.values().flat_map(|state| state.standing.sources.iter().cloned());
         let throng = json!({
             "version": facts.version,
             "generator": health.json,
+            "sources": sources::report(sources),
             "outputs": facts.outputs,
             "agents": named.collect::<Vec<_>>(),
             "completeness": { "complete": complete, "losses": facts.losses },

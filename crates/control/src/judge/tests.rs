@@ -54,6 +54,7 @@ impl Source {
                 scenarios: vec![counts],
                 vus_initialized: vus,
                 shards: vec![ShardUsage { sockets: 3, sockets_max: 3, ..ShardUsage::default() }],
+                sources: Vec::new(),
             },
         }
     }

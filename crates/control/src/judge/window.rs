@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use throng_stats::{Window, WindowMerger};
 
+use super::sources::SourceUsage;
+
 /// Full seconds whose VUs a merged window tells; of more the newest are kept.
 pub const VUS_SECONDS_MAX: usize = 60;
 
@@ -43,6 +45,8 @@ pub struct Standing {
     pub vus_initialized: u64,
     /// What each shard has used.
     pub shards: Vec<ShardUsage>,
+    /// Where its connections come from, by destination; see [`gathered`](super::gathered).
+    pub sources: Vec<SourceUsage>,
 }
 
 /// One scenario's counts since the start.

@@ -41,6 +41,7 @@ impl Shard {
                 scenarios: vec![counts],
                 vus_initialized: 2,
                 shards: vec![ShardUsage { sockets: 3, ..ShardUsage::default() }],
+                sources: Vec::new(),
             },
         }
     }

@@ -64,8 +64,8 @@ pub(super) const TOP_WITHOUT_EFFECT: [(&str, Option<&str>); 4] = [
 ];
 
 /// Options under `throng`.
-pub(super) const THRONG: [&str; 6] =
-    ["memoryLimit", "guestTimeLimit", "seed", "tlsCaCertificates", "agents", "onAgentLoss"];
+pub(super) const THRONG: [&str; 7] =
+    ["memoryLimit", "guestTimeLimit", "deadPeerTimeout", "seed", "tlsCaCertificates", "agents", "onAgentLoss"];
 
 /// Options that drop each other in lower layers.
 pub(super) const REPLACE_LOAD: [&str; 4] = ["iterations", "duration", "stages", "scenarios"];

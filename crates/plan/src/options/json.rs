@@ -164,6 +164,7 @@ fn throng(own: &ThrongOptions, tls: &TlsOptions) -> Value {
     json!({
         "memoryLimit": size::format(own.memory_limit_bytes),
         "guestTimeLimit": time(own.guest_time_limit),
+        "deadPeerTimeout": time(own.dead_peer_timeout),
         "seed": own.seed,
         "tlsCaCertificates": tls.ca_certificates,
         "agents": (!own.agents.is_empty()).then(|| agents.join(",")),
@@ -217,7 +218,8 @@ mod tests {
             "summaryMode": "full", "handleSummaryTimeout": "5s", "out": ["json=a.json", "csv"],
             "hosts": {"*.a.example:80": "[::1]:8080", "b": "192.0.2.1"}, "blacklistIPs": ["10.0.0.0/8"],
             "blockHostnames": ["*"], "dns": "ttl=inf,select=first,policy=any",
-            "throng": {"memoryLimit": "1GiB", "seed": 5, "guestTimeLimit": "1s", "tlsCaCertificates": [CERT],
+            "throng": {"memoryLimit": "1GiB", "seed": 5, "guestTimeLimit": "1s", "deadPeerTimeout": "3s",
+                "tlsCaCertificates": [CERT],
                 "agents": "zone=eu+disk=fast:2@3,all@capacity", "onAgentLoss": "reassign"},
         });
         let short_stages = json!({"vus": 0, "stages": [{"duration": "5s", "target": 3}, {"target": 1}]});

@@ -19,6 +19,7 @@ use super::shortcuts::Shortcuts;
 use super::tls::PartialTls;
 use super::{Layer, Options, ThrongOptions, fields, scenarios, thresholds};
 use crate::agent_rules::{AgentRule, OnAgentLoss};
+use crate::duration;
 use crate::load_model::Stage;
 use crate::names::NamedFunctions;
 use crate::scenario::Scenario;
@@ -68,6 +69,7 @@ pub(super) struct Partial {
     system_tags: Option<SystemTags>,
     memory_limit_bytes: Option<u64>,
     guest_time_limit: Option<Duration>,
+    dead_peer_timeout: Option<Duration>,
     seed: Option<u64>,
     agents: Option<Vec<AgentRule>>,
     on_agent_loss: Option<OnAgentLoss>,
@@ -139,6 +141,7 @@ impl Partial {
         self.tls.read_own(&members, reader);
         self.memory_limit_bytes = members.read(reader, "memoryLimit", memory_limit);
         self.guest_time_limit = members.duration(reader, "guestTimeLimit", Duration::from_millis(1));
+        self.dead_peer_timeout = members.read(reader, "deadPeerTimeout", dead_peer_timeout);
         self.seed = members.read(reader, "seed", |r, at| r.whole(at, 0, u64::MAX));
         self.agents = members.read(reader, "agents", agents);
         self.on_agent_loss = members.read(reader, "onAgentLoss", |r, at| r.word(at, &OnAgentLoss::WORDS));
@@ -190,6 +193,7 @@ impl Partial {
             system_tags: upper.system_tags.or(self.system_tags),
             memory_limit_bytes: upper.memory_limit_bytes.or(self.memory_limit_bytes),
             guest_time_limit: upper.guest_time_limit.or(self.guest_time_limit),
+            dead_peer_timeout: upper.dead_peer_timeout.or(self.dead_peer_timeout),
             seed: upper.seed.or(self.seed),
             agents: upper.agents.or(self.agents),
             on_agent_loss: upper.on_agent_loss.or(self.on_agent_loss),
@@ -237,6 +241,7 @@ impl Partial {
             throng: ThrongOptions {
                 memory_limit_bytes: self.memory_limit_bytes.unwrap_or(own.memory_limit_bytes),
                 guest_time_limit: self.guest_time_limit.unwrap_or(own.guest_time_limit),
+                dead_peer_timeout: self.dead_peer_timeout.unwrap_or(own.dead_peer_timeout),
                 seed: self.seed,
                 agents: self.agents.unwrap_or(own.agents),
                 on_agent_loss: self.on_agent_loss.unwrap_or(own.on_agent_loss),
@@ -277,6 +282,17 @@ fn agents(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Vec<AgentRule>> {
         _ => return reader.wrong_type(place, "a number of agents, or which ones, such as \"zone=eu:2\""),
     };
     AgentRule::parse_all(&text).map_err(|error| reader.fault(place.path(), error.to_string())).ok()
+}
+
+/// Whole seconds are what TCP counts in.
+fn dead_peer_timeout(reader: &mut Reader<'_>, place: Place<'_>) -> Option<Duration> {
+    let path = place.path().to_owned();
+    let time = reader.duration(place, Duration::ZERO)?;
+    if !time.is_zero() && time < Duration::from_secs(1) {
+        reader.fault(&path, format!("must be 0 or at least 1s, not {}", duration::format(time)));
+        return None;
+    }
+    Some(time)
 }
 
 fn memory_limit(reader: &mut Reader<'_>, place: Place<'_>) -> Option<u64> {

@@ -70,7 +70,7 @@ fn every_option_is_read() {
         "summaryTrendStats": ["avg", "p(99.9)", "count"],
         "summaryTimeUnit": "us",
         "systemTags": ["status", "vu"],
-        "throng": {"memoryLimit": "1GiB", "guestTimeLimit": "500ms", "seed": 18_446_744_073_709_551_615_u64,
+        "throng": {"memoryLimit": "1GiB", "guestTimeLimit": "500ms", "deadPeerTimeout": 0, "seed": 18_446_744_073_709_551_615_u64,
             "agents": 3, "onAgentLoss": "continue"},
     }));
     let mut thresholds = options.thresholds.iter();
@@ -94,6 +94,7 @@ fn every_option_is_read() {
     let throng = ThrongOptions {
         memory_limit_bytes: 1 << 30,
         guest_time_limit: Duration::from_millis(500),
+        dead_peer_timeout: Duration::ZERO,
         seed: Some(u64::MAX),
         agents: vec![AgentRule::parse("3").unwrap()],
         on_agent_loss: OnAgentLoss::Continue,

@@ -492,6 +492,53 @@ pub struct Standing {
     /// Every shard.
     #[prost(message, repeated, tag = "3")]
     pub shards: ::prost::alloc::vec::Vec<ShardUsage>,
+    /// Where connections come from; 17 destinations at most, the last of which stands for all further ones.
+    #[prost(message, repeated, tag = "4")]
+    pub sources: ::prost::alloc::vec::Vec<SourceUsage>,
+}
+/// Connections to a destination, by the addresses that they come from.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SourceUsage {
+    /// An address and a port; "other" for all that aren't told by themselves.
+    #[prost(string, tag = "1")]
+    pub destination: ::prost::alloc::string::String,
+    /// Addresses that they may come from, in number.
+    #[prost(uint32, tag = "2")]
+    pub addresses: u32,
+    /// Connections that there is room for, in number; none if there is no end of them.
+    #[prost(uint64, optional, tag = "3")]
+    pub room: ::core::option::Option<u64>,
+    /// Connections now, in number.
+    #[prost(uint64, tag = "4")]
+    pub in_use: u64,
+    /// The most that there were, in number.
+    #[prost(uint64, tag = "5")]
+    pub in_use_max: u64,
+    /// Connections begun, in number.
+    #[prost(uint64, tag = "6")]
+    pub taken: u64,
+    /// How often no address had a port left.
+    #[prost(uint64, tag = "7")]
+    pub exhausted: u64,
+    /// How often an address couldn't be used since no interface has it any more.
+    #[prost(uint64, tag = "8")]
+    pub unusable: u64,
+    /// The address that held the fewest connections.
+    #[prost(message, optional, tag = "9")]
+    pub least: ::core::option::Option<AddressUsage>,
+    /// The address that held the most.
+    #[prost(message, optional, tag = "10")]
+    pub most: ::core::option::Option<AddressUsage>,
+}
+/// An address and the most connections that it held.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddressUsage {
+    /// As text.
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    /// Connections, in number.
+    #[prost(uint64, tag = "2")]
+    pub in_use_max: u64,
 }
 /// A scenario's counts, in number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

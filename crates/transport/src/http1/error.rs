@@ -39,13 +39,15 @@ pub enum ExchangeError {
 }
 
 impl ExchangeError {
-    /// k6's `error_code`. 1214 and 1215 are our own: no source port left, no socket left.
+    /// k6's `error_code`. 1214 to 1217 are our own: no source port left, no socket left, no such source
+    /// address any more, a connection whose peer has stopped answering.
     #[must_use]
     pub fn code(&self) -> u16 {
         match self {
             Self::Name(error) => error.code(),
             Self::Dial(DialError::Source(crate::source::SourceError::Exhausted { .. })) => 1214,
             Self::Dial(DialError::TableFull { .. }) => 1215,
+            Self::Dial(DialError::Bind { .. }) => 1216,
             Self::Dial(error) => match error.errno() {
                 Some(libc::ECONNREFUSED) => 1212,
                 Some(libc::ETIMEDOUT) => 1211,
@@ -58,6 +60,7 @@ impl ExchangeError {
             Self::Broken(error) => match error.raw_os_error() {
                 Some(libc::ECONNRESET) => 1220,
                 Some(libc::EPIPE) => 1201,
+                Some(libc::ETIMEDOUT | libc::EHOSTUNREACH | libc::ENETUNREACH) => 1217,
                 Some(_) => 1202,
                 None => 1200,
             },
@@ -80,6 +83,9 @@ fn describe(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ECONNRESET) => "connection reset by peer".into(),
         Some(libc::EPIPE) => "broken pipe: the peer has closed the connection".into(),
+        Some(libc::ETIMEDOUT | libc::EHOSTUNREACH | libc::ENETUNREACH) => {
+            format!("the peer's machine has stopped answering: {error}")
+        }
         _ => format!("the connection broke: {error}"),
     }
 }

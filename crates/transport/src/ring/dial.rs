@@ -4,9 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_lite::future::poll_fn;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use super::Driver;
 use super::connection::Connection;
@@ -40,7 +41,7 @@ pub enum DialError {
     #[error("no socket could be made: {0}")]
     Socket(#[source] io::Error),
     /// The source address can't be bound to.
-    #[error("can't connect from {address}: {source}")]
+    #[error("can't connect from {}: {}", .address.ip(), describe_bind(.source))]
     Bind {
         /// The source.
         address: SocketAddr,
@@ -60,6 +61,13 @@ impl DialError {
             Self::Connect(error) => error.raw_os_error(),
             _ => None,
         }
+    }
+}
+
+fn describe_bind(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EADDRNOTAVAIL) => "no interface of this machine has the address (any more)".into(),
+        _ => error.to_string(),
     }
 }
 
@@ -158,13 +166,16 @@ impl Shard {
         let mut tried = 0;
         let mut sources = self.sources();
         loop {
-            let Source { ticket, address } = sources.take(peer, vu)?;
-            let error = match bind(address, kind, sources.freebind()) {
+            let Source { ticket, address } = sources.take(peer, vu, self.turn_time())?;
+            let error = match bind(address, kind, sources.freebind(), self.dead_peer_timeout()) {
                 Ok(socket) => return Ok((socket, ticket)),
                 Err(error) => error,
             };
             let taken = matches!(error.raw_os_error(), Some(libc::EADDRINUSE | libc::EACCES));
-            sources.give_back(ticket);
+            match error.raw_os_error() {
+                Some(libc::EADDRNOTAVAIL) => sources.set_aside(ticket, self.turn_time()),
+                _ => sources.give_back(ticket),
+            }
             tried += 1;
             if !taken || tried >= sources.ports_per_address() {
                 return Err(DialError::Bind { address, source: error });
@@ -197,7 +208,7 @@ pub(super) fn is_of_port(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::EADDRINUSE))
 }
 
-fn bind(address: SocketAddr, kind: Type, freebind: bool) -> io::Result<Socket> {
+fn bind(address: SocketAddr, kind: Type, freebind: bool, dead_peer_timeout: Duration) -> io::Result<Socket> {
     let is_stream = kind == Type::STREAM;
     let protocol = if is_stream { Protocol::TCP } else { Protocol::UDP };
     let socket = Socket::new(Domain::for_address(address), kind.cloexec(), Some(protocol))?;
@@ -205,10 +216,25 @@ fn bind(address: SocketAddr, kind: Type, freebind: bool) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     if is_stream {
         socket.set_tcp_nodelay(true)?;
+        notice_dead_peer(&socket, dead_peer_timeout)?;
     }
     allow_foreign(&socket, address, freebind)?;
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// Has the kernel break the connection when the peer's machine has left everything unanswered for so long: bytes that it
+/// hasn't acknowledged (TCP_USER_TIMEOUT), and where there are none, questions that begin after half of the time (RFC
+/// 1122, section 4.2.3.6).
+fn notice_dead_peer(socket: &Socket, time: Duration) -> io::Result<()> {
+    const IDLE_MAX: Duration = Duration::from_secs(32_767);
+    if time.is_zero() {
+        return Ok(());
+    }
+    let seconds = |part: Duration| part.clamp(Duration::from_secs(1), IDLE_MAX);
+    let asked = TcpKeepalive::new().with_time(seconds(time / 2)).with_interval(seconds(time / 8));
+    socket.set_tcp_keepalive(&asked)?;
+    socket.set_tcp_user_timeout(Some(time.min(IDLE_MAX * 2)))
 }
 
 impl Driver {

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 pub use remote::Remote;
 pub use sleep::Sleep;
@@ -19,7 +20,7 @@ pub use thread::{ShardConfig, ShardError, ShardThread};
 use crate::http1::ResponseBuffer;
 use crate::names::Names;
 use crate::ring::Driver;
-use crate::source::{SourceUse, Sources};
+use crate::source::{DestinationUse, Sources};
 use crate::time::{Nanos, Timers};
 
 /// A handle of the thread's shard; clones are the same shard.
@@ -31,6 +32,7 @@ struct Inner {
     timers: RefCell<Timers>,
     sources: RefCell<Sources>,
     names: RefCell<Names>,
+    dead_peer_timeout: Cell<Duration>,
     remote: Remote,
     /// Polls of tasks so far. The driver may block once a round of the run queue has left it unchanged.
     polls: Cell<u64>,
@@ -83,6 +85,7 @@ impl Shard {
             timers: RefCell::default(),
             sources: RefCell::new(sources),
             names: RefCell::default(),
+            dead_peer_timeout: Cell::default(),
             remote,
             polls: Cell::new(0),
             tasks: Cell::new(0),
@@ -104,7 +107,7 @@ impl Shard {
 
     /// Which sources are in use, and how much they were.
     #[must_use]
-    pub fn source_uses(&self) -> Vec<SourceUse> {
+    pub fn source_uses(&self) -> Vec<DestinationUse> {
         self.0.sources.borrow().uses().collect()
     }
 
@@ -115,6 +118,17 @@ impl Shard {
     /// What new connections know of names from now on; until then k6's defaults hold, and no rules.
     pub fn set_names(&self, names: Names) {
         self.0.names.replace(names);
+    }
+
+    /// How long a peer's machine may leave unanswered what TCP asks it, for connections made from now on; then they break
+    /// with ETIMEDOUT. Zero, as it is at first, leaves that to the kernel: it asks a silent peer nothing, and sends
+    /// again what isn't acknowledged for a quarter of an hour.
+    pub fn set_dead_peer_timeout(&self, time: Duration) {
+        self.0.dead_peer_timeout.set(time);
+    }
+
+    pub(crate) fn dead_peer_timeout(&self) -> Duration {
+        self.0.dead_peer_timeout.get()
     }
 
     pub(crate) fn names(&self) -> Names {

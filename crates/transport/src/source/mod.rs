@@ -14,5 +14,5 @@ mod ports;
 pub use addresses::{BindStrategy, DrawnNetwork, SourceAddresses};
 pub use check::{SourceFailure, check_sources};
 pub use parse::{BindIpsError, LISTED_MAX};
-pub use pool::{Source, SourceError, SourceTicket, SourceUse, Sources};
+pub use pool::{DestinationUse, Source, SourceError, SourceTicket, SourceUse, Sources};
 pub use ports::{PORT_MAX, PORT_MIN, PortShare};

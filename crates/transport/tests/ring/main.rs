@@ -379,7 +379,7 @@ fn datagrams_keep_their_bounds_and_a_peer_that_is_not_there_is_told() {
         while shard.counts().sockets > 0 {
             shard.sleep(Duration::from_millis(1)).await;
         }
-        (lengths, refused, shard.source_uses().iter().map(|one| one.in_use).sum::<u32>())
+        (lengths, refused, shard.source_uses().iter().map(|one| one.in_use).sum::<u64>())
     });
     assert_eq!(lengths, [1, 1200, 4096, 4096]);
     assert_eq!(refused, std::io::ErrorKind::ConnectionRefused);

@@ -195,7 +195,7 @@ fn a_close_ends_whatever_is_under_way_on_its_socket() {
         while shard.counts().sockets > 0 {
             shard.sleep(Duration::from_millis(1)).await;
         }
-        (still_sending, opening, shard.source_uses().iter().map(|one| one.in_use).sum::<u32>())
+        (still_sending, opening, shard.source_uses().iter().map(|one| one.in_use).sum::<u64>())
     });
     assert_eq!((still_sending, in_use), (EACH as usize / 2, 0));
     assert!(opening > 0, "no connect was under way");

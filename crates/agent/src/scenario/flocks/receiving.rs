@@ -12,7 +12,8 @@ use throng_vu::{EventBatch, Happening};
 
 use super::member::{Member, Phase};
 use super::{Flock, FlockState, Flocks, LINGERING};
-use crate::websocket::SocketSeries;
+use crate::http::CODE_OTHER;
+use crate::websocket::{CODE_TIMEOUT, SocketSeries, broken_tags};
 
 /// Things that happened to sockets, taken before events are handled.
 const TAKEN_MAX: usize = 4096;
@@ -132,11 +133,11 @@ impl Flocks {
             }
             Happened::Due => self.due(&flock, connection),
             Happened::Ended => {
-                self.end(&flock, connection, self.now(), Happening::Error(UNCLOSED));
+                self.broke(&flock, connection, self.now(), (CODE_OTHER, UNCLOSED));
             }
             Happened::Broken(error) => {
-                let reason = format!("the connection broke: {error}");
-                self.end(&flock, connection, self.now(), Happening::Error(&reason));
+                let error = ExchangeError::Broken(error);
+                self.broke(&flock, connection, self.now(), (error.code(), &error.to_string()));
             }
             Happened::Refused(error) => self.end(&flock, connection, self.now(), Happening::Error(&error.to_string())),
             Happened::Opened | Happened::Flushed => {}
@@ -234,12 +235,12 @@ impl Flocks {
             }
             Ending::Wrong(violation) => {
                 let reason = format!("the server broke the protocol: {violation}");
-                self.end(flock, connection, at, Happening::Error(&reason));
+                self.broke(flock, connection, at, (CODE_OTHER, &reason));
             }
-            Ending::Tls(None) => self.end(flock, connection, at, Happening::Error(UNCLOSED)),
+            Ending::Tls(None) => self.broke(flock, connection, at, (CODE_OTHER, UNCLOSED)),
             Ending::Tls(Some(error)) => {
                 let error = ExchangeError::Tls(error);
-                self.end(flock, connection, at, Happening::Error(&error.to_string()));
+                self.broke(flock, connection, at, (error.code(), &error.to_string()));
             }
         }
     }
@@ -266,8 +267,24 @@ impl Flocks {
         };
         if is_overdue {
             let reason = format!("the server hasn't answered a close for {CLOSE_WAIT:?}");
-            self.end(flock, connection, now, Happening::Error(&reason));
+            self.broke(flock, connection, now, (CODE_TIMEOUT, &reason));
         }
+    }
+
+    /// A connection that was open has ended otherwise than by close frames of both sides.
+    fn broke(&self, flock: &Rc<Flock>, connection: u32, at: Nanos, (code, reason): (u16, &str)) {
+        {
+            let state = flock.state.borrow();
+            let Some(member) = state.members.get(connection as usize) else { return };
+            if let Some(lineage) = member.lineage.as_ref().filter(|_| member.phase != Phase::Gone) {
+                let tags = broken_tags(&lineage.tags, code, reason);
+                let series = self.shard.series.of(builtin::WS_BROKEN, &lineage.place, &tags);
+                self.shard.series.recorder.borrow_mut().increment(series, 1);
+                let sample = Sample { metric: builtin::WS_BROKEN, value: 1.0 };
+                self.sample(member, (&lineage.place, &tags), at, &[sample]);
+            }
+        }
+        self.end(flock, connection, at, Happening::Error(reason));
     }
 
     /// Sends a close frame; the connection's last event comes with the server's.

@@ -36,7 +36,11 @@ fn top() -> Vec<Row> {
         script(json!({"handleSummaryTimeout": -1}), "handleSummaryTimeout", "negative"),
         script(json!({"linger": 1}), "linger", "must be true or false, not 1"),
         script(json!({"localIPs": "192.0.2.0/24"}), "localIPs", "isn't supported yet"),
-        script(json!({"throng": {"threads": 1}}), "throng.threads", "there are memoryLimit, guestTimeLimit, seed"),
+        script(
+            json!({"throng": {"threads": 1}}),
+            "throng.threads",
+            "there are memoryLimit, guestTimeLimit, deadPeerTimeout, seed",
+        ),
     ]
 }
 

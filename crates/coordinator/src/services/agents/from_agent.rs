@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_control::judge::{AgentWindow, ScenarioCounts, Seconds, ShardUsage, Standing, VUS_SECONDS_MAX, VuCount};
+use throng_control::judge::{
+    AgentWindow, DESTINATIONS_TOLD_MAX, ScenarioCounts, Seconds, ShardUsage, SourceUsage, Standing, VUS_SECONDS_MAX,
+    VuCount,
+};
 use throng_control::leading::{OwnSummary, SetupReturned};
 use throng_control::{AgentInfo, AgentName, AssignmentId, Epoch, Failure, FailureKind, Incarnation, RunId};
 use throng_protocol::agent as proto;
@@ -52,12 +55,34 @@ pub(super) fn window(said: proto::Window, registry: &Arc<Registry>) -> Result<Ag
 }
 
 pub(super) fn standing(standing: Option<proto::Standing>) -> Standing {
-    let proto::Standing { scenarios, vus_initialized, shards } = standing.unwrap_or_default();
+    let proto::Standing { scenarios, vus_initialized, shards, sources: said } = standing.unwrap_or_default();
     Standing {
         scenarios: scenarios.into_iter().map(counts).collect(),
         vus_initialized,
         shards: shards.into_iter().map(usage).collect(),
+        sources: said.into_iter().take(DESTINATIONS_TOLD_MAX + 1).map(sources).collect(),
     }
+}
+
+fn sources(usage: proto::SourceUsage) -> SourceUsage {
+    let proto::SourceUsage {
+        destination,
+        addresses,
+        room,
+        in_use,
+        in_use_max,
+        taken,
+        exhausted,
+        unusable,
+        least,
+        most,
+    } = usage;
+    let of = |said: Option<proto::AddressUsage>| {
+        let said = said?;
+        Some((said.address.parse().ok()?, said.in_use_max))
+    };
+    let (least, most) = (of(least), of(most));
+    SourceUsage { destination, addresses, room, in_use, in_use_max, taken, exhausted, unusable, least, most }
 }
 
 fn counts(counts: proto::ScenarioCounts) -> ScenarioCounts {

@@ -1,5 +1,7 @@
 //! What `throng doctor` takes.
 
+use std::net::SocketAddr;
+
 use clap::Args;
 
 use super::SourceArgs;
@@ -15,6 +17,10 @@ pub(crate) struct DoctorArgs {
     /// Print JSON for machines
     #[arg(long)]
     pub(crate) json: bool,
+    /// Say how many more connections there can be to this address and port of a target: those that this machine has
+    /// already, whoever's they are, take their ports
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) to: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) sources: SourceArgs,
 }

@@ -1,6 +1,7 @@
 //! What this machine gives to a process: what a run takes of it, and the facts behind that for those who ask.
 
 mod facts;
+mod held;
 mod memory;
 mod trial;
 
@@ -11,6 +12,7 @@ use nix::unistd::Pid;
 use crate::ring::table_shift;
 
 pub use facts::{Conntrack, Facts, InterfaceAddress, Limit};
+pub use held::Held;
 pub use trial::{missing_operations, try_shards};
 
 /// Sockets of a shard at most, whatever the limit of open files.

@@ -1,6 +1,9 @@
 //! How many VUs and sockets there can be.
 
-use throng_transport::machine::{Facts, sockets_of_shard};
+use std::io;
+use std::net::SocketAddr;
+
+use throng_transport::machine::{Facts, Held, sockets_of_shard};
 use throng_transport::source::{SourceAddresses, SourceFailure};
 
 use super::finding::{Finding, grouped};
@@ -26,32 +29,77 @@ fn sockets_of_a_shard(facts: &Facts) -> u64 {
     sockets_of_shard(facts.open_files.hard, locked, facts.cores)
 }
 
-/// Connections to one address and port of a target at once, and what bounds them.
-pub(super) fn connections(facts: &Facts, sources: &SourceAddresses) -> (u64, &'static str) {
+/// A target, and which source ports are in use for it.
+pub(super) type Asked = (SocketAddr, io::Result<Held>);
+
+/// How many connections there can be to one address and port of a target.
+pub(super) struct Connections {
+    /// How many more than there are.
+    pub(super) count: u64,
+    /// What bounds them.
+    bound: String,
+}
+
+/// Connections to one address and port of a target at once, beside those that are there.
+pub(super) fn connections(facts: &Facts, sources: &SourceAddresses, asked: Option<&Asked>) -> Connections {
     let ports = u64::from(sources.port_share(0, 1, 0).len());
-    let addresses = if sources.is_empty() { Some(1) } else { sources.count(true).max(sources.count(false)) };
-    let drawn = sources.count(false).is_none();
-    let by_ports = if drawn { u64::MAX } else { addresses.unwrap_or(1) as u64 * ports };
+    let (addresses, drawn) = match asked {
+        _ if sources.is_empty() => (1, false),
+        Some((target, _)) => (sources.count(target.is_ipv4()).unwrap_or(1), sources.count(target.is_ipv4()).is_none()),
+        None => (sources.count(true).max(sources.count(false)).unwrap_or(1), sources.count(false).is_none()),
+    };
+    let held = asked.and_then(|(_, held)| held.as_ref().ok()).copied().unwrap_or_default();
+    let room = addresses as u64 * ports;
+    let by_ports = if drawn { u64::MAX } else { room.saturating_sub(held.open + held.resting) };
     let by_memory = facts.memory_available.map_or(u64::MAX, |bytes| bytes / CONNECTION_BYTES);
+    let arithmetic = match asked {
+        None => "source addresses and ports".to_owned(),
+        Some(_) => format!(
+            "source addresses and ports ({} x {} = {}; {} in use, {} resting in TIME_WAIT)",
+            grouped(addresses as u64),
+            grouped(ports),
+            grouped(room),
+            grouped(held.open),
+            grouped(held.resting)
+        ),
+    };
     let bounds = [
-        (by_ports, "source addresses and ports: add --bind-ips"),
-        (by_memory, "memory, 5.5 KiB each"),
-        (sockets(facts), "sockets"),
+        (by_ports, arithmetic + ": add --bind-ips"),
+        (by_memory, "memory, 5.5 KiB each".to_owned()),
+        (sockets(facts), "sockets".to_owned()),
     ];
-    bounds.into_iter().min_by_key(|(count, _)| *count).unwrap_or_default()
+    let least = bounds.into_iter().min_by_key(|(count, _)| *count).unwrap_or_default();
+    Connections { count: least.0, bound: least.1 }
 }
 
 /// How many connections there can be to one destination; and a problem if source addresses can't be used.
-pub(super) fn connections_finding(facts: &Facts, sources: &SourceAddresses, failures: &[SourceFailure]) -> Finding {
+pub(super) fn connections_finding(
+    facts: &Facts,
+    sources: &SourceAddresses,
+    failures: &[SourceFailure],
+    asked: Option<&Asked>,
+) -> Finding {
     let name = "connections";
     if !failures.is_empty() {
         let told = crate::sources::complaint(sources, failures, &crate::sources::device(facts));
         let (first, rest) = told.split_once('\n').unwrap_or((&told, ""));
         return Finding::problem(name, first.trim_end_matches(':')).lifted_by(rest);
     }
-    let (count, bound) = connections(facts, sources);
-    let found = format!("{} to one address and port of a target, bounded by {bound}", grouped(count));
-    Finding::ok(name, found)
+    let Connections { count, bound } = connections(facts, sources, asked);
+    let Some((target, held)) = asked else {
+        let found = format!("{} to one address and port of a target, bounded by {bound}", grouped(count));
+        return Finding::ok(name, found);
+    };
+    let found = format!("{} more to {target}, bounded by {bound}", grouped(count));
+    match held {
+        Err(error) => Finding::note(name, found)
+            .costs(format!("ports in use aren't left out: the kernel doesn't tell its sockets ({error})"))
+            .lifted_by("mount /proc, or let this user read /proc/net/tcp"),
+        Ok(_) if count == 0 => Finding::note(name, found)
+            .costs("requests fail with error code 1214 until connections end")
+            .lifted_by("--bind-ips with more addresses, or end what holds the ports (ss -tnp shows it)"),
+        Ok(_) => Finding::ok(name, found),
+    }
 }
 
 /// VUs that fit into the memory that is available.

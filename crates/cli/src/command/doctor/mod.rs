@@ -5,8 +5,11 @@ mod finding;
 mod kernel;
 mod network;
 
+use std::io;
+use std::net::SocketAddr;
+
 use serde_json::json;
-use throng_transport::machine::{self, Facts};
+use throng_transport::machine::{self, Facts, Held};
 use throng_transport::source::{SourceAddresses, SourceFailure, check_sources};
 use throng_transport::{RingError, ShardError};
 
@@ -27,6 +30,8 @@ struct Observed {
     toolchain: Result<String, String>,
     /// Where connections are to come from, and which addresses can't be used.
     sources: (SourceAddresses, Vec<SourceFailure>),
+    /// The target that is asked about, and which source ports are in use for it.
+    target: Option<(SocketAddr, io::Result<Held>)>,
 }
 
 pub(crate) fn run(args: &DoctorArgs, global: &Global) -> Result<Exit, Failure> {
@@ -40,13 +45,14 @@ pub(crate) fn run(args: &DoctorArgs, global: &Global) -> Result<Exit, Failure> {
         missing_operations: machine::missing_operations(),
         shards: machine::try_shards(),
         toolchain: build::toolchain_version().map_err(|error| error.to_string()),
+        target: args.to.map(|target| (target, Held::read(target, &sources))),
         sources: (sources, failures),
     };
     let findings = judge(&observed);
     let would_run = findings.iter().all(|finding| finding.status != Status::Problem);
     let sockets = capacity::sockets(&observed.facts);
     let idle_vus = capacity::idle_vus(&observed.facts);
-    let (connections, _) = capacity::connections(&observed.facts, &observed.sources.0);
+    let connections = capacity::connections(&observed.facts, &observed.sources.0, observed.target.as_ref()).count;
     if args.json {
         let findings: Vec<_> = findings.iter().map(Finding::to_json).collect();
         let report = json!({
@@ -83,7 +89,7 @@ fn judge(observed: &Observed) -> Vec<Finding> {
         kernel::huge_pages(facts),
         kernel::clock(facts),
         network::source_ports(facts),
-        capacity::connections_finding(facts, &observed.sources.0, &observed.sources.1),
+        capacity::connections_finding(facts, &observed.sources.0, &observed.sources.1, observed.target.as_ref()),
         network::time_wait(facts),
         network::backlog(facts),
         network::addresses(facts),

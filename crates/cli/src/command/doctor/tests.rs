@@ -37,6 +37,7 @@ fn good() -> Observed {
         shards: Ok(4),
         toolchain: Ok("rustc 1.95.0".to_owned()),
         sources: Default::default(),
+        target: None,
     }
 }
 
@@ -93,7 +94,7 @@ fn each_shortage_is_one_note_with_what_it_costs_and_a_remedy() {
 fn connections_to_one_destination_are_bounded_by_ports_memory_or_sockets() {
     let facts = good().facts;
     let mut sources = SourceAddresses::default();
-    let told = |sources: &SourceAddresses| capacity::connections_finding(&facts, sources, &[]).found;
+    let told = |sources: &SourceAddresses| capacity::connections_finding(&facts, sources, &[], None).found;
     assert!(
         told(&sources).starts_with("64,512 to one address and port of a target, bounded by source"),
         "{}",
@@ -159,4 +160,29 @@ fn a_compiler_that_is_missing_is_a_note_with_its_remedies() {
 fn addresses_within_this_machine_are_not_counted() {
     let finding = network::addresses(&good().facts);
     assert_eq!(finding.found, "IPv4: 192.0.2.5 (eth0); IPv6: none beyond this machine");
+}
+
+#[test]
+fn connections_to_a_target_are_what_its_ports_leave() {
+    let facts = good().facts;
+    let mut sources = SourceAddresses::default();
+    sources.add("10.0.0.0/30").unwrap();
+    sources.ports = (2000, 2999);
+    let asked = |held| Some(("192.0.2.1:80".parse().unwrap(), held));
+    let found = |sources: &SourceAddresses, held| {
+        let asked: Option<capacity::Asked> = asked(held);
+        capacity::connections_finding(&facts, sources, &[], asked.as_ref())
+    };
+    let some = found(&sources, Ok(Held { open: 1200, resting: 300 }));
+    assert_eq!(some.status, Status::Ok);
+    let arithmetic = "500 more to 192.0.2.1:80, bounded by source addresses and ports (2 x 1,000 = 2,000; 1,200 in use, 300 \
+                      resting in TIME_WAIT)";
+    assert!(some.found.starts_with(arithmetic), "{}", some.found);
+    let none = found(&sources, Ok(Held { open: 2000, resting: 0 }));
+    assert!(none.status == Status::Note && none.cost.unwrap().contains("1214"));
+    let unknown = found(&sources, Err(io::Error::from(io::ErrorKind::PermissionDenied)));
+    assert!(unknown.status == Status::Note && unknown.found.starts_with("2,000 more"), "{unknown:?}");
+    // IPv6 addresses are no sources to it.
+    sources.add("2001:db8::/64").unwrap();
+    assert!(found(&sources, Ok(Held::default())).found.starts_with("2,000 more"));
 }

@@ -173,7 +173,7 @@ async fn hold(shard: Shard, peer: SocketAddr, share: u64, counts: Arc<Counts>, l
     let _ = left.send(Left {
         sockets: shard.counts().sockets,
         rings,
-        ports_in_use: uses.iter().map(|one| u64::from(one.in_use)).sum(),
+        ports_in_use: uses.iter().map(|one| one.in_use).sum(),
         ports_taken: uses.iter().map(|one| one.taken).sum(),
         sources: uses.len(),
         errors,

@@ -35,7 +35,19 @@ impl Handlers for Busy {
     }
 }
 
-/// The same, until what ENDING says ends its instance.
+/// Says nothing. WAIT says how many seconds the handshake may take.
+struct Idle;
+
+#[handlers(name = "idle")]
+impl Handlers for Idle {
+    fn begin(connection: Connection) -> Self {
+        let seconds: f64 = env_or("WAIT", "60").parse().expect("WAIT is a number of seconds");
+        connection.connect_with(&events::Handshake::new(env("URL")).timeout(seconds));
+        Self
+    }
+}
+
+/// The same as the first, until what ENDING says ends its instance.
 struct Doomed(Busy);
 
 #[handlers(name = "doomed")]

@@ -91,6 +91,26 @@ fn lasting() -> Result<(), Error> {
     })
 }
 
+/// A socket that is held until it ends, and says something now and then if SAYS is yes.
+#[scenario]
+fn held() -> Result<(), Error> {
+    let ended = hold();
+    sleep(0.5);
+    ended
+}
+
+fn hold() -> Result<(), Error> {
+    let mut socket = target().open()?;
+    loop {
+        if env_or("SAYS", "") == "yes" {
+            socket.send("still here")?;
+            sleep(0.1);
+        } else {
+            socket.wait()?;
+        }
+    }
+}
+
 /// URLs and the codes of errors that they come to, as `url=code`.
 #[scenario]
 fn codes() {

@@ -178,7 +178,7 @@ fn host(machine: u8) -> Ipv4Addr {
 }
 
 /// A name that no other namespace of this machine's has.
-pub fn unique() -> String {
+pub(crate) fn unique() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     format!("throng-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
@@ -187,7 +187,7 @@ pub fn unique() -> String {
 ///
 /// # Errors
 /// When there is none, or it refuses.
-pub fn ip(arguments: &[&str]) -> Result<()> {
+pub(crate) fn ip(arguments: &[&str]) -> Result<()> {
     run("ip", arguments)
 }
 

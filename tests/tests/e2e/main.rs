@@ -1,10 +1,12 @@
 //! Claims about the program as its users have it: the binary, as a process, against servers on this machine.
 //!
-//! `THRONG_TEST_REQUESTS=1000000` raises the number of requests that are counted on both sides.
+//! `THRONG_TEST_REQUESTS=1000000` raises the number of requests that are counted on both sides,
+//! `THRONG_TEST_CONNECTIONS=100000` that of the connections which a server's end or its resets cost.
 
 mod agent;
 mod agent_versions;
 mod archive;
+mod broken;
 mod cluster;
 mod cluster_faults;
 mod connections;

@@ -6,14 +6,16 @@
 //! other threads end it through an eventfd ([`Remote`]). So glommio itself never parks.
 //!
 //! Sockets are direct descriptors: made and bound by socket2, put into the ring's file table, the descriptor closed at
-//! once. Receiving is multishot into shared buffers, so an idle [`Connection`] holds none. Source ports are chosen
+//! once. Receiving is multishot into shared buffers, so an idle [`Connection`] or [`DatagramSocket`] holds none. Source ports are chosen
 //! explicitly by [`source`], since the kernel's own choice gets dear when half of a range is in use.
 //!
 //! A [`Stream`] is a connection in plain or by [`tls`]. [`http1`] is the HTTP/1.1 client over it, with a parser that
-//! does no IO, and [`websocket`] what follows an upgrade.
+//! does no IO, and [`websocket`] what follows an upgrade; [`connect_stream`] and [`connect_datagrams`] are for those who
+//! speak something else.
 //!
 //! Not here: HTTP/2, and anything that knows of virtual users, metrics or scripts.
 
+mod dial;
 pub mod http1;
 pub mod machine;
 mod names;
@@ -26,11 +28,12 @@ mod time;
 pub mod tls;
 pub mod websocket;
 
+pub use dial::{DialNumbers, connect_datagrams, connect_stream};
 pub use names::{LookUpFailure, NameError, NameOptions, NamePolicy, NameRules, NameSelect, Names, NoRules, Resolver};
 pub use records::Records;
 pub use ring::{
-    Chunk, Connection, ConnectionSet, DialError, Happened, Listener, RingError, SendBytes, SetEvent, SetKey,
-    SharedBytes,
+    Chunk, Connection, ConnectionSet, DATAGRAM_BYTES_MAX, Datagram, DatagramSocket, DialError, Happened, Listener,
+    RingError, SendBytes, SetEvent, SetKey, SharedBytes,
 };
 pub use shard::{Remote, Shard, ShardConfig, ShardCounts, ShardError, ShardThread, Sleep};
 pub use stream::{Meter, Received, Stream, StreamError, Traffic};

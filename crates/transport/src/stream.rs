@@ -138,15 +138,25 @@ impl Stream {
         self.connection.flush().await
     }
 
+    /// Queues what TLS says at the end; in plain that is nothing. Returns how many bytes that is at the socket.
+    ///
+    /// # Errors
+    /// When TLS can't encrypt any more.
+    pub fn queue_end(&mut self) -> Result<usize, StreamError> {
+        let mut traffic = Traffic::default();
+        if let Some(session) = &mut self.session {
+            session.end()?;
+            self.send_records(&mut traffic);
+        }
+        Ok(traffic.sent as usize)
+    }
+
     /// Tells the peer that nothing more comes, once all that was queued is sent, and goes on receiving.
     ///
     /// # Errors
     /// The error that ended the connection.
     pub async fn end_sending(&mut self) -> Result<(), StreamError> {
-        if let Some(session) = &mut self.session {
-            session.end()?;
-            self.send_records(&mut Traffic::default());
-        }
+        self.queue_end()?;
         self.connection.flush().await?;
         self.connection.end_sending();
         Ok(())

@@ -112,25 +112,8 @@ impl Shard {
         Ok(slot)
     }
 
-    /// Opens a UDP socket to `peer` alone, for a VU as [`connect_as`](Self::connect_as) has it. Each send is a datagram,
-    /// and each chunk that is received is one: of one longer than 4,096 bytes the rest is lost, and empty ones aren't
-    /// told. It breaks when the peer's machine says that nobody listens.
-    ///
-    /// # Errors
-    /// When sockets, ports or addresses are used up, or there is no way to the peer.
-    pub fn open_datagrams(&self, vu: u64, peer: SocketAddr) -> Result<Connection, DialError> {
-        let (socket, ticket) = self.bound_socket(vu, peer, Type::DGRAM)?;
-        if let Err(error) = socket.connect(&peer.into()) {
-            self.sources().give_back(ticket);
-            return Err(DialError::Connect(error));
-        }
-        let slot = self.install(&socket, ticket)?;
-        self.driver().begin_open(slot);
-        Ok(Connection::new(self.clone(), slot))
-    }
-
     /// Puts a socket into a slot.
-    fn install(&self, socket: &Socket, ticket: SourceTicket) -> Result<u32, DialError> {
+    pub(super) fn install(&self, socket: &Socket, ticket: SourceTicket) -> Result<u32, DialError> {
         let mut driver = self.driver();
         let slot = match driver.take_slot() {
             Ok(slot) => slot,
@@ -162,7 +145,12 @@ impl Shard {
     }
 
     /// Takes source ports until one can be bound.
-    fn bound_socket(&self, vu: u64, peer: SocketAddr, kind: Type) -> Result<(Socket, SourceTicket), DialError> {
+    pub(super) fn bound_socket(
+        &self,
+        vu: u64,
+        peer: SocketAddr,
+        kind: Type,
+    ) -> Result<(Socket, SourceTicket), DialError> {
         let mut tried = 0;
         let mut sources = self.sources();
         loop {

@@ -20,8 +20,8 @@ use super::wheel::Wheel;
 use crate::source::SourceTicket;
 use crate::time::{Clock, Nanos};
 
-/// A socket whose reader lags by this many buffers isn't received from until it has caught up.
-const UNREAD_BUFFERS_MAX: usize = 64;
+/// A socket whose reader lags by this many buffers, or datagrams, isn't received from until it has caught up.
+pub(super) const UNREAD_BUFFERS_MAX: usize = 64;
 /// After a further ring was refused, another one is tried after this time.
 const GROW_AGAIN: Duration = Duration::from_millis(500);
 /// How often a further ring is entered in one turn while it has more: one call runs about twenty completions.
@@ -233,12 +233,22 @@ impl Driver {
     /// Shows the kernel the buffers that were given back, and receives again where there were none.
     fn publish(&mut self) {
         for table in 0..self.tables.len() {
-            let Table { buffers, starved, .. } = &mut self.tables[table];
-            buffers.publish();
-            if !starved.is_empty() && buffers.available() {
-                for slot in std::mem::take(starved) {
-                    self.resume(slot);
-                }
+            self.tables[table].publish();
+            if !self.tables[table].starved.is_empty() {
+                self.resume_starved(table);
+            }
+        }
+    }
+
+    fn resume_starved(&mut self, table: usize) {
+        let Table { buffers, starved, .. } = &mut self.tables[table];
+        let (available, starved) = (buffers.available(), std::mem::take(starved));
+        for slot in starved {
+            // Buffers of datagrams are held by nobody, so that there always are some.
+            if available || self.sockets.get(slot).flags.has(Flags::DATAGRAMS) {
+                self.resume(slot);
+            } else {
+                self.tables[table].starved.push(slot);
             }
         }
     }
@@ -311,7 +321,10 @@ impl Driver {
         if finished {
             socket.pending -= 1;
         }
+        let is_datagrams = socket.flags.has(Flags::DATAGRAMS);
         match operation {
+            Operation::Receive if is_datagrams => self.datagram_received(slot, result, completion.flags(), finished),
+            Operation::Send if is_datagrams => self.datagram_sent(slot, result),
             Operation::Receive => self.received(slot, result, completion.flags(), finished),
             Operation::Send => self.sent(slot, result),
             Operation::Connect | Operation::Accept => self.opened(slot, result),
@@ -327,12 +340,6 @@ impl Driver {
         if socket.phase == Phase::Closing && socket.pending == 0 {
             self.abandon(slot);
         }
-    }
-
-    /// A socket that needs no connect is open at once.
-    pub(crate) fn begin_open(&mut self, slot: u32) {
-        self.sockets.get(slot).phase = Phase::Open;
-        self.receive(slot);
     }
 
     fn opened(&mut self, slot: u32, result: i32) {
@@ -434,7 +441,7 @@ impl Driver {
     }
 
     /// Wakes the socket's owner, or its set's.
-    fn wake(&mut self, slot: u32) {
+    pub(super) fn wake(&mut self, slot: u32) {
         let socket = self.sockets.get(slot);
         if socket.set == NO_SET { socket.wake() } else { self.sets.ready(socket, slot) }
     }

@@ -3,6 +3,7 @@
 mod accept;
 mod buffers;
 mod connection;
+mod datagrams;
 mod dial;
 mod driver;
 mod operations;
@@ -15,6 +16,7 @@ mod wheel;
 
 pub use accept::Listener;
 pub use connection::{Chunk, Connection, SendBytes, SharedBytes};
+pub use datagrams::{DATAGRAM_BYTES_MAX, Datagram, DatagramSocket};
 pub use dial::DialError;
 pub use set::{ConnectionSet, Happened, SetEvent, SetKey};
 pub use table::RingError;

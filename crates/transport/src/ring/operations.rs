@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use io_uring::{opcode, squeue, types};
 use socket2::SockAddr;
 
+use super::buffers::Group;
 use super::driver::Driver;
 use super::sends::Sending;
 use super::sockets::{ClientAddress, Flags, GENERATION_MASK, Phase};
@@ -132,7 +133,9 @@ impl Driver {
     /// Begins to receive on an open socket.
     pub(super) fn receive(&mut self, slot: u32) {
         self.sockets.get(slot).flags.set(Flags::RECEIVING, true);
-        let entry = opcode::RecvMulti::new(self.fixed(slot), 0).build();
+        let is_datagrams = self.sockets.get(slot).flags.has(Flags::DATAGRAMS);
+        let group = if is_datagrams { Group::Datagrams } else { Group::Streams };
+        let entry = opcode::RecvMulti::new(self.fixed(slot), group as u16).build();
         self.push_for(slot, Operation::Receive, entry);
     }
 

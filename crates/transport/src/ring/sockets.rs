@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::num::NonZeroU16;
 use std::task::{Context, Waker};
 
+use super::datagrams::Datagram;
 use super::sends::SendQueue;
 use crate::source::SourceTicket;
 use crate::time::Nanos;
@@ -57,6 +58,8 @@ impl Flags {
     pub(crate) const ENDED_TOLD: u16 = 1 << 10;
     /// The kernel accepts for it.
     pub(crate) const ACCEPTING: u16 = 1 << 9;
+    /// It is a UDP socket.
+    pub(crate) const DATAGRAMS: u16 = 1 << 11;
 
     pub(crate) fn has(self, flag: u16) -> bool {
         self.0 & flag != 0
@@ -83,6 +86,8 @@ impl Flags {
 pub(crate) struct Cold {
     /// Unread bytes behind the first.
     pub(crate) more: VecDeque<Received>,
+    /// Datagrams that nobody has read yet, and errors between them.
+    pub(crate) datagrams: VecDeque<Result<Datagram, u16>>,
     /// Where an accept leaves the client's address.
     pub(crate) accepting: Option<Box<ClientAddress>>,
     /// Where to connect to, while connecting.
@@ -91,7 +96,7 @@ pub(crate) struct Cold {
 
 impl Cold {
     fn is_empty(&self) -> bool {
-        self.more.is_empty() && self.accepting.is_none() && self.peer.is_none()
+        self.more.is_empty() && self.datagrams.is_empty() && self.accepting.is_none() && self.peer.is_none()
     }
 }
 
@@ -240,9 +245,16 @@ impl Socket {
         self.first.is_some()
     }
 
-    /// Buffers that nobody has read yet, but the first.
+    /// Buffers, or datagrams, that nobody has read yet, but the first.
     pub(crate) fn lag(&self) -> usize {
-        self.cold.as_ref().map_or(0, |cold| cold.more.len())
+        self.cold.as_ref().map_or(0, |cold| cold.more.len() + cold.datagrams.len())
+    }
+
+    /// The oldest unread datagram, or the errno of what has happened to one.
+    pub(crate) fn pop_datagram(&mut self) -> Option<Result<Datagram, u16>> {
+        let datagram = self.cold.as_mut()?.datagrams.pop_front();
+        self.forget_cold();
+        datagram
     }
 
     pub(crate) fn cold_mut(&mut self) -> &mut Cold {

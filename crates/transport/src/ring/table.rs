@@ -7,7 +7,7 @@ use std::time::Duration;
 use io_uring::{IoUring, Probe, opcode, squeue};
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::buffers::{BufferPool, PoolSize};
+use super::buffers::{BufferPool, Group, PoolSize};
 
 /// Submission queue entries of a ring: what one turn can queue without an extra system call. They are written to in
 /// turn, so a short queue stays in the cache.
@@ -20,11 +20,13 @@ const FURTHER_COMPLETIONS: u32 = 8192;
 
 /// Receive buffers of the first ring. A recent kernel fills some twenty between two turns, however many sockets there
 /// are.
-const BUFFERS: PoolSize = PoolSize { most: 4096, first: 64, huge_pages: true };
+const BUFFERS: PoolSize = PoolSize { bytes: 4096, most: 4096, first: 64, huge_pages: true };
 /// Receive buffers of a further ring. Many idle sockets need few, and the kernel takes them in turn, so that one busy
 /// moment touches all for good: 512 of them were 134 bytes a connection where a table has 16,384. A socket that finds
 /// none waits for the next turn.
-const FURTHER_BUFFERS: PoolSize = PoolSize { most: 64, first: 16, huge_pages: false };
+const FURTHER_BUFFERS: PoolSize = PoolSize { bytes: 4096, most: 64, first: 16, huge_pages: false };
+/// Receive buffers for datagrams, each as long as one may be. They are copied and given back at once, so that few will do.
+const DATAGRAM_BUFFERS: PoolSize = PoolSize { bytes: 65_536, most: 64, first: 4, huge_pages: false };
 
 /// Most slots of one table, 2 to the power of this.
 const TABLE_SHIFT_MAX: u32 = 16;
@@ -62,6 +64,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(25);
 pub(crate) struct Table {
     pub(crate) ring: IoUring,
     pub(crate) buffers: BufferPool,
+    /// For datagrams, once there is a socket for them.
+    pub(crate) datagram_buffers: Option<BufferPool>,
     /// Sockets whose receive ended for want of buffers.
     pub(crate) starved: Vec<u32>,
 }
@@ -98,8 +102,25 @@ impl Table {
             }
         };
         ring.submitter().register_files_sparse(slots).map_err(unsupported("a file table (register_files_sparse)"))?;
-        let buffers = BufferPool::register(&ring, buffers).map_err(unsupported("provided buffer rings"))?;
-        Ok(Self { ring, buffers, starved: Vec::new() })
+        let buffers = BufferPool::register(&ring, Group::Streams, buffers);
+        let buffers = buffers.map_err(unsupported("provided buffer rings"))?;
+        Ok(Self { ring, buffers, datagram_buffers: None, starved: Vec::new() })
+    }
+
+    /// Has buffers for datagrams from here on.
+    pub(crate) fn prepare_for_datagrams(&mut self) -> io::Result<()> {
+        if self.datagram_buffers.is_none() {
+            self.datagram_buffers = Some(BufferPool::register(&self.ring, Group::Datagrams, DATAGRAM_BUFFERS)?);
+        }
+        Ok(())
+    }
+
+    /// Shows the kernel the buffers that were given back.
+    pub(crate) fn publish(&self) {
+        self.buffers.publish();
+        if let Some(buffers) = &self.datagram_buffers {
+            buffers.publish();
+        }
     }
 
     /// Puts `fd` into the table's slot.

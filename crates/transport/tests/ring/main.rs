@@ -1,12 +1,13 @@
 //! The ring, its sockets and the HTTP client on real loopback connections.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod datagrams;
 mod sets;
 
 use std::cell::RefCell;
 use std::future::Future;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -352,36 +353,4 @@ fn sleeping_takes_as_long_as_it_should() {
         before.elapsed()
     });
     assert!(slept >= Duration::from_millis(30));
-}
-
-#[test]
-fn datagrams_keep_their_bounds_and_a_peer_that_is_not_there_is_told() {
-    let socket = UdpSocket::bind(loopback()).unwrap();
-    let (address, absent) = (socket.local_addr().unwrap(), UdpSocket::bind(loopback()).unwrap().local_addr().unwrap());
-    std::thread::spawn(move || {
-        let mut bytes = [0; 9000];
-        while let Ok((count, peer)) = socket.recv_from(&mut bytes) {
-            socket.send_to(&bytes[..count], peer).unwrap();
-        }
-    });
-    let (lengths, refused, sockets) = on_shard(config(10), move |shard| async move {
-        let datagrams = shard.open_datagrams(0, address).unwrap();
-        let mut lengths = Vec::new();
-        for count in [1, 1200, 4096, 8000] {
-            datagrams.send(SendBytes::Owned(vec![7; count]));
-            lengths.push(datagrams.receive().await.unwrap().unwrap().len());
-        }
-        drop(datagrams);
-        let nobody = shard.open_datagrams(0, absent).unwrap();
-        nobody.send(SendBytes::Owned(vec![1]));
-        let refused = nobody.receive().await.map(drop).unwrap_err().kind();
-        drop(nobody);
-        while shard.counts().sockets > 0 {
-            shard.sleep(Duration::from_millis(1)).await;
-        }
-        (lengths, refused, shard.source_uses().iter().map(|one| one.in_use).sum::<u64>())
-    });
-    assert_eq!(lengths, [1, 1200, 4096, 4096]);
-    assert_eq!(refused, std::io::ErrorKind::ConnectionRefused);
-    assert_eq!(sockets, 0, "ports come back");
 }

@@ -50,7 +50,7 @@ fn serve() -> Result<()> {
     let shards = machine::cores().into_iter().map(Some).collect();
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let sockets_per_shard = machine::sockets_per_shard();
-    let target = Target::start(TargetConfig { address, shards, sockets_per_shard, tls: None })?;
+    let target = Target::start(TargetConfig { address, shards, sockets_per_shard, tls: None, echo: None })?;
     println!("listening on http://{}", target.address());
     loop {
         std::thread::park();

@@ -23,7 +23,7 @@ const ASK_BY_TLS: &str = "import ssl, sys, urllib.request as r; \
 pub struct Target {
     address: SocketAddr,
     scheme: &'static str,
-    _process: Process,
+    process: Process,
 }
 
 impl Target {
@@ -62,6 +62,18 @@ impl Target {
         Self::start_by("https", "127.0.0.1:0", arguments)
     }
 
+    /// Starts one that sends back what comes by TCP and UDP too, at the address that is returned.
+    ///
+    /// # Errors
+    /// When it doesn't start.
+    pub fn start_echo() -> Result<(Self, SocketAddr)> {
+        let mut target = Self::start_by("http", "127.0.0.1:0", ["--echo", "127.0.0.1:0"])?;
+        let before = "echoing TCP and UDP on ";
+        let line = target.process.stdout_line(before, PATIENCE)?;
+        let address = line.trim_start_matches(before).parse()?;
+        Ok((target, address))
+    }
+
     fn start_by(
         scheme: &'static str,
         listen: &str,
@@ -73,7 +85,7 @@ impl Target {
         let before = format!("listening on {scheme}://");
         let line = process.stdout_line(&before, PATIENCE)?;
         let address = line.trim_start_matches(&before).parse()?;
-        Ok(Self { address, scheme, _process: process })
+        Ok(Self { address, scheme, process })
     }
 
     /// Where it listens.

@@ -106,6 +106,9 @@ pub(crate) struct TargetArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    /// Send back what comes by TCP and by UDP here, as it comes; port 0 takes one that is free for both
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) echo: Option<SocketAddr>,
     /// Speak TLS, with a certificate made for this run unless --tls-cert gives one
     #[arg(long)]
     pub(crate) tls: bool,

@@ -30,6 +30,21 @@ enum OfWebsockets {
 
 const WEBSOCKETS: usize = OfWebsockets::BytesOut as usize + 1;
 
+/// What is counted of TCP and UDP that is sent back as it comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OfMirror {
+    Opened,
+    Closed,
+    BytesIn,
+    BytesOut,
+    DatagramsIn,
+    DatagramsOut,
+    DatagramBytesIn,
+    DatagramBytesOut,
+}
+
+const MIRROR: usize = OfMirror::DatagramBytesOut as usize + 1;
+
 /// One shard's counts. Only its own thread writes, so adding needs no locked instruction; the alignment keeps two
 /// shards out of one cache line.
 #[derive(Debug)]
@@ -41,6 +56,7 @@ pub(crate) struct Counters {
     bytes_out: AtomicU64,
     bad_requests: AtomicU64,
     websockets: [AtomicU64; WEBSOCKETS],
+    mirror: [AtomicU64; MIRROR],
     routes: [AtomicU64; ROUTES],
     statuses: [AtomicU64; STATUSES],
 }
@@ -54,6 +70,7 @@ impl Counters {
             bytes_out: AtomicU64::new(0),
             bad_requests: AtomicU64::new(0),
             websockets: [const { AtomicU64::new(0) }; WEBSOCKETS],
+            mirror: [const { AtomicU64::new(0) }; MIRROR],
             routes: [const { AtomicU64::new(0) }; ROUTES],
             statuses: [const { AtomicU64::new(0) }; STATUSES],
         }
@@ -131,6 +148,11 @@ impl Counters {
         self.websocket(OfWebsockets::BytesOut, bytes as u64);
     }
 
+    /// Something that is sent back as it comes.
+    pub(crate) fn mirrored(&self, what: OfMirror, count: usize) {
+        add(&self.mirror[what as usize], count as u64);
+    }
+
     fn websocket(&self, what: OfWebsockets, count: u64) {
         add(&self.websockets[what as usize], count);
     }
@@ -164,6 +186,7 @@ struct Sums {
     bytes_out: u64,
     bad_requests: u64,
     websockets: [u64; WEBSOCKETS],
+    mirror: [u64; MIRROR],
     routes: [u64; ROUTES],
     statuses: [u64; STATUSES],
 }
@@ -177,6 +200,11 @@ impl Board {
 
     pub(crate) fn shard(&self, index: usize) -> &Counters {
         &self.shards[index]
+    }
+
+    /// Those of the thread that is no shard.
+    pub(crate) fn beside_shards(&self) -> &Counters {
+        &self.shards[self.shards.len() - 1]
     }
 
     /// Begins to count from 0 again; open connections stay open.
@@ -201,6 +229,7 @@ impl Board {
             .collect();
         let routed = sums.routes.iter().sum::<u64>() - base.routes.iter().sum::<u64>();
         let bad = sums.bad_requests - base.bad_requests;
+        let mirrored = |what: OfMirror| sums.mirror[what as usize] - base.mirror[what as usize];
         let of = |what: OfWebsockets| sums.websockets[what as usize] - base.websockets[what as usize];
         json!({
             "connections": {
@@ -221,6 +250,18 @@ impl Board {
                 "message_bytes": { "in": of(OfWebsockets::MessageBytesIn), "out": of(OfWebsockets::MessageBytesOut) },
                 "bytes": { "in": of(OfWebsockets::BytesIn), "out": of(OfWebsockets::BytesOut) },
             },
+            "echo": {
+                "tcp": {
+                    "opened": mirrored(OfMirror::Opened),
+                    "closed": mirrored(OfMirror::Closed),
+                    "open": sums.mirror[OfMirror::Opened as usize] - sums.mirror[OfMirror::Closed as usize],
+                    "bytes": { "in": mirrored(OfMirror::BytesIn), "out": mirrored(OfMirror::BytesOut) },
+                },
+                "udp": {
+                    "datagrams": { "in": mirrored(OfMirror::DatagramsIn), "out": mirrored(OfMirror::DatagramsOut) },
+                    "bytes": { "in": mirrored(OfMirror::DatagramBytesIn), "out": mirrored(OfMirror::DatagramBytesOut) },
+                },
+            },
             "bytes": { "in": sums.bytes_in - base.bytes_in, "out": sums.bytes_out - base.bytes_out },
         })
     }
@@ -237,18 +278,21 @@ impl Sums {
             bytes_in: sum(|shard| &shard.bytes_in),
             bytes_out: sum(|shard| &shard.bytes_out),
             bad_requests: sum(|shard| &shard.bad_requests),
-            // From the last to the first, so that no more are seen to have ended than begun.
-            websockets: {
-                let mut sums = [0; WEBSOCKETS];
-                for at in (0..WEBSOCKETS).rev() {
-                    sums[at] = shards.iter().map(|shard| load(&shard.websockets[at])).sum();
-                }
-                sums
-            },
+            websockets: from_the_last(|at| shards.iter().map(|shard| load(&shard.websockets[at])).sum()),
+            mirror: from_the_last(|at| shards.iter().map(|shard| load(&shard.mirror[at])).sum()),
             routes: std::array::from_fn(|at| shards.iter().map(|shard| load(&shard.routes[at])).sum()),
             statuses: std::array::from_fn(|at| shards.iter().map(|shard| load(&shard.statuses[at])).sum()),
         }
     }
+}
+
+/// Reads counts from the last to the first, so that no more are seen to have ended than begun.
+fn from_the_last<const COUNT: usize>(read: impl Fn(usize) -> u64) -> [u64; COUNT] {
+    let mut sums = [0; COUNT];
+    for at in (0..COUNT).rev() {
+        sums[at] = read(at);
+    }
+    sums
 }
 
 fn load(counter: &AtomicU64) -> u64 {

@@ -11,6 +11,8 @@
 //! delay, a long body, silence) it hands back to the task as a `Next`. A connection on which nothing is said waits in the
 //! shard's `Lobby`, which has no task for each. Counts are kept by each shard alone (`counters`) and added up on demand.
 //!
+//! What neither speaks HTTP nor WebSocket may be tried on `mirror`: TCP and UDP that is sent back as it comes.
+//!
 //! Not here: HTTP/2, files, and time limits for clients that are slow. An idle connection costs some hundred bytes,
 //! no task and no buffer.
 
@@ -21,6 +23,7 @@ mod counters;
 mod date;
 mod echo;
 mod lobby;
+mod mirror;
 mod refusal;
 mod request;
 mod route;

@@ -42,7 +42,8 @@ pub(crate) struct Everyone {
 impl Everyone {
     pub(crate) fn new(shards: usize, tls: Option<TlsAcceptor>) -> Self {
         Self {
-            board: Arc::new(Board::new(shards)),
+            // One more for the thread of datagrams.
+            board: Arc::new(Board::new(shards + 1)),
             secret: Arc::new(Secret::random()),
             nonces: Arc::default(),
             tls,
@@ -64,6 +65,11 @@ impl Everyone {
     /// How often that was asked for: whoever finds another number than when its WebSocket was opened resets it.
     pub(crate) fn resets(&self) -> u64 {
         self.resets.load(Ordering::Acquire)
+    }
+
+    /// Whether the server is to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop_at.load(Ordering::Acquire) != 0
     }
 
     pub(crate) fn stop<'a>(&self, shards: impl Iterator<Item = &'a Remote>) {

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 
 use serde_json::Value;
@@ -9,6 +10,7 @@ use throng_transport::source::PortShare;
 use throng_transport::tls::TlsAcceptor;
 use throng_transport::{Listener, Shard, ShardConfig, ShardError, ShardThread};
 
+use crate::mirror::{self, Datagrams};
 use crate::server::{Everyone, Server};
 
 /// What a server is made with.
@@ -23,6 +25,8 @@ pub struct TargetConfig {
     pub sockets_per_shard: u32,
     /// Speaks TLS with this; plain HTTP without.
     pub tls: Option<TlsAcceptor>,
+    /// Where to send back what comes by TCP and by UDP, as it comes; port 0 takes one that is free for both.
+    pub echo: Option<SocketAddr>,
 }
 
 /// Why the server can't be started. The texts name the remedy.
@@ -76,6 +80,7 @@ pub struct Target {
     address: SocketAddr,
     everyone: Arc<Everyone>,
     shards: Vec<ShardThread>,
+    echo: Option<Datagrams>,
 }
 
 impl Target {
@@ -89,7 +94,9 @@ impl Target {
         }
         probe(config.address)?;
         let everyone = Arc::new(Everyone::new(config.shards.len(), config.tls));
-        let mut target = Self { address: config.address, everyone, shards: Vec::new() };
+        let echo = config.echo.map(|address| Datagrams::start(address, Arc::clone(&everyone)));
+        let echo = echo.transpose().map_err(|(address, source)| TargetError::listen(address, source))?;
+        let mut target = Self { address: config.address, everyone, shards: Vec::new(), echo };
         for (index, cpu) in config.shards.iter().enumerate() {
             let ports = PortShare::of_all(index as u16, config.shards.len() as u16, 0);
             let name = format!("target-{index}");
@@ -106,14 +113,14 @@ impl Target {
 
     fn add_shard(&mut self, index: usize, config: ShardConfig) -> Result<(), TargetError> {
         let (sender, bound) = mpsc::channel();
-        let (address, everyone) = (self.address, Arc::clone(&self.everyone));
+        let (address, echo, everyone) = (self.address, self.echo(), Arc::clone(&self.everyone));
         let thread = ShardThread::start(config, move |shard| async move {
-            let _ = sender.send(listen(&shard, index, address, everyone));
+            let _ = sender.send(listen(&shard, index, (address, echo), everyone));
         })?;
         self.shards.push(thread);
         // The first shard may have taken a free port, which the others share.
         self.address = match bound.recv() {
-            Ok(result) => result.map_err(|source| TargetError::listen(address, source))?,
+            Ok(result) => result.map_err(|(address, source)| TargetError::listen(address, source))?,
             Err(_) => return Err(ShardError::Executor("the thread ended before it listened".into()).into()),
         };
         Ok(())
@@ -123,6 +130,12 @@ impl Target {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it sends back what comes by TCP and by UDP.
+    #[must_use]
+    pub fn echo(&self) -> Option<SocketAddr> {
+        self.echo.as_ref().map(Datagrams::address)
     }
 
     /// What it has served since the start or the last reset, over all shards: what `GET /stats` answers.
@@ -143,7 +156,9 @@ impl Target {
     fn end(&mut self) -> Result<(), ShardError> {
         let remotes: Vec<_> = self.shards.iter().map(ShardThread::remote).collect();
         self.everyone.stop(remotes.iter());
-        self.shards.drain(..).map(ShardThread::join).fold(Ok(()), Result::and)
+        let ended = self.shards.drain(..).map(ShardThread::join).fold(Ok(()), Result::and);
+        drop(self.echo.take());
+        ended
     }
 }
 
@@ -160,9 +175,21 @@ fn probe(address: SocketAddr) -> Result<(), TargetError> {
     TcpListener::bind(address).map(drop).map_err(|source| TargetError::listen(address, source))
 }
 
-fn listen(shard: &Shard, index: usize, address: SocketAddr, everyone: Arc<Everyone>) -> io::Result<SocketAddr> {
-    let listener = Listener::bind(shard, address)?;
+/// Has a shard serve; an error names the address that it is about.
+fn listen(
+    shard: &Shard,
+    index: usize,
+    (address, echo): (SocketAddr, Option<SocketAddr>),
+    everyone: Arc<Everyone>,
+) -> Result<SocketAddr, (SocketAddr, io::Error)> {
+    let bind = |address| Listener::bind(shard, address).map_err(|source| (address, source));
+    let listener = bind(address)?;
+    let mirror = echo.map(bind).transpose()?;
     let address = listener.address();
-    Server::new(index, shard, everyone).accept_on(shard, listener);
+    let server = Server::new(index, shard, everyone);
+    if let Some(mirror) = mirror {
+        shard.spawn(mirror::attend(Rc::clone(&server), shard.clone(), mirror));
+    }
+    server.accept_on(shard, listener);
     Ok(address)
 }

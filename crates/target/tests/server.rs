@@ -231,7 +231,9 @@ fn stopping_ends_idle_connections_delays_and_silences_at_once() {
 #[test]
 fn more_clients_than_sockets_wait_for_their_turn() {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    let target = Target::start(TargetConfig { address, shards: vec![None], sockets_per_shard: 8, tls: None }).unwrap();
+    let target =
+        Target::start(TargetConfig { address, shards: vec![None], sockets_per_shard: 8, tls: None, echo: None })
+            .unwrap();
     let mut clients: Vec<Client> = (0..8).map(|_| Client::new(&target)).collect();
     for client in &mut clients {
         assert_eq!(client.get("/").status, 200);
@@ -245,7 +247,7 @@ fn more_clients_than_sockets_wait_for_their_turn() {
 #[test]
 fn an_address_that_cannot_be_had_names_the_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let config = |address| TargetConfig { address, shards: vec![None], sockets_per_shard: 8, tls: None };
+    let config = |address| TargetConfig { address, shards: vec![None], sockets_per_shard: 8, tls: None, echo: None };
     let error = Target::start(config(taken.local_addr().unwrap())).unwrap_err();
     assert!(matches!(error, TargetError::AddressInUse(_)) && error.to_string().contains("listen elsewhere"));
     let running = start(1);

@@ -17,7 +17,8 @@ type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 fn start(tls: TlsAcceptor) -> Target {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    Target::start(TargetConfig { address, shards: vec![None; 2], sockets_per_shard: 100, tls: Some(tls) }).unwrap()
+    Target::start(TargetConfig { address, shards: vec![None; 2], sockets_per_shard: 100, tls: Some(tls), echo: None })
+        .unwrap()
 }
 
 fn made() -> SelfSigned {

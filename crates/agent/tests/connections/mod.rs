@@ -13,7 +13,7 @@ const GUEST: &str = include_str!("guest.wat");
 
 fn target() -> Target {
     let address: SocketAddr = ([127, 0, 0, 1], 0).into();
-    Target::start(TargetConfig { address, shards: vec![None], sockets_per_shard: 2000, tls: None }).unwrap()
+    Target::start(TargetConfig { address, shards: vec![None], sockets_per_shard: 2000, tls: None, echo: None }).unwrap()
 }
 
 /// Runs the one scenario against the target.

@@ -27,10 +27,14 @@ pub(crate) fn run(args: &TargetArgs) -> Result<Exit, Failure> {
         address: args.listen,
         shards: machine::cores().into_iter().map(Some).collect(),
         sockets_per_shard: machine::sockets_per_shard(),
+        echo: args.echo,
         tls: acceptor(args).map_err(|error| Failure::new(Exit::InvalidConfig, error))?,
     };
     let target = Target::start(config).map_err(|error| Failure::new(Exit::Machine, error))?;
     printing::line(&format!("listening on {}://{}", if args.tls { "https" } else { "http" }, target.address()));
+    if let Some(echo) = target.echo() {
+        printing::line(&format!("echoing TCP and UDP on {echo}"));
+    }
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -15,7 +15,8 @@ pub(crate) fn start(shards: usize) -> Target {
 
 pub(crate) fn start_with(shards: usize, sockets_per_shard: u32) -> Target {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    Target::start(TargetConfig { address, shards: vec![None; shards], sockets_per_shard, tls: None }).unwrap()
+    Target::start(TargetConfig { address, shards: vec![None; shards], sockets_per_shard, tls: None, echo: None })
+        .unwrap()
 }
 
 /// A client of one connection.

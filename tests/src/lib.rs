@@ -11,6 +11,7 @@
 //! The tests themselves are in `tests/e2e` (claims about the program, by theme) and `tests/conventions.rs` (claims about
 //! the repository). Nothing here waits for a fixed time: every wait is for an event, and fails at a deadline.
 
+mod bare;
 mod cable;
 mod certs;
 mod clock;
@@ -31,6 +32,7 @@ mod target;
 mod throng;
 mod websocket;
 
+pub use bare::{BareCounts, BareServer};
 pub use cable::Cable;
 pub use certs::Certs;
 pub use clock::with_clock_ahead;

@@ -11,7 +11,7 @@ use futures_lite::future::block_on;
 use throng_transport::Clock;
 use throng_vu::{
     Description, Failure, Fault, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, Script,
-    SocketHost, Timings, Vu, VuInfo,
+    SocketHost, TcpHost, Timings, UdpHost, Vu, VuInfo,
 };
 
 use crate::host::{Environment, Random, resolve_url, unix_ms};
@@ -63,6 +63,10 @@ pub(crate) struct Describer {
 }
 
 impl SocketHost for Describer {}
+
+impl TcpHost for Describer {}
+
+impl UdpHost for Describer {}
 
 impl Host for Describer {
     type Request = ();

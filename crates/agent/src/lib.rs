@@ -32,6 +32,7 @@ mod scenario;
 mod series;
 mod setup_data;
 mod shard;
+mod sockets;
 mod stop;
 mod websocket;
 mod worker;

@@ -4,7 +4,7 @@
 use crate::metric::{Contains, Kind, MetricId};
 
 /// The built-in metrics in the order of their numbers.
-pub(crate) const ALL: [(&str, Kind, Contains); 40] = [
+pub(crate) const ALL: [(&str, Kind, Contains); 47] = [
     ("vus", Kind::Gauge, Contains::Default),
     ("vus_max", Kind::Gauge, Contains::Default),
     ("iterations", Kind::Counter, Contains::Default),
@@ -45,6 +45,13 @@ pub(crate) const ALL: [(&str, Kind, Contains); 40] = [
     ("ws_reopened", Kind::Counter, Contains::Default),
     ("ws_broken", Kind::Counter, Contains::Default),
     ("sources_in_use", Kind::Gauge, Contains::Default),
+    ("tcp_sessions", Kind::Counter, Contains::Default),
+    ("tcp_connecting", Kind::Trend, Contains::Time),
+    ("tcp_connect_failed", Kind::Rate, Contains::Default),
+    ("tcp_round_trip", Kind::Trend, Contains::Time),
+    ("udp_datagrams_sent", Kind::Counter, Contains::Default),
+    ("udp_datagrams_received", Kind::Counter, Contains::Default),
+    ("udp_round_trip", Kind::Trend, Contains::Time),
 ];
 
 /// VUs that are in a scenario; summed over shards and agents.
@@ -132,6 +139,22 @@ pub const WS_BROKEN: MetricId = MetricId(38);
 /// Source addresses and ports that connections to a destination have, once a second, tagged `destination`; summed over
 /// shards and agents. Not k6's.
 pub const SOURCES_IN_USE: MetricId = MetricId(39);
+/// Attempts of scripts to connect by TCP, failed ones too. Not k6's.
+pub const TCP_SESSIONS: MetricId = MetricId(40);
+/// From the beginning of such an attempt to its end: name, TCP and TLS. Not k6's.
+pub const TCP_CONNECTING: MetricId = MetricId(41);
+/// Share of such attempts that failed. Not k6's.
+pub const TCP_CONNECT_FAILED: MetricId = MetricId(42);
+/// From bytes sent by a script's TCP socket to the next ones received there; while they are awaited, further ones that are
+/// sent aren't measured. Not k6's.
+pub const TCP_ROUND_TRIP: MetricId = MetricId(43);
+/// Datagrams that scripts have sent by UDP. Not k6's.
+pub const UDP_DATAGRAMS_SENT: MetricId = MetricId(44);
+/// Datagrams that have come to UDP sockets of scripts. Not k6's.
+pub const UDP_DATAGRAMS_RECEIVED: MetricId = MetricId(45);
+/// From the last datagram sent by a UDP socket to the next one received there, since those before it may have been lost.
+/// Not k6's.
+pub const UDP_ROUND_TRIP: MetricId = MetricId(46);
 
 /// Whether a metric is about the generator and not about the target.
 pub fn is_of_generator(metric: MetricId) -> bool {
@@ -201,6 +224,13 @@ mod tests {
             (WS_REOPENED, "ws_reopened"),
             (WS_BROKEN, "ws_broken"),
             (SOURCES_IN_USE, "sources_in_use"),
+            (TCP_SESSIONS, "tcp_sessions"),
+            (TCP_CONNECTING, "tcp_connecting"),
+            (TCP_CONNECT_FAILED, "tcp_connect_failed"),
+            (TCP_ROUND_TRIP, "tcp_round_trip"),
+            (UDP_DATAGRAMS_SENT, "udp_datagrams_sent"),
+            (UDP_DATAGRAMS_RECEIVED, "udp_datagrams_received"),
+            (UDP_ROUND_TRIP, "udp_round_trip"),
         ] {
             assert_eq!(ALL[metric.index()].0, name);
         }

@@ -1,5 +1,6 @@
 use std::{future::Future, time::Duration};
 
+use crate::bare_sockets::{TcpHost, UdpHost};
 use crate::connections::Connections;
 use crate::sockets::SocketHost;
 use crate::types::{Failure, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, Timings, VuInfo};
@@ -10,7 +11,7 @@ use crate::types::{Failure, InstanceInfo, LogLevel, RequestBody, RequestSpec, Sc
 /// which at least 120 KiB are free for the host. Only [`send`](Host::send),
 /// [`wait_any`](Host::wait_any), [`read`](Host::read), [`finish`](Host::finish),
 /// [`next_iteration`](Host::next_iteration), [`sleep`](Host::sleep) and some of
-/// [`SocketHost`] may wait; their futures needn't be `Send`. Each is boxed for its call; below about
+/// [`SocketHost`], [`TcpHost`] and [`UdpHost`] may wait; their futures needn't be `Send`. Each is boxed for its call; below about
 /// 1,000 bytes the allocator serves it from the thread's own cache. When the
 /// future of a call is dropped, the one that it waits for is dropped too.
 ///
@@ -18,7 +19,7 @@ use crate::types::{Failure, InstanceInfo, LogLevel, RequestBody, RequestSpec, Sc
 /// `register_check`, `enter_group`, `cookies`, `set_cookie`, `delete_cookies`
 /// and `resolve_url` are handed to the guest; an `Err` of the others traps with
 /// that text, as [`FaultKind::Host`](crate::FaultKind::Host).
-pub trait Host: SocketHost + 'static {
+pub trait Host: SocketHost + TcpHost + UdpHost + 'static {
     /// A prepared request: what a guest's `request` stands for.
     type Request: 'static;
     /// A response, or why there is none: what a guest's `response` stands for.

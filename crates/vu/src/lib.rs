@@ -23,6 +23,7 @@
 //! that, requests, sockets and `sleep` may suspend. Its other imports answer at once.
 
 mod arena;
+mod bare_sockets;
 mod budget;
 mod cache;
 mod connections;
@@ -42,6 +43,7 @@ mod types;
 mod vu;
 
 pub use arena::ArenaUsage;
+pub use bare_sockets::{TcpHost, UdpHost};
 pub use connections::{ConnectionIdentity, Connections, EventBatch, HandshakeOptions, Happening, Outgoing, SendError};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use event_instance::{EventInstance, EventInstances};
@@ -54,6 +56,6 @@ pub use ticker::Ticker;
 pub use types::{
     BodyPart, CloseFrame, Coding, Credentials, DeflateOffer, Description, Failure, FileDeclaration, FileFormat,
     FileRange, InstanceInfo, LogLevel, MetricDefinition, MetricKind, RequestBody, RequestSpec, ResponseBody,
-    ScenarioInfo, SocketEnd, SocketFailure, SocketMessage, SocketSpec, SocketState, Timings, VuInfo,
+    ScenarioInfo, SocketEnd, SocketFailure, SocketMessage, SocketSpec, SocketState, TcpSpec, Timings, UdpSpec, VuInfo,
 };
 pub use vu::Vu;

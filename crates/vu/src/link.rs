@@ -1,5 +1,6 @@
 //! The imports of a script: `wit/` over [`Host`].
 
+mod bare_sockets;
 mod connections;
 mod files;
 mod http;
@@ -23,6 +24,7 @@ pub(crate) fn linker<H: Host>(engine: &Engine) -> wasmtime::Result<Linker<Data<H
     let mut linker = Linker::new(engine.wasmtime());
     http::link(&mut linker)?;
     sockets::link(&mut linker)?;
+    bare_sockets::link(&mut linker)?;
     run::link(&mut linker)?;
     files::link(&mut linker)?;
     connections::link(&mut linker)?;

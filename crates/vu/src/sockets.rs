@@ -6,7 +6,7 @@ use std::{
 use crate::types::{CloseFrame, SocketEnd, SocketFailure, SocketMessage, SocketSpec, SocketState};
 
 /// What a call comes to where there are no sockets.
-const NO_SOCKETS: &str = "this host has no sockets: they can be opened by setup, init and iterations alone";
+pub(crate) const NO_SOCKETS: &str = "this host has no sockets: they can be opened by setup, init and iterations alone";
 
 /// What a script can do with WebSockets: a part of [`Host`](crate::Host), whose
 /// rules hold here too.

@@ -1,7 +1,9 @@
 //! The records of `wit/script.wit` as Rust types.
 
+mod bare;
 mod sockets;
 
+pub use bare::{TcpSpec, UdpSpec};
 pub use sockets::{CloseFrame, DeflateOffer, SocketEnd, SocketFailure, SocketMessage, SocketSpec, SocketState};
 
 use wasmtime::component::{ComponentType, Lift, Lower};

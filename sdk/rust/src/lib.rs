@@ -21,7 +21,7 @@
 //! ```
 //! Scripts that hold connections in great number are event-driven instead: see [`events`]. Attributes enter functions in a
 //! registry; the host calls them by number. What happens to a request is an outcome, never a panic. There is no async,
-//! thread, file or socket of a script's own: [`http`], [`websocket`], [`checks`], [`mod@metrics`], [`data`], [`execution`],
+//! thread, file or socket of a script's own: [`http`], [`websocket`], [`tcp`], [`udp`], [`checks`], [`mod@metrics`], [`data`], [`execution`],
 //! [`time`], [`random`] and [`log`] are the way out.
 
 #[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
@@ -38,6 +38,7 @@ mod group;
 pub mod http;
 pub mod log;
 pub mod metrics;
+mod network_error;
 pub mod options;
 mod panic_hook;
 pub mod prelude;
@@ -47,8 +48,10 @@ pub mod registry;
 mod setup_data;
 mod summary;
 mod tags;
+pub mod tcp;
 mod text;
 pub mod time;
+pub mod udp;
 pub mod websocket;
 
 pub use checks::{check, check_tagged};

@@ -9,7 +9,7 @@ pub use crate::options::{Options, Scenario};
 pub use crate::summary::Summary;
 pub use crate::time::sleep;
 pub use crate::{check, metrics, tags};
-pub use crate::{data, execution, http, log, random, time, websocket};
+pub use crate::{data, execution, http, log, random, tcp, time, udp, websocket};
 pub use crate::{handlers, options, scenario, setup, summary, teardown, vu_init};
 pub use serde_json::{Value, json};
 pub use std::time::Duration;

@@ -6,6 +6,7 @@
 mod agent;
 mod agent_versions;
 mod archive;
+mod bare;
 mod broken;
 mod cluster;
 mod cluster_faults;

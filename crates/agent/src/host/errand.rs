@@ -15,7 +15,7 @@ use slab::Slab;
 use throng_transport::http1::BodyPipe;
 
 use crate::http::{Journey, Received};
-use crate::websocket::Sockets;
+use crate::sockets::Sockets;
 
 /// Exchanges that a VU may have started and not finished.
 const STARTED_MAX: usize = 4096;

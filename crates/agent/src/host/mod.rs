@@ -1,5 +1,6 @@
 //! What a script's calls do: the host of one virtual user.
 
+mod bare_sockets;
 mod errand;
 mod identity;
 mod names;

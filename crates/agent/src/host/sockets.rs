@@ -11,11 +11,15 @@ use throng_transport::websocket::{CONTROL_BYTES_MAX, CloseCode};
 use throng_vu::{CloseFrame, SocketEnd, SocketFailure, SocketHost, SocketMessage, SocketSpec, SocketState};
 
 use super::VuHost;
-use crate::websocket::{Opening, Scene};
+use crate::websocket::Opening;
 
 impl VuHost {
     /// Has the shard's stack wait for something of the sockets, for at most this long; whether it came.
-    async fn await_sockets(&self, limit: Option<Duration>, wait: impl Future<Output = ()> + 'static) -> bool {
+    pub(super) async fn await_sockets(
+        &self,
+        limit: Option<Duration>,
+        wait: impl Future<Output = ()> + 'static,
+    ) -> bool {
         let came = Rc::new(RefCell::new(false));
         let (told, shard) = (Rc::clone(&came), self.shard.shard.clone());
         self.errand.leave_wait(Box::pin(async move {
@@ -49,16 +53,10 @@ async fn expire(shard: &Shard, limit: Duration) -> bool {
 impl SocketHost for VuHost {
     async fn open_socket(&mut self, spec: SocketSpec) -> Result<Result<u32, SocketFailure>, String> {
         let sockets = self.errand.sockets();
-        sockets.check_room()?;
+        sockets.web.check_room()?;
         let tags = self.tag_set(spec.tags).cloned();
         let prepared = self.shard.prepared_sockets.prepare(&self.shard, spec, tags);
-        let scene = Scene {
-            shard: Rc::clone(&self.shard),
-            session: Rc::clone(&self.session),
-            place: Rc::clone(&self.place),
-            who: self.identity.who(),
-        };
-        let opening = Opening { scene, prepared, random: sockets.key() };
+        let opening = Opening { scene: self.scene(), prepared, random: sockets.web.key() };
         let opened = Rc::new(RefCell::new(None));
         let into = Rc::clone(&opened);
         self.errand.leave_wait(Box::pin(async move {
@@ -68,7 +66,7 @@ impl SocketHost for VuHost {
         self.errand.waited().await;
         match opened.take() {
             Some(Ok(socket)) => {
-                let number = sockets.insert(socket);
+                let number = sockets.web.insert(socket);
                 // It may have been heard from already.
                 self.errand.poll_again();
                 Ok(Ok(number))
@@ -80,13 +78,13 @@ impl SocketHost for VuHost {
 
     async fn send_message(&mut self, socket: u32, message: SocketMessage) -> Result<Result<(), SocketEnd>, String> {
         let sockets = self.errand.sockets();
-        let lags = match sockets.send(socket, &message)? {
+        let lags = match sockets.web.send(socket, &message)? {
             Ok(lags) => lags,
             Err(end) => return Ok(Err(end)),
         };
         drop(message);
         if lags {
-            self.await_sockets(None, async move { sockets.flushed(socket).await }).await;
+            self.await_sockets(None, async move { sockets.web.flushed(socket).await }).await;
         }
         Ok(Ok(()))
     }
@@ -95,7 +93,7 @@ impl SocketHost for VuHost {
         if payload.len() > CONTROL_BYTES_MAX {
             return Err(format!("a ping has at most {CONTROL_BYTES_MAX} bytes, and this one {}", payload.len()));
         }
-        self.errand.sockets().ping(socket, payload)
+        self.errand.sockets().web.ping(socket, payload)
     }
 
     async fn receive_message(
@@ -104,24 +102,24 @@ impl SocketHost for VuHost {
         limit: Option<Duration>,
     ) -> Result<Result<Option<SocketMessage>, SocketEnd>, String> {
         let sockets = self.errand.sockets();
-        if !sockets.with(socket, |socket| socket.is_ready())? {
+        if !sockets.web.with(socket, |socket| socket.is_ready())? {
             let waiting = Rc::clone(&sockets);
             let wait = async move {
-                waiting.ready(&[socket]).await;
+                waiting.web.ready(&[socket]).await;
             };
             self.await_sockets(limit, wait).await;
         }
-        if sockets.with(socket, |socket| socket.is_full())? {
+        if sockets.web.with(socket, |socket| socket.is_full())? {
             // It has room again, which only another poll finds out.
             self.errand.poll_again();
         }
-        sockets.with(socket, |socket| socket.take())
+        sockets.web.with(socket, |socket| socket.take())
     }
 
     async fn receive_any(&mut self, numbers: Vec<u32>, limit: Option<Duration>) -> Result<Option<u32>, String> {
         let sockets = self.errand.sockets();
         for number in &numbers {
-            sockets.with(*number, |_| ())?;
+            sockets.web.with(*number, |_| ())?;
         }
         if numbers.is_empty() {
             return Ok(None);
@@ -129,7 +127,7 @@ impl SocketHost for VuHost {
         let place = Rc::new(RefCell::new(None));
         let into = Rc::clone(&place);
         let wait = async move {
-            let ready = sockets.ready(&numbers).await;
+            let ready = sockets.web.ready(&numbers).await;
             *into.borrow_mut() = ready;
         };
         self.await_sockets(limit, wait).await;
@@ -156,29 +154,29 @@ impl SocketHost for VuHost {
             },
             None => None,
         };
-        sockets.close(socket, close)?;
+        sockets.web.close(socket, close)?;
         let waiting = Rc::clone(&sockets);
-        self.await_sockets(Some(limit), async move { waiting.ended(socket).await }).await;
-        sockets.with(socket, |socket| Ok(socket.end().cloned()))
+        self.await_sockets(Some(limit), async move { waiting.web.ended(socket).await }).await;
+        sockets.web.with(socket, |socket| Ok(socket.end().cloned()))
     }
 
     fn socket_state(&self, socket: u32) -> Result<SocketState, String> {
-        self.errand.sockets().with(socket, |socket| socket.state())
+        self.errand.sockets().web.with(socket, |socket| socket.state())
     }
 
     fn subprotocol(&self, socket: u32) -> Result<Option<String>, String> {
-        self.errand.sockets().with(socket, |socket| socket.subprotocol())
+        self.errand.sockets().web.with(socket, |socket| socket.subprotocol())
     }
 
     fn is_compressed(&self, socket: u32) -> Result<bool, String> {
-        self.errand.sockets().with(socket, |socket| socket.is_compressed())
+        self.errand.sockets().web.with(socket, |socket| socket.is_compressed())
     }
 
     fn socket_headers(&self, socket: u32) -> Result<Vec<(String, String)>, String> {
-        self.errand.sockets().with(socket, |socket| socket.headers())
+        self.errand.sockets().web.with(socket, |socket| socket.headers())
     }
 
     fn drop_socket(&mut self, socket: u32) -> Result<(), String> {
-        self.errand.sockets().release(socket)
+        self.errand.sockets().web.release(socket)
     }
 }

@@ -24,14 +24,22 @@ impl Origins {
     /// # Errors
     /// When TLS can't be spoken to it.
     pub(crate) fn of(&self, url: &HttpUrl, tls: Option<&TlsClient>) -> Result<Rc<Origin>, TlsError> {
-        let key = (url.is_tls(), url.host().to_owned(), url.port());
+        self.at(url.host(), url.port(), tls.filter(|_| url.is_tls()))
+    }
+
+    /// The origin at a host and port, by TLS as a client speaks it.
+    ///
+    /// # Errors
+    /// When TLS can't be spoken to it.
+    pub(crate) fn at(&self, host: &str, port: u16, tls: Option<&TlsClient>) -> Result<Rc<Origin>, TlsError> {
+        let key = (tls.is_some(), host.to_owned(), port);
         let mut origins = self.0.borrow_mut();
         if let Some(known) = origins.get(&key) {
             return Ok(Rc::clone(known));
         }
         let origin = match tls {
-            Some(client) if url.is_tls() => Origin::with_tls(url.host(), url.port(), client)?,
-            _ => Origin::new(url.host(), url.port()),
+            Some(client) => Origin::with_tls(host, port, client)?,
+            None => Origin::new(host, port),
         };
         if origins.len() >= Self::MAX {
             origins.retain(|_, origin| Rc::strong_count(origin) > 1);

@@ -14,7 +14,7 @@ use throng_vu::{Fault, LogLevel, Vu};
 use super::ShardContext;
 use crate::host::{Errands, Identity, VuHost};
 use crate::scenario::{ScenarioShare, Seat};
-use crate::websocket::Sockets;
+use crate::sockets::Sockets;
 
 /// How long a planned VU that isn't there is waited for; then another one is made. k6 tries five times in 2 s and gives
 /// up: a VU is missing only where what it did before is still being cut.

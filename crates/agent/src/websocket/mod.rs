@@ -15,7 +15,7 @@ pub(crate) use prepared::{PreparedSocket, PreparedSockets, shown};
 pub(crate) use recording::{
     AttemptSeries, OpenSockets, Scene, SocketSeries, attempt_samples, attempt_tags, broken_tags,
 };
-pub(crate) use sockets::Sockets;
+pub(crate) use sockets::Sockets as WebSockets;
 
 /// k6's code of what hasn't come in time.
 pub(crate) const CODE_TIMEOUT: u16 = 1050;

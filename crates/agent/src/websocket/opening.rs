@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use throng_transport::Clock;
 use throng_transport::http1::ResponseBuffer;
-use throng_transport::websocket::{OpenError, open};
+use throng_transport::websocket::{OpenError, open_as};
 use throng_vu::SocketFailure;
 
 use super::prepared::{PreparedSocket, Target};
@@ -31,7 +31,8 @@ impl Opening {
         };
         let began = Clock::now();
         let lines = cookie_line(&scene, &prepared, target);
-        let (result, numbers) = open(&scene.shard.shard, &target.upgrade, &lines, random, prepared.timeout).await;
+        let (result, numbers) =
+            open_as(scene.vu(), &scene.shard.shard, &target.upgrade, &lines, random, prepared.timeout).await;
         scene.count(numbers.traffic);
         match result {
             Ok(opened) => {

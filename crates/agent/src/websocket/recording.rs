@@ -52,8 +52,13 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
+    /// The VU's number within this agent, from 0, to which a source address may stick.
+    pub(crate) fn vu(&self) -> u64 {
+        self.session.pool.borrow().vu()
+    }
+
     /// Counts bytes at the socket.
-    pub(super) fn count(&self, traffic: Traffic) {
+    pub(crate) fn count(&self, traffic: Traffic) {
         if traffic != Traffic::default() {
             self.session.count_traffic(traffic);
         }
@@ -73,7 +78,7 @@ impl Scene {
         tags
     }
 
-    fn sample(&self, tags: &TagSet, values: &[Sample]) {
+    pub(crate) fn sample(&self, tags: &TagSet, values: &[Sample]) {
         if let Some(samples) = &self.shard.samples {
             samples.add(Clock::now(), self.who, &self.place, tags, values);
         }

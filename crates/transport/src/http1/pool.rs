@@ -21,7 +21,9 @@ impl Pool {
         self.vu = vu;
     }
 
-    pub(super) fn vu(&self) -> u64 {
+    /// Whose connections they are.
+    #[must_use]
+    pub fn vu(&self) -> u64 {
         self.vu
     }
 

@@ -83,6 +83,12 @@ impl DatagramSocket {
         Poll::Pending
     }
 
+    /// Whether the error that a receive tells stays, so that nothing comes any more.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.shard.driver().sockets.get(self.slot).error != 0
+    }
+
     /// Waits for a datagram: the oldest unread one.
     ///
     /// # Errors

@@ -10,8 +10,8 @@ use std::{
 };
 
 use throng_vu::{
-    Connections, Failure, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, SocketHost, Timings,
-    VuInfo,
+    Connections, Failure, Host, InstanceInfo, LogLevel, RequestBody, RequestSpec, ScenarioInfo, SocketHost, TcpHost,
+    TcpSpec, Timings, UdpHost, UdpSpec, VuInfo,
 };
 
 /// When a host call that may wait is done.
@@ -157,6 +157,95 @@ fn wait(journal: Rc<RefCell<Journal>>, wait: Wait) -> impl Future<Output = ()> {
 }
 
 impl SocketHost for FakeHost {}
+
+/// There is one socket, of the number 7, that gets `heard`; a failure in place of it is the next of `failures`.
+impl TcpHost for FakeHost {
+    async fn connect_tcp(&mut self, spec: TcpSpec) -> Result<Result<u32, Failure>, String> {
+        wait(Rc::clone(&self.journal), self.wait).await;
+        self.say(format!("{spec:?}"));
+        Ok(self.failures.pop_front().flatten().map_or(Ok(7), Err))
+    }
+
+    async fn send_tcp(
+        &mut self,
+        socket: u32,
+        bytes: Vec<u8>,
+        limit: Option<Duration>,
+    ) -> Result<Result<(), Failure>, String> {
+        is_held(socket, 7)?;
+        wait(Rc::clone(&self.journal), self.wait).await;
+        self.say(format!("tcp {} within {limit:?}", String::from_utf8_lossy(&bytes)));
+        Ok(Ok(()))
+    }
+
+    async fn receive_tcp(
+        &mut self,
+        socket: u32,
+        bytes_max: u32,
+        limit: Option<Duration>,
+    ) -> Result<Result<Option<Vec<u8>>, Failure>, String> {
+        is_held(socket, 7)?;
+        wait(Rc::clone(&self.journal), self.wait).await;
+        self.say(format!("tcp receives {bytes_max} within {limit:?}"));
+        Ok(Ok(Some(b"heard".to_vec())))
+    }
+
+    async fn end_sending_tcp(&mut self, socket: u32, limit: Option<Duration>) -> Result<Result<(), Failure>, String> {
+        is_held(socket, 7)?;
+        wait(Rc::clone(&self.journal), self.wait).await;
+        self.say(format!("tcp ends within {limit:?}"));
+        Ok(Ok(()))
+    }
+
+    fn reset_tcp(&mut self, socket: u32) -> Result<(), String> {
+        is_held(socket, 7)?;
+        self.say("tcp reset");
+        Ok(())
+    }
+
+    fn drop_tcp(&mut self, socket: u32) -> Result<(), String> {
+        is_held(socket, 7)?;
+        self.say("tcp dropped");
+        Ok(())
+    }
+}
+
+/// There is one socket, of the number 3, that gets `far`.
+impl UdpHost for FakeHost {
+    async fn connect_udp(&mut self, spec: UdpSpec) -> Result<Result<u32, Failure>, String> {
+        wait(Rc::clone(&self.journal), self.wait).await;
+        self.say(format!("{spec:?}"));
+        Ok(Ok(3))
+    }
+
+    async fn send_udp(&mut self, socket: u32, datagram: Vec<u8>) -> Result<Result<(), Failure>, String> {
+        is_held(socket, 3)?;
+        wait(Rc::clone(&self.journal), self.wait).await;
+        self.say(format!("udp {}", String::from_utf8_lossy(&datagram)));
+        Ok(Ok(()))
+    }
+
+    async fn receive_udp(
+        &mut self,
+        socket: u32,
+        limit: Option<Duration>,
+    ) -> Result<Result<Option<Vec<u8>>, Failure>, String> {
+        is_held(socket, 3)?;
+        wait(Rc::clone(&self.journal), self.wait).await;
+        self.say(format!("udp receives within {limit:?}"));
+        Ok(Ok(Some(b"far".to_vec())))
+    }
+
+    fn drop_udp(&mut self, socket: u32) -> Result<(), String> {
+        is_held(socket, 3)?;
+        self.say("udp dropped");
+        Ok(())
+    }
+}
+
+fn is_held(socket: u32, held: u32) -> Result<(), String> {
+    if socket == held { Ok(()) } else { Err(format!("no socket has the number {socket}")) }
+}
 
 impl Host for FakeHost {
     type Request = RequestSpec;

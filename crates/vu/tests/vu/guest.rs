@@ -132,6 +132,17 @@ pub(crate) fn guest() -> Vec<u8> {
 /// A script with `describe` and `run` alone, which imports nothing and has no
 /// iterations.
 pub(crate) fn bare_guest() -> Vec<u8> {
+    small_component(
+        r#"(module
+            (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "describe") (result i32) (i32.const 64))
+            (func (export "run") (param i32)))"#,
+    )
+}
+
+/// A component of a module that exports `describe` and `run` alone.
+pub(crate) fn small_component(wat: &str) -> Vec<u8> {
     let mut wit = String::new();
     for item in WIT.split_inclusive(";\n") {
         let is_required = ["describe", "run"].iter().any(|name| item.contains(&format!("export {name}:")));
@@ -139,14 +150,7 @@ pub(crate) fn bare_guest() -> Vec<u8> {
             wit.push_str(item);
         }
     }
-    component(
-        &wit,
-        r#"(module
-            (memory (export "memory") 1)
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-            (func (export "describe") (result i32) (i32.const 64))
-            (func (export "run") (param i32)))"#,
-    )
+    component(&wit, wat)
 }
 
 /// `guest.wat`, compiled.

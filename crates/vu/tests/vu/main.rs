@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is to fail its test")]
 
+mod bare;
 mod calls;
 mod events;
 mod fake_host;

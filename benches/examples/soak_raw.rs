@@ -175,7 +175,7 @@ async fn hold(shard: Shard, peer: SocketAddr, share: u64, counts: Arc<Counts>, l
         rings,
         ports_in_use: uses.iter().map(|one| one.in_use).sum(),
         ports_taken: uses.iter().map(|one| one.taken).sum(),
-        sources: uses.len(),
+        sources: uses.iter().flat_map(|one| &one.sources).filter(|source| source.in_use_max > 0).count(),
         errors,
     });
 }

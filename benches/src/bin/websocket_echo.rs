@@ -1,5 +1,6 @@
-//! Processor time per message of a WebSocket echo: throng with a blocking script beside a bare loop on epoll. The client
-//! is on core 0, `throng target` on the last core; every socket always has a message under way.
+//! Processor time per message of a WebSocket echo: throng with a blocking script and with an event-driven one, beside a
+//! bare loop on epoll. The client is on core 0, `throng target` on the last core; every socket always has a message under
+//! way.
 //!
 //! A client's time is the difference of its process's CPU clock between two instants of steady load, and its messages
 //! are the difference of the target's own count between the same two. Rounds are interleaved, and ratios are formed within
@@ -51,8 +52,13 @@ fn main() -> Result<()> {
     let floor = std::env::current_exe()?.with_file_name("epoll_echo");
     ensure!(floor.exists(), "{} isn't there: build all of the benches", floor.display());
     let directory = tempfile::tempdir()?;
-    let component = directory.path().join("echo.wasm");
-    build_script(&throng, &Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/websocket_echo.rs"), &component)?;
+    let built = |name: &str| -> Result<PathBuf> {
+        let component = directory.path().join(format!("{name}.wasm"));
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scripts/{name}.rs"));
+        build_script(&throng, &source, &component)?;
+        Ok(component)
+    };
+    let (blocking, events) = (built("websocket_echo")?, built("websocket_echo_events")?);
     // Free now, and none of the ports that clients connect from.
     let address = TcpListener::bind("127.0.1.1:0")?.local_addr()?;
     let listen = ["target", "--listen", &address.to_string()].map(str::to_owned);
@@ -65,18 +71,23 @@ fn main() -> Result<()> {
         "summaryMode": "disabled",
     });
     let (options, target) = (format!("OPTIONS={options}"), format!("TARGET=ws://{address}/ws/echo"));
-    let run = ["run".to_owned(), "--quiet".to_owned(), component.display().to_string()];
-    let run: Vec<String> = run.into_iter().chain(["-e".to_owned(), options, "-e".to_owned(), target]).collect();
+    let run = |component: &Path| -> Vec<String> {
+        let component = component.display().to_string();
+        ["run", "--quiet", &component, "-e", &options, "-e", &target].map(str::to_owned).to_vec()
+    };
+    let (blocking, events) = (run(&blocking), run(&events));
     let bare = vec![address.to_string(), sockets, MESSAGE_BYTES.to_string()];
     let mut rounds = Vec::new();
     for _ in 0..arguments.rounds {
         let bare = measure(&floor, &bare, address, &arguments).context("the bare loop")?;
-        let ours = measure(&throng, &run, address, &arguments).context("throng")?;
-        rounds.push([bare, ours]);
+        let blocking = measure(&throng, &blocking, address, &arguments).context("throng, blocking")?;
+        let events = measure(&throng, &events, address, &arguments).context("throng, event-driven")?;
+        rounds.push([bare, blocking, events]);
     }
     let mut table = Table::new(&["sockets", "client", "CPU-µs a message", "messages/s", "× the bare loop"]);
-    for (at, client) in ["bare epoll loop", "throng, blocking script"].into_iter().enumerate() {
-        let of = |what: fn(&[Figures; 2], usize) -> f64| {
+    let clients = ["bare epoll loop", "throng, blocking script", "throng, event-driven script"];
+    for (at, client) in clients.into_iter().enumerate() {
+        let of = |what: fn(&[Figures; 3], usize) -> f64| {
             median(&rounds.iter().map(|round| what(round, at)).collect::<Vec<_>>())
         };
         table.row(vec![

@@ -31,7 +31,7 @@ fn send(datagrams: &DatagramSocket, bytes: Vec<u8>) {
 }
 
 /// Waits until all sockets are closed, and returns how many source ports are in use.
-async fn ports_in_use(shard: &Shard) -> u32 {
+async fn ports_in_use(shard: &Shard) -> u64 {
     while shard.counts().sockets > 0 {
         shard.sleep(Duration::from_millis(1)).await;
     }

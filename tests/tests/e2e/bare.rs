@@ -51,7 +51,8 @@ fn the_target_and_throng_count_the_same() -> Result<()> {
     // Six lengths, the lines, std's traits, the last.
     assert_eq!(summary.value("tcp_round_trip", "count")?, 12.0 * 9.0);
 
-    let (summary, _) = passed(throng("udp_exchange", echo, 4, 3)?.finish()?)?;
+    // Two of the longest datagrams fit into the target's buffer; further ones might be lost, as UDP has it.
+    let (summary, _) = passed(throng("udp_exchange", echo, 2, 6)?.finish()?)?;
     let udp = target.statistics()?["echo"]["udp"].clone();
     let (datagrams, bytes) = (12 * DATAGRAMS, 12 * UDP_BYTES);
     let both = |count: u64| json!({ "in": count, "out": count });
@@ -126,8 +127,8 @@ fn play(deed: impl Fn(std::net::TcpStream) + Send + 'static) -> Result<SocketAdd
 
 #[test]
 fn failures_have_k6_s_codes() -> Result<()> {
-    let absent = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let nobody = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+    // No test binds that address; a port of 127.0.0.1 that was free just now may be another test's by then.
+    let [absent, nobody] = [9, 10].map(|port| SocketAddr::from(([127, 31, 7, 1], port)));
     // It is bound, and nobody reads what comes.
     let lossy = UdpSocket::bind("127.0.0.1:0")?;
     let silent = TcpListener::bind("127.0.0.1:0")?;

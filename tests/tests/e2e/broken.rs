@@ -119,8 +119,9 @@ fn a_peer_that_falls_silent_costs_its_connections_within_the_time_that_is_set_an
         assert_eq!((broken(&summary, 1217), summary.count("ws_broken")), (2 * EACH, 2 * EACH), "{who}");
         let sockets = &cable.statistics(SERVER.parse()?)?["websockets"];
         let (failed, opened) = summary.rate_counts("ws_connect_failed");
-        // The server hasn't heard of the end of the first.
-        assert_eq!((&sockets["opened"], &sockets["open"]), (&json!(opened), &json!(2 * EACH)), "{who}");
+        // Of the end of the first the server hears nothing, or resets that waited for the way to be there again.
+        assert_eq!(sockets["opened"], json!(opened), "{who}");
+        assert!(sockets["open"].as_u64().is_some_and(|open| open <= 2 * EACH), "{who}: {sockets}");
         assert_eq!(opened, 4 * EACH, "{who}: each was opened once more");
         // At most one each half second.
         assert!(failed <= 2 * EACH * 20, "{who}: {failed}");
@@ -193,9 +194,12 @@ fn a_server_that_resets_all_again_and_again_is_counted_reset_by_reset() -> Resul
         let sockets = target.statistics()?["websockets"].clone();
         let (failed, opened) = summary.rate_counts("ws_connect_failed");
         let reset = sockets["reset"].as_u64().context("no count")?;
-        assert_eq!((failed, broken(&summary, 1220), summary.count("ws_broken")), (0, reset, reset), "{who}");
+        let lost = summary.count("ws_broken");
+        assert_eq!((failed, broken(&summary, 1220)), (0, reset), "{who}");
+        // One that is just being handed over when a storm comes may end without being reset.
+        assert!((reset..=reset + held / 20).contains(&lost), "{who}: {reset} reset, {lost} lost");
         assert_eq!((&sockets["opened"], &sockets["open"]), (&json!(opened), &json!(0)), "{who}");
-        assert_eq!((opened, &sockets["closed_properly"]), (held + reset, &json!(held)), "{who}");
+        assert_eq!((opened, &sockets["closed_properly"]), (held + lost, &json!(held)), "{who}");
         assert!((held * STORMS / 2..=held * STORMS).contains(&reset), "{who}: {reset}");
     }
     Ok(())

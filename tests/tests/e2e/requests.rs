@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use throng_tests::{Finished, Summary, Target, Throng};
 
@@ -19,7 +19,7 @@ pub(crate) fn throng(url: &str, function: &str, iterations: u64, mut options: Va
 pub(crate) fn passed(finished: Finished) -> Result<(Summary, Finished)> {
     let finished = finished.expect_code(0)?;
     let summary = finished.summary()?;
-    summary.checks_passed()?;
+    summary.checks_passed().with_context(|| finished.stderr.clone())?;
     Ok((summary, finished))
 }
 

@@ -89,7 +89,7 @@ impl Stream {
         if self.session.is_none() { Ok(self.connection) } else { Err(self) }
     }
 
-    /// The connection and, by TLS, what encrypts it: for who holds it otherwise. The handshake is to be made.
+    /// The connection and, by TLS, what encrypts it, for who holds it otherwise. Its handshake must have been made.
     #[must_use]
     pub fn into_parts(self) -> (Connection, Option<Records>) {
         (self.connection, self.session.map(Records::new))

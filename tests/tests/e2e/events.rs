@@ -105,6 +105,20 @@ fn a_server_by_tls_that_closes_or_dies_is_told_of() -> Result<()> {
 }
 
 #[test]
+fn a_server_that_is_slow_to_answer_closes_has_as_long_as_the_options_say() -> Result<()> {
+    let target = Target::start()?;
+    let soak = soak(&target.url(""), 50, "3s")?.start()?;
+    until("connections", PATIENCE, || Ok((target.statistics()?["websockets"]["open"] == 50).then_some(())))?;
+    // Longer than a handler's close would wait, and less than `gracefulStop`.
+    target.stall(Duration::from_secs(16))?;
+    let summary = soak.wait(PATIENCE)?.expect_code(0)?.summary()?;
+    assert_same(&summary, &settled(&target)?);
+    let failures = (summary.count("ws_broken"), summary.count("iterations_failed"), summary.count("iterations"));
+    assert_eq!(failures, (0, 0, 50), "{}", summary.json());
+    Ok(())
+}
+
+#[test]
 fn servers_that_others_wrote_are_held_open_too() -> Result<()> {
     for other in Other::ALL {
         let server = EchoServer::start(other, false)?;
@@ -175,6 +189,8 @@ fn a_server_that_dies_costs_its_connections_and_gets_them_back_without_a_storm()
     let patience = PATIENCE + Duration::from_millis(3 * held);
     let target = Target::start()?;
     let process = soak(&target.url(""), held, &format!("{}ms", 6000 + held * 2 / 3))?.variable("CLOSING", "2m");
+    // Some thousands of messages a second, however many there are.
+    let process = process.variable("EVERY", (held as f64 / 4000.0).max(0.5).to_string());
     let process = process.args(many_sources(held)).start()?;
     until("all are open", patience, || Ok((target.statistics()?["websockets"]["open"] == held).then_some(())))?;
     let target = target.replace_after(Duration::from_secs(1))?;

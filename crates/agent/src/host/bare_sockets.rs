@@ -8,11 +8,9 @@ use std::time::Duration;
 use throng_vu::{Failure, TcpHost, TcpSpec, UdpHost, UdpSpec};
 
 use super::VuHost;
+use crate::http::CODE_TIMEOUT;
 use crate::sockets::{TcpSocket, UdpSocket, connect_tcp, connect_udp};
 use crate::websocket::Scene;
-
-/// k6's error code of a time limit.
-const CODE_TIMEOUT: u16 = 1050;
 
 impl VuHost {
     /// Where the VU stands now.

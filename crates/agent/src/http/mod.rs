@@ -18,9 +18,10 @@ pub(crate) use prepared::{Prepared, PreparedRequests};
 pub(crate) use received::{Received, fields};
 pub(crate) use session::Session;
 
-/// k6's error codes: what has none of its own, an invalid URL, a body that can't be decompressed.
+/// k6's error codes: what has none of its own, an invalid URL, what hasn't come in time, a body that can't be decompressed.
 pub(crate) const CODE_OTHER: u16 = 1000;
 pub(crate) const CODE_URL: u16 = 1020;
+pub(crate) const CODE_TIMEOUT: u16 = 1050;
 const CODE_DECOMPRESS: u16 = 1701;
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ mod recording;
 mod socket;
 mod sockets;
 
+use std::time::Duration;
+
 pub(crate) use opening::Opening;
 pub(crate) use prepared::{PreparedSocket, PreparedSockets, shown};
 pub(crate) use recording::{
@@ -17,5 +19,5 @@ pub(crate) use recording::{
 };
 pub(crate) use sockets::Sockets as WebSockets;
 
-/// k6's code of what hasn't come in time.
-pub(crate) const CODE_TIMEOUT: u16 = 1050;
+/// How long a server may take to answer a close frame.
+pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(10);

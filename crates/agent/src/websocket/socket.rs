@@ -12,10 +12,10 @@ use throng_transport::websocket::{
 use throng_transport::{Clock, Nanos, Received, SendBytes, Stream, StreamError, Traffic};
 use throng_vu::{CloseFrame, SocketEnd, SocketFailure, SocketMessage, SocketState};
 
-use super::CODE_TIMEOUT;
+use super::CLOSE_WAIT;
 use super::recording::Records;
 use crate::host::Random;
-use crate::http::CODE_OTHER;
+use crate::http::{CODE_OTHER, CODE_TIMEOUT};
 
 /// Messages, and bytes of them, that a socket holds for its VU; then it isn't read from.
 const INBOX_MESSAGES_MAX: usize = 256;
@@ -24,8 +24,6 @@ const INBOX_BYTES_MAX: usize = 16 << 20;
 const UNFLUSHED_BYTES_MAX: usize = 256 << 10;
 /// Pings that wait for their answers; further ones aren't timed.
 const PINGS_MAX: usize = 64;
-/// How long the server may take to answer a close frame.
-const CLOSE_WAIT: Duration = Duration::from_secs(10);
 /// How long it may take to end the connection then, which is its part (RFC 6455 section 7.1.1).
 const LINGER: Duration = Duration::from_secs(1);
 

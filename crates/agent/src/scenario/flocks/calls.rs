@@ -126,7 +126,7 @@ impl Connections for VuHost {
                 let given_up = Happening::Close { code: 1006, reason: "", by_server: false };
                 reins.flocks.end(&reins.flock, connection, Clock::now(), given_up);
             }
-            Phase::Closing | Phase::Gone => {}
+            Phase::Closing | Phase::Unanswered | Phase::Gone => {}
         }
         Ok(())
     }
@@ -144,7 +144,7 @@ impl Connections for VuHost {
         let at = throng_transport::Nanos(self.now_ns().saturating_add(after_ns));
         self.with_member(connection, |reins, member| {
             // What was to come is over; what is left to be waited for is the server's close frame.
-            if matches!(member.phase, Phase::Closing | Phase::Gone) {
+            if matches!(member.phase, Phase::Closing | Phase::Unanswered | Phase::Gone) {
                 return Ok(());
             }
             if !member.timers.set(timer, at) {

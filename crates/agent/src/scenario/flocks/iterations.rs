@@ -142,6 +142,7 @@ impl Flocks {
                 self.closing.set(self.closing.get() - 1);
                 self.shard.websockets.closed();
             }
+            Phase::Unanswered => self.shard.websockets.closed(),
             Phase::Gone => {}
         }
     }

@@ -21,6 +21,8 @@ pub(super) enum Phase {
     Open,
     /// A close frame was sent, and the server's is awaited.
     Closing,
+    /// The same for longer than usual: others are closed meanwhile.
+    Unanswered,
     /// Its last event waits to be handled.
     Gone,
 }

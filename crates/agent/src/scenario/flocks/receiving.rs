@@ -12,15 +12,13 @@ use throng_vu::{EventBatch, Happening};
 
 use super::member::{Member, Phase};
 use super::{Flock, FlockState, Flocks, LINGERING};
-use crate::http::CODE_OTHER;
-use crate::websocket::{CODE_TIMEOUT, SocketSeries, broken_tags};
+use crate::http::{CODE_OTHER, CODE_TIMEOUT};
+use crate::websocket::{CLOSE_WAIT, SocketSeries, broken_tags};
 
 /// Things that happened to sockets, taken before events are handled.
 const TAKEN_MAX: usize = 4096;
 /// What is said of a server that just ends a connection.
 const UNCLOSED: &str = "the server ended the connection without closing it";
-/// How long a server may take to answer a close.
-const CLOSE_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Bytes of a connection.
 pub(super) enum Arrived<'a> {
@@ -259,7 +257,7 @@ impl Flocks {
                 }
                 self.arm(member);
             }
-            let is_overdue = member.phase == Phase::Closing;
+            let is_overdue = matches!(member.phase, Phase::Closing | Phase::Unanswered) && !self.may_wait_on(member);
             if batch.len() > before {
                 self.mark(flock, &mut state);
             }
@@ -269,6 +267,19 @@ impl Flocks {
             let reason = format!("the server hasn't answered a close for {CLOSE_WAIT:?}");
             self.broke(flock, connection, now, (CODE_TIMEOUT, &reason));
         }
+    }
+
+    /// The usual time for the answer to a close is over. One that the load model doesn't want has until it is cut: how long
+    /// that is the options say. One that a handler closes in the midst of the scenario has no more.
+    fn may_wait_on(&self, member: &mut Member) -> bool {
+        let wanted = self.vus.borrow_mut().get(member.vu).wanted;
+        let Some(key) = member.key.filter(|_| !wanted) else { return false };
+        if member.phase == Phase::Closing {
+            member.phase = Phase::Unanswered;
+            self.closing.set(self.closing.get() - 1);
+        }
+        self.set.wake_at(key, Some(self.now().after(CLOSE_WAIT)));
+        true
     }
 
     /// A connection that was open has ended otherwise than by close frames of both sides.

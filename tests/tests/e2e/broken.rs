@@ -1,9 +1,7 @@
 //! WebSockets that break without a word: silent peers, addresses that go, resets, servers that accept nothing. Each is
 //! counted by its kind, at both ends, and nothing is tried again at once.
 
-use std::io::ErrorKind;
-use std::net::TcpListener;
-use std::os::fd::AsRawFd;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -119,9 +117,8 @@ fn a_peer_that_falls_silent_costs_its_connections_within_the_time_that_is_set_an
         assert_eq!((broken(&summary, 1217), summary.count("ws_broken")), (2 * EACH, 2 * EACH), "{who}");
         let sockets = &cable.statistics(SERVER.parse()?)?["websockets"];
         let (failed, opened) = summary.rate_counts("ws_connect_failed");
-        // Of the end of the first the server hears nothing, or resets that waited for the way to be there again.
-        assert_eq!(sockets["opened"], json!(opened), "{who}");
-        assert!(sockets["open"].as_u64().is_some_and(|open| open <= 2 * EACH), "{who}: {sockets}");
+        let counted = (&sockets["opened"], &sockets["closed_properly"]);
+        assert_eq!(counted, (&json!(opened), &json!(2 * EACH)), "{who}");
         assert_eq!(opened, 4 * EACH, "{who}: each was opened once more");
         // At most one each half second.
         assert!(failed <= 2 * EACH * 20, "{who}: {failed}");
@@ -171,13 +168,15 @@ fn an_address_that_goes_costs_its_connections_alone_and_the_others_take_them() -
 fn a_server_that_resets_all_again_and_again_is_counted_reset_by_reset() -> Result<()> {
     const STORMS: u64 = 6;
     let held = connections(400)?;
+    // Each says something 50 times a second.
+    let speaking = (held / 2).min(200);
     for holder in &HOLDERS {
         let who = holder.script;
         let target = Target::start()?;
         let throng = Throng::command(holder.arguments()?)?;
         let throng = throng.args(many_sources(held));
         let seconds = 12 + u32::try_from(held / 1000)?;
-        let run = holder.hold(throng, &target.url("/ws/echo"), [held / 2, held - held / 2], seconds).start()?;
+        let run = holder.hold(throng, &target.url("/ws/echo"), [held - speaking, speaking], seconds).start()?;
         let patience = PATIENCE + Duration::from_millis(3 * held);
         until("all are open", patience, || Ok((target.statistics()?["websockets"]["open"] == held).then_some(())))?;
         for storm in 0..STORMS {
@@ -195,11 +194,10 @@ fn a_server_that_resets_all_again_and_again_is_counted_reset_by_reset() -> Resul
         let (failed, opened) = summary.rate_counts("ws_connect_failed");
         let reset = sockets["reset"].as_u64().context("no count")?;
         let lost = summary.count("ws_broken");
-        assert_eq!((failed, broken(&summary, 1220)), (0, reset), "{who}");
-        // One that is just being handed over when a storm comes may end without being reset.
-        assert!((reset..=reset + held / 20).contains(&lost), "{who}: {reset} reset, {lost} lost");
+        let by_code = CODES.map(|code| (code, broken(&summary, code)));
+        assert_eq!((failed, broken(&summary, 1220), lost), (0, reset, reset), "{who}: {by_code:?}");
         assert_eq!((&sockets["opened"], &sockets["open"]), (&json!(opened), &json!(0)), "{who}");
-        assert_eq!((opened, &sockets["closed_properly"]), (held + lost, &json!(held)), "{who}");
+        assert_eq!((opened, &sockets["closed_properly"]), (held + reset, &json!(held)), "{who}");
         assert!((held * STORMS / 2..=held * STORMS).contains(&reset), "{who}: {reset}");
     }
     Ok(())
@@ -210,25 +208,19 @@ fn a_server_that_accepts_nothing_costs_each_attempt_its_time_and_no_more() -> Re
     const VUS: u64 = 20;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(2)?)?;
-    listener.set_nonblocking(true)?;
+    // The test fills the queue, one by one: of several that come at once, the kernel may take more than it holds.
+    let mut queued = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&listener.local_addr()?, Duration::from_millis(300)) {
+        queued.push(stream);
+        anyhow::ensure!(queued.len() < 100, "the queue has no end");
+    }
     let url = format!("ws://{}/", listener.local_addr()?);
     let holder = &HOLDERS[0];
     let throng = Throng::command(holder.arguments()?)?.variable("WAIT", "1");
     let summary = ended(holder.hold(throng, &url, [VUS, 0], 5).finish()?, "events")?;
     assert_all_counted(&summary, "events");
-    let mut queued = 0;
-    loop {
-        match listener.accept() {
-            Ok(_) => queued += 1,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error).with_context(|| format!("accept on {}", listener.as_raw_fd())),
-        }
-    }
-    // Those that the kernel took have a connection, and no answer on it; all others have none.
     let (failed_in_all, opened) = summary.rate_counts("ws_connect_failed");
-    assert_eq!((opened, failed(&summary, 1050)), (0, queued));
-    assert!(queued <= 3, "{queued}");
-    assert_eq!(failed(&summary, 1211), failed_in_all - queued);
+    assert_eq!((opened, failed(&summary, 1211)), (0, failed_in_all));
     // A second each, and half a second at least between two.
     assert!((VUS..=VUS * 4).contains(&failed_in_all), "{failed_in_all}");
     Ok(())

@@ -33,6 +33,33 @@ impl Tags {
     }
 }
 
+/// The tags of something that is to be sent or opened: a set, or pairs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OwnTags {
+    set: Tags,
+    pairs: Vec<(String, String)>,
+}
+
+impl OwnTags {
+    pub(crate) fn set(&mut self, set: Tags) {
+        self.set = set;
+    }
+
+    pub(crate) fn add(&mut self, key: impl Into<String>, value: impl Into<String>) {
+        self.pairs.push((key.into(), value.into()));
+    }
+
+    /// The set's number. Neither is left out silently where both were given.
+    #[track_caller]
+    pub(crate) fn number(self) -> u32 {
+        if self.pairs.is_empty() {
+            return self.set.number();
+        }
+        assert!(self.set == Tags::NONE, "tags are given as one set or by pairs (`tag`, `name`), not both");
+        Tags::new(self.pairs).number()
+    }
+}
+
 /// A set of constant pairs, interned at its first use. What [`tags!`](crate::tags!) expands to.
 #[doc(hidden)]
 #[derive(Debug)]

@@ -18,6 +18,11 @@ pub fn sleep(duration: impl IntoDuration) {
     host::sleep(nanoseconds(duration.into_duration()));
 }
 
+/// A limit as the host takes it: whole milliseconds, at least one, at most 49 days.
+pub(crate) fn milliseconds(limit: Duration) -> u32 {
+    u32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX).max(1)
+}
+
 /// Now, on a clock that never goes back.
 pub fn now() -> Instant {
     Instant { nanoseconds: host::now() }

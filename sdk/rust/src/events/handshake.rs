@@ -2,7 +2,7 @@
 
 use crate::Tags;
 use crate::event_bindings::throng::script::connections as host;
-use crate::time::IntoDuration;
+use crate::time::{IntoDuration, milliseconds};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -67,7 +67,7 @@ impl Handshake {
     /// Limits the time until the connection is open, 60 s otherwise. Takes a duration, or seconds as a number.
     #[must_use]
     pub fn timeout(self, limit: impl IntoDuration) -> Self {
-        let limit_ms = u32::try_from(limit.into_duration().as_millis()).unwrap_or(u32::MAX);
+        let limit_ms = milliseconds(limit.into_duration());
         self.change(|options| options.timeout_ms = Some(limit_ms))
     }
 

@@ -6,6 +6,8 @@ use super::expected::{Statuses, expected_statuses};
 use super::{Body, Exchange, Jar, Method, Prepared, Response, cache};
 use crate::Tags;
 use crate::bindings::throng::script::http as host;
+use crate::tags::OwnTags;
+use crate::time::milliseconds;
 use std::time::Duration;
 
 /// A request under construction.
@@ -19,8 +21,7 @@ pub struct Request {
     headers: Vec<(String, String)>,
     body: Option<Content<'static>>,
     timeout: Option<Duration>,
-    tags: Tags,
-    tag_pairs: Vec<(String, String)>,
+    tags: OwnTags,
     response_body: Option<host::ResponseBody>,
     rest: Rest,
 }
@@ -59,8 +60,7 @@ impl Request {
             headers: Vec::new(),
             body: None,
             timeout: None,
-            tags: Tags::NONE,
-            tag_pairs: Vec::new(),
+            tags: OwnTags::default(),
             response_body: None,
             rest: Rest::default(),
         }
@@ -132,13 +132,13 @@ impl Request {
 
     /// Adds a tag to this request's samples. Each different set of tags is kept, so values are few.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.tag_pairs.push((key.into(), value.into()));
+        self.tags.add(key, value);
         self
     }
 
     /// Tags this request's samples with an interned set, which costs less than pair by pair.
     pub fn tags(mut self, set: Tags) -> Self {
-        self.tags = set;
+        self.tags.set(set);
         self
     }
 
@@ -255,15 +255,7 @@ impl Request {
     /// As [`Request::send`].
     #[track_caller]
     pub fn prepare(self) -> Prepared {
-        let tags = if self.tag_pairs.is_empty() {
-            self.tags
-        } else {
-            assert!(
-                self.tags == Tags::NONE,
-                "a request gets its tags as one set or by pairs (`tag`, `name`), not both"
-            );
-            Tags::new(self.tag_pairs)
-        };
+        let tags = self.tags.number();
         let (body, parts) = match self.body {
             None => (None, Vec::new()),
             Some(Content::Bytes(bytes)) => (Some(bytes.into_owned()), Vec::new()),
@@ -275,7 +267,7 @@ impl Request {
             headers: self.headers,
             body,
             timeout_ms: self.timeout.map(milliseconds),
-            tags: tags.number(),
+            tags,
             response_body: self.response_body,
             redirects_max: self.rest.redirects_max,
             compression: self.rest.compression.into_iter().map(coding).collect(),
@@ -291,8 +283,7 @@ impl Request {
         self.headers.is_empty()
             && self.body.is_none()
             && self.timeout.is_none()
-            && self.tag_pairs.is_empty()
-            && self.tags == Tags::NONE
+            && self.tags == OwnTags::default()
             && self.response_body.is_none()
             && self.rest == Rest::default()
     }
@@ -321,11 +312,6 @@ fn with_query(url: String, pairs: &[(String, String)]) -> String {
         joined.push_str(fragment);
     }
     joined
-}
-
-/// Whole milliseconds, at least one, at most 49 days.
-fn milliseconds(limit: Duration) -> u32 {
-    u32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX).max(1)
 }
 
 #[cfg(test)]

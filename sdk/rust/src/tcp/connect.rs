@@ -2,6 +2,8 @@
 
 use super::{Error, TcpSocket};
 use crate::bindings::throng::script::tcp as host;
+use crate::tags::OwnTags;
+use crate::time::milliseconds;
 use crate::{Tags, checks};
 use std::time::Duration;
 
@@ -21,14 +23,13 @@ pub struct Connect {
     address: String,
     tls: bool,
     timeout: Option<Duration>,
-    tags: Tags,
-    tag_pairs: Vec<(String, String)>,
+    tags: OwnTags,
 }
 
 impl Connect {
     /// One to `HOST:PORT`; an IPv6 address stands in brackets.
     pub fn new(address: impl Into<String>) -> Self {
-        Self { address: address.into(), tls: false, timeout: None, tags: Tags::NONE, tag_pairs: Vec::new() }
+        Self { address: address.into(), tls: false, timeout: None, tags: OwnTags::default() }
     }
 
     /// Speaks TLS from the beginning, by the options that hold for `https`.
@@ -50,13 +51,13 @@ impl Connect {
 
     /// Adds a tag to the socket's samples.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.tag_pairs.push((key.into(), value.into()));
+        self.tags.add(key, value);
         self
     }
 
-    /// Sets the tags of the socket's samples; those of [`tag`](Self::tag) are used alone where there are any.
+    /// Tags the socket's samples with an interned set, instead of pair by pair.
     pub fn tags(mut self, tags: Tags) -> Self {
-        self.tags = tags;
+        self.tags.set(tags);
         self
     }
 
@@ -65,15 +66,20 @@ impl Connect {
     /// # Errors
     ///
     /// When the address is none, or there is no connection.
+    ///
+    /// # Panics
+    ///
+    /// When its tags are given both as a set and by pairs.
+    #[track_caller]
     pub fn open(self) -> Result<TcpSocket, Error> {
         checks::flush();
         crate::http::release_done();
-        let tags = if self.tag_pairs.is_empty() { self.tags } else { Tags::new(self.tag_pairs) };
+        let tags = self.tags.number();
         let options = host::ConnectOptions {
             address: self.address,
             tls: self.tls,
-            timeout_ms: self.timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)),
-            tags: tags.number(),
+            timeout_ms: self.timeout.map(milliseconds),
+            tags,
         };
         Ok(TcpSocket::of(host::connect(&options)?))
     }

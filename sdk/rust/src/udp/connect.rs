@@ -2,6 +2,8 @@
 
 use super::{Error, UdpSocket};
 use crate::bindings::throng::script::udp as host;
+use crate::tags::OwnTags;
+use crate::time::milliseconds;
 use crate::{Tags, checks};
 use std::time::Duration;
 
@@ -20,14 +22,13 @@ use std::time::Duration;
 pub struct Connect {
     address: String,
     timeout: Option<Duration>,
-    tags: Tags,
-    tag_pairs: Vec<(String, String)>,
+    tags: OwnTags,
 }
 
 impl Connect {
     /// One to `HOST:PORT`; an IPv6 address stands in brackets.
     pub fn new(address: impl Into<String>) -> Self {
-        Self { address: address.into(), timeout: None, tags: Tags::NONE, tag_pairs: Vec::new() }
+        Self { address: address.into(), timeout: None, tags: OwnTags::default() }
     }
 
     /// How long looking up the name may take; 60 s unless said.
@@ -43,13 +44,13 @@ impl Connect {
 
     /// Adds a tag to the socket's samples.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.tag_pairs.push((key.into(), value.into()));
+        self.tags.add(key, value);
         self
     }
 
-    /// Sets the tags of the socket's samples; those of [`tag`](Self::tag) are used alone where there are any.
+    /// Tags the socket's samples with an interned set, instead of pair by pair.
     pub fn tags(mut self, tags: Tags) -> Self {
-        self.tags = tags;
+        self.tags.set(tags);
         self
     }
 
@@ -58,15 +59,16 @@ impl Connect {
     /// # Errors
     ///
     /// When the address is none, or its name isn't known.
+    ///
+    /// # Panics
+    ///
+    /// When its tags are given both as a set and by pairs.
+    #[track_caller]
     pub fn open(self) -> Result<UdpSocket, Error> {
         checks::flush();
         crate::http::release_done();
-        let tags = if self.tag_pairs.is_empty() { self.tags } else { Tags::new(self.tag_pairs) };
-        let options = host::ConnectOptions {
-            address: self.address,
-            timeout_ms: self.timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)),
-            tags: tags.number(),
-        };
+        let tags = self.tags.number();
+        let options = host::ConnectOptions { address: self.address, timeout_ms: self.timeout.map(milliseconds), tags };
         Ok(UdpSocket::of(host::connect(&options)?))
     }
 }

@@ -4,6 +4,8 @@ use super::error::failure;
 use super::{Error, WebSocket};
 use crate::bindings::throng::script::websocket as host;
 use crate::http::Jar;
+use crate::tags::OwnTags;
+use crate::time::milliseconds;
 use crate::{Tags, checks};
 use std::time::Duration;
 
@@ -31,8 +33,7 @@ pub struct Connect {
     timeout: Option<Duration>,
     compression: Option<Compression>,
     message_bytes_max: Option<u32>,
-    tags: Tags,
-    tag_pairs: Vec<(String, String)>,
+    tags: OwnTags,
     jar: u32,
 }
 
@@ -46,8 +47,7 @@ impl Connect {
             timeout: None,
             compression: None,
             message_bytes_max: None,
-            tags: Tags::NONE,
-            tag_pairs: Vec::new(),
+            tags: OwnTags::default(),
             jar: 0,
         }
     }
@@ -90,13 +90,13 @@ impl Connect {
 
     /// Adds a tag to the socket's samples.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.tag_pairs.push((key.into(), value.into()));
+        self.tags.add(key, value);
         self
     }
 
-    /// Sets the tags of the socket's samples; those of [`tag`](Self::tag) are used alone where there are any.
+    /// Tags the socket's samples with an interned set, instead of pair by pair.
     pub fn tags(mut self, tags: Tags) -> Self {
-        self.tags = tags;
+        self.tags.set(tags);
         self
     }
 
@@ -111,18 +111,23 @@ impl Connect {
     /// # Errors
     ///
     /// When there is no connection, or the server doesn't agree.
+    ///
+    /// # Panics
+    ///
+    /// When its tags are given both as a set and by pairs.
+    #[track_caller]
     pub fn open(self) -> Result<WebSocket, Error> {
         checks::flush();
         crate::http::release_done();
-        let tags = if self.tag_pairs.is_empty() { self.tags } else { Tags::new(self.tag_pairs) };
+        let tags = self.tags.number();
         let options = host::OpenOptions {
             url: self.url,
             headers: self.headers,
             subprotocols: self.subprotocols,
-            timeout_ms: self.timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)),
+            timeout_ms: self.timeout.map(milliseconds),
             deflate: self.compression.map(Compression::for_host),
             message_bytes_max: self.message_bytes_max,
-            tags: tags.number(),
+            tags,
             jar: self.jar,
         };
         host::open(&options).map(WebSocket::of).map_err(failure)

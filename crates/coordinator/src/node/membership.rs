@@ -173,6 +173,8 @@ impl Node {
     }
 
     async fn change(&self, change: ChangeMembers<u64, BasicNode>, retain: bool) -> Result<(), GroupError> {
+        // Renews the lease. If it can't be, openraft says so.
+        let _ = self.read_index().await;
         let changing = self.scoped(self.raft().change_membership(change, retain));
         match timeout_at(Instant::now() + CHANGE_TIME_MAX, changing).await {
             Ok(Ok(_)) => Ok(()),

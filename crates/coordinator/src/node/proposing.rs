@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use openraft::ReadPolicy;
 use openraft::errors::{ClientWriteError, RaftError};
+use openraft::{LinearizerOption, ReadPolicy};
 use throng_control::{Action, Command, Reply, Timestamp};
 use throng_protocol::raft::CallRequest;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -99,6 +99,13 @@ impl Node {
 
     /// Enters it into this node's log, which has to lead.
     async fn enter(&self, action: Action, deadline: Instant) -> Attempt {
+        match self.write(action.clone(), deadline).await {
+            Attempt::NotEntered if self.read_index().await.is_ok() => self.write(action, deadline).await,
+            attempt => attempt,
+        }
+    }
+
+    async fn write(&self, action: Action, deadline: Instant) -> Attempt {
         let command = Command::new(Timestamp(self.now_us() / 1_000), action);
         let writing = self.scoped(self.raft().client_write(Proposal(command)));
         match timeout_at(deadline, writing).await {
@@ -176,9 +183,15 @@ impl Node {
         }
     }
 
-    /// How many entries have to be applied to answer for the present; only the leader knows, while its lease holds.
+    /// How many entries have to be applied to answer for the present; only the leader knows, while its lease holds. If that
+    /// has ended the others are asked to renew it.
     pub(crate) async fn read_index(&self) -> Result<u64, Status> {
-        let reading = self.scoped(self.raft().ensure_linearizable(ReadPolicy::LeaseRead)).await;
+        let option = if self.may_renew() {
+            LinearizerOption::new(None, true)
+        } else {
+            LinearizerOption::from(ReadPolicy::LeaseRead)
+        };
+        let reading = self.scoped(self.raft().ensure_linearizable(option)).await;
         let log_id = reading.map_err(|error| Status::unavailable(error.to_string()))?;
         Ok(log_id.index() + 1)
     }

@@ -6,7 +6,7 @@ use super::Shared;
 use crate::raft::Metrics;
 
 /// A node that hasn't answered the leader for so long doesn't count as heard.
-const SILENCE_MS: u64 = 1_000;
+const SILENCE_MS: u64 = 2_000;
 
 /// Who leads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

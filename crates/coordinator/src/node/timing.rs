@@ -49,8 +49,6 @@ impl Timing {
             election_timeout_min: ms(self.election.0),
             election_timeout_max: ms(self.election.1),
             enable_pre_vote: Some(true),
-            // A leader that is heard and hears nobody lets others elect one of them.
-            quorum_loss_probe_interval: Some(3 * ms(self.election.1)),
             // The state is in memory: a node that was leader has to win again before it answers for the group.
             enable_leader_restore: Some(false),
             snapshot_policy: SnapshotPolicy::LogsSinceLast(self.snapshot_entries.max(1)),

@@ -13,9 +13,6 @@ use crate::raft::{LOG_BYTES_MAX, LogId, Metrics};
 
 /// How often it looks at what nobody tells.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A leader that most nodes haven't answered for so long leads no more by its own account: they may have another one by now,
-/// and whoever speaks with this one is to look for it.
-const UNANSWERED_MAX: Duration = Duration::from_secs(1);
 /// After a snapshot was asked for on account of the log's length: the log gets shorter once it is made.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
 
@@ -40,7 +37,8 @@ pub(super) async fn watch(node: Node) {
             let _ = node.shared().identity.keep(&members).await;
         }
         cut_log(&node, &mut cut).await;
-        let unanswered_at = answered(&now).map(|answered| answered + UNANSWERED_MAX).filter(|at| *at > Instant::now());
+        let unanswered_max = node.shared().pace.unanswered_max();
+        let unanswered_at = answered(&now).map(|answered| answered + unanswered_max).filter(|at| *at > Instant::now());
         tokio::select! {
             // Every heartbeat changes the one, and only what matters here the other.
             // Once there is no consensus any more, its last word is looked at.
@@ -58,7 +56,7 @@ pub(super) async fn watch(node: Node) {
 }
 
 /// When most nodes have last answered this one, if it leads and isn't alone.
-fn answered(now: &Metrics) -> Option<Instant> {
+pub(super) fn answered(now: &Metrics) -> Option<Instant> {
     let is_alone = now.membership_config.voter_ids().count() < 2;
     let answered = now.last_quorum_acked.as_ref().and_then(|at| Instant::now().checked_sub(at.elapsed()));
     answered.filter(|_| now.state == ServerState::Leader && !is_alone)
@@ -71,7 +69,7 @@ fn tell_leadership(node: &Node, now: &Metrics) -> bool {
         let by = applied.committed_leader_id();
         (by.term, by.node_id) == (now.current_term, now.id)
     };
-    let is_unanswered = answered(now).is_some_and(|answered| answered.elapsed() >= UNANSWERED_MAX);
+    let is_unanswered = answered(now).is_some_and(|answered| answered.elapsed() >= node.shared().pace.unanswered_max());
     let leader = state::leader(now).filter(|leader| *leader != now.id || !is_unanswered);
     let is_leader = state::leader(now) == Some(now.id);
     let leads = leader == Some(now.id) && now.last_applied.is_some_and(is_of_its_own);

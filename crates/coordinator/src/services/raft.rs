@@ -70,9 +70,10 @@ impl Raft for RaftService {
 
     async fn append(&self, request: Request<CallRequest>) -> Result<Response<CallResponse>, Status> {
         let message: AppendEntriesRequest<Types> = self.open(request).await?;
+        let has_entries = !message.entries.is_empty();
         let answer = self.node.scoped(self.node.raft().append_entries(message)).await.map_err(stopped)?;
         if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
-            self.node.shared().heard.note();
+            self.node.shared().pace.note_message(has_entries);
         }
         self.answer(&answer)
     }

@@ -8,7 +8,7 @@ use crate::routes::Request;
 use crate::websocket::Agreement;
 
 /// Longest delay and longest silence.
-const WAIT_MAX: Duration = Duration::from_secs(3600);
+const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Largest answer of `/bytes/{n}`.
 const BYTES_MAX: u64 = 1 << 30;
 
@@ -63,7 +63,7 @@ pub(crate) fn milliseconds(text: &str) -> Result<Duration, Refusal> {
     let duration = text.parse::<f64>().ok().and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok());
     duration
         .filter(|duration| plain && *duration <= WAIT_MAX)
-        .ok_or(Refusal::BadParameter("the time is a number of milliseconds, at most 3600000"))
+        .ok_or(Refusal::BadParameter("the time is a number of milliseconds, at most 86400000, a day"))
 }
 
 /// A status that an answer may have.
@@ -100,7 +100,7 @@ mod tests {
             ("/", Task::Greet),
             ("/delay/50", Task::Delay(Duration::from_millis(50))),
             ("/delay/0.25", Task::Delay(Duration::from_micros(250))),
-            ("/delay/3600000", Task::Delay(WAIT_MAX)),
+            ("/delay/86400000", Task::Delay(WAIT_MAX)),
             ("/status/599", Task::Status(599)),
             ("/bytes/1073741824", Task::Bytes(BYTES_MAX)),
             ("/stats", Task::Stats),
@@ -120,7 +120,7 @@ mod tests {
             "/delay/1e3",
             "/delay/inf",
             "/delay/1.2.3",
-            "/delay/3600001",
+            "/delay/86400001",
             "/delay/1/2",
             "/status/199",
             "/status/600",

@@ -1,7 +1,5 @@
 //! What a script does with TCP and UDP.
 
-use std::cell::RefCell;
-use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,23 +21,6 @@ impl VuHost {
         }
     }
 
-    /// Has the shard's stack open a socket.
-    async fn opened<S: 'static>(
-        &mut self,
-        opening: impl Future<Output = Result<S, Failure>> + 'static,
-    ) -> Result<Result<S, Failure>, String> {
-        let opened = Rc::new(RefCell::new(None));
-        let into = Rc::clone(&opened);
-        self.errand.leave_wait(Box::pin(async move {
-            let result = opening.await;
-            *into.borrow_mut() = Some(result);
-        }));
-        self.errand.waited().await;
-        // It may have been heard from already.
-        self.errand.poll_again();
-        opened.take().ok_or_else(|| "the socket's opening was cut".to_owned())
-    }
-
     /// Waits until what a TCP socket has sent is gone; whether it is.
     async fn flushed_tcp(&mut self, socket: u32, limit: Option<Duration>) -> Result<Result<(), Failure>, String> {
         let sockets = self.errand.sockets();
@@ -57,9 +38,12 @@ impl TcpHost for VuHost {
     async fn connect_tcp(&mut self, spec: TcpSpec) -> Result<Result<u32, Failure>, String> {
         let sockets = self.errand.sockets();
         sockets.tcp.check_room()?;
-        let tags = self.tag_set(spec.tags).cloned();
-        let connected = self.opened(connect_tcp(self.scene(), spec, tags)).await?;
-        Ok(connected.map(|socket| sockets.tcp.insert(socket)))
+        let (tags, scene) = (self.tag_set(spec.tags).cloned(), self.scene());
+        let opening = self.opened(move || async move {
+            let socket = connect_tcp(scene, spec, tags).await?;
+            Ok(sockets.tcp.insert(socket))
+        });
+        opening.await
     }
 
     async fn send_tcp(
@@ -122,9 +106,12 @@ impl UdpHost for VuHost {
     async fn connect_udp(&mut self, spec: UdpSpec) -> Result<Result<u32, Failure>, String> {
         let sockets = self.errand.sockets();
         sockets.udp.check_room()?;
-        let tags = self.tag_set(spec.tags).cloned();
-        let opened = self.opened(connect_udp(self.scene(), spec, tags)).await?;
-        Ok(opened.map(|socket| sockets.udp.insert(socket)))
+        let (tags, scene) = (self.tag_set(spec.tags).cloned(), self.scene());
+        let opening = self.opened(move || async move {
+            let socket = connect_udp(scene, spec, tags).await?;
+            Ok(sockets.udp.insert(socket))
+        });
+        opening.await
     }
 
     async fn send_udp(&mut self, socket: u32, datagram: Vec<u8>) -> Result<Result<(), Failure>, String> {

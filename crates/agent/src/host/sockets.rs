@@ -14,6 +14,25 @@ use super::VuHost;
 use crate::websocket::Opening;
 
 impl VuHost {
+    /// What opening a socket comes to. Its future is made and polled on the shard's own stack: on the VU's, which has a page
+    /// as a rule, it would take another.
+    pub(super) async fn opened<T: 'static, W: Future<Output = T> + 'static>(
+        &self,
+        open: impl FnOnce() -> W + 'static,
+    ) -> Result<T, String> {
+        let result = Rc::new(RefCell::new(None));
+        let into = Rc::clone(&result);
+        self.errand.leave_wait(Box::pin(async move {
+            let opening = Box::pin(open());
+            let opened = opening.await;
+            *into.borrow_mut() = Some(opened);
+        }));
+        self.errand.waited().await;
+        // The socket may have been heard from already.
+        self.errand.poll_again();
+        result.take().ok_or_else(|| "the VU was cut meanwhile".to_owned())
+    }
+
     /// Has the shard's stack wait for something of the sockets, for at most this long; whether it came.
     pub(super) async fn await_sockets(
         &self,
@@ -54,26 +73,13 @@ impl SocketHost for VuHost {
     async fn open_socket(&mut self, spec: SocketSpec) -> Result<Result<u32, SocketFailure>, String> {
         let sockets = self.errand.sockets();
         sockets.web.check_room()?;
-        let tags = self.tag_set(spec.tags).cloned();
-        let prepared = self.shard.prepared_sockets.prepare(&self.shard, spec, tags);
-        let opening = Opening { scene: self.scene(), prepared, random: sockets.web.key() };
-        let opened = Rc::new(RefCell::new(None));
-        let into = Rc::clone(&opened);
-        self.errand.leave_wait(Box::pin(async move {
-            let result = opening.run().await;
-            *into.borrow_mut() = Some(result);
-        }));
-        self.errand.waited().await;
-        match opened.take() {
-            Some(Ok(socket)) => {
-                let number = sockets.web.insert(socket);
-                // It may have been heard from already.
-                self.errand.poll_again();
-                Ok(Ok(number))
-            }
-            Some(Err(failure)) => Ok(Err(failure)),
-            None => Err("the socket's opening was cut".to_owned()),
-        }
+        let (tags, scene, random) = (self.tag_set(spec.tags).cloned(), self.scene(), sockets.web.key());
+        let opening = self.opened(move || async move {
+            let prepared = scene.shard.prepared_sockets.prepare(&scene.shard, spec, tags);
+            let socket = Opening { scene, prepared, random }.run().await?;
+            Ok(sockets.web.insert(socket))
+        });
+        opening.await
     }
 
     async fn send_message(&mut self, socket: u32, message: SocketMessage) -> Result<Result<(), SocketEnd>, String> {

@@ -32,7 +32,8 @@ impl ScenarioShare {
         let (member, share, context) = (crew.join(), Rc::clone(self), Rc::clone(shard));
         shard.shard.spawn(async move {
             let mut cut = Listener::new(&share.stop);
-            if let Some(slot) = cut.unless_stopped(context.pool.take(&context)).await {
+            // In a box as all that happens once, so that it takes no room in the task of every VU.
+            if let Some(slot) = Box::pin(cut.unless_stopped(context.pool.take(&context))).await {
                 share.run_vu(&context, slot, seat).await;
             }
             drop(member);
@@ -74,12 +75,11 @@ impl ScenarioShare {
         let cutting = if self.has_seats() { seat.map(|seat| seat.cutting()) } else { None };
         let mut listener = Listener::new(cutting.as_ref().unwrap_or(&self.stop));
         loop {
-            if let Err(fault) = slot.make_ready(shard, self, seat).await {
+            if let Err(fault) = Box::pin(slot.make_ready(shard, self, seat)).await {
                 shard.logs.report(LogLevel::Error, &format!("a VU could not be made: {fault}"), &self.name);
                 return End::Broken;
             }
             if !slot.is_initialised() {
-                // In a box, so that what happens once takes no room in the task of every VU.
                 match Box::pin(self.initialise(shard, slot, &mut listener)).await {
                     ControlFlow::Continue(()) => continue,
                     ControlFlow::Break(end) => return end,

@@ -13,6 +13,7 @@ use throng_vu::{SocketEnd, SocketMessage, SocketState};
 
 use super::socket::{GOING_AWAY, Socket};
 use crate::host::Random;
+use crate::sockets::place;
 
 /// Sockets that a script may hold.
 const SOCKETS_MAX: usize = 65_536;
@@ -66,7 +67,7 @@ impl Sockets {
     }
 
     pub(crate) fn insert(&self, socket: Socket) -> u32 {
-        let number = self.held.borrow_mut().insert(socket) as u32 + 1;
+        let number = place(&mut self.held.borrow_mut(), socket);
         self.recount();
         number
     }

@@ -13,8 +13,9 @@ use std::process::{Command, Output, Stdio};
 
 /// The guest's stack. It holds JSON nested as deep as serde_json reads it. A VU pays only for the pages that it touches:
 /// the usual 1 MiB would cost address space, no memory. Static data begins where the stack ends, so with a length
-/// of half a page less, the first calls and the first data share a page.
-const STACK_BYTES: u32 = (128 << 10) - 2048;
+/// of three quarters of a page less, the first calls have a quarter of a page that the static data and the heap of a small
+/// script have the rest of.
+const STACK_BYTES: u32 = (128 << 10) - 3072;
 
 /// How scripts are compiled, whatever profile their crate has. `abort` since unwinding needs what VUs don't have; names
 /// stay, for readable traps.

@@ -82,7 +82,7 @@ impl ClientPaths {
         build_script(&throng, &here.join("../sdk/examples/quickstart.rs"), &quickstart)?;
         let sleep = scripts.path().join("sleep.wasm");
         build_script(&throng, &here.join("scripts/sleep.rs"), &sleep)?;
-        Ok(Self { throng, k6: k6.or_else(find_k6), quickstart, sleep, scripts })
+        Ok(Self { throng, k6: k6.or_else(k6_program), quickstart, sleep, scripts })
     }
 
     /// Whether the client can be started.
@@ -178,14 +178,18 @@ pub fn build_script(throng: &Path, script: &Path, component: &Path) -> Result<()
     Ok(())
 }
 
-fn find_k6() -> Option<PathBuf> {
+/// k6's program: that of `install-peers`, or the one in PATH.
+#[must_use]
+pub fn k6_program() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
     let installed = cache.map(|cache| cache.join("throng/k6/bin/k6"));
     installed.filter(|path| path.exists()).or_else(|| in_path("k6"))
 }
 
-fn in_path(program: &str) -> Option<PathBuf> {
+/// A program of that name in PATH.
+#[must_use]
+pub fn in_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
 }

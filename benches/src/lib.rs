@@ -15,9 +15,10 @@ mod open_run;
 mod process;
 mod stats;
 mod table;
+mod target;
 pub mod usage;
 
-pub use client::{Client, ClientPaths, Get, Scenario, build_script, throng_program};
+pub use client::{Client, ClientPaths, Get, Scenario, build_script, in_path, k6_program, throng_program};
 pub use cpu::{CpuArguments, CpuComparison, CpuFigures, CpuMeasured};
 pub use machine::{cores, machine_line};
 pub use nginx::{Nginx, Sessions};
@@ -25,3 +26,4 @@ pub use open_run::{OpenFigures, OpenRun, OpenRunning};
 pub use process::Process;
 pub use stats::median;
 pub use table::Table;
+pub use target::{TargetServer, TargetSockets};

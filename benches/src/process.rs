@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::usage::Memory;
+use crate::usage::{Memory, descendants};
 
 /// How long a process gets to end by itself once it was asked to; nobody needs what a client would say at its end.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -65,7 +65,7 @@ impl Process {
         }
     }
 
-    /// Its memory once it doesn't change any more.
+    /// Its memory, with that of all it has started, once it doesn't change any more.
     ///
     /// # Errors
     /// When it ends, or its memory still changes after `limit`.
@@ -75,7 +75,7 @@ impl Process {
         while begin.elapsed() < limit {
             std::thread::sleep(Duration::from_millis(250));
             self.check_running()?;
-            samples.push(Memory::of(self.id())?);
+            samples.push(Memory::of_tree(self.id())?);
             if let Some(last) = samples.last_chunk::<STEADY_SAMPLES>() {
                 let totals = last.map(Memory::total_kib);
                 let (least, most) = (totals.iter().min().copied(), totals.iter().max().copied());
@@ -111,14 +111,17 @@ impl Process {
         if matches!(self.child.try_wait(), Ok(Some(_))) {
             return;
         }
-        // It isn't reaped yet, so the id is still its own.
-        let _ = kill(Pid::from_raw(self.id()), Signal::SIGTERM);
+        // None is reaped yet, so the ids are still their own. A shell doesn't end what it has started and waits for.
+        let started = descendants(self.id());
+        for pid in started.iter().copied().chain([self.id()]) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
         let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
-            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
-                return;
-            }
+        while begin.elapsed() < PATIENCE && matches!(self.child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(10));
+        }
+        for pid in started {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -16,6 +16,26 @@ pub fn cpu_time(pid: i32) -> Result<Duration> {
     Ok(Duration::from(clock_gettime(clock)?))
 }
 
+/// What a process has started, and what that has, without those whose parent has ended.
+#[must_use]
+pub fn descendants(pid: i32) -> Vec<i32> {
+    let parent_of = |pid: i32| -> Option<i32> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The parent and the state follow the name in parentheses, which may itself contain some.
+        stat.rsplit_once(") ")?.1.split_whitespace().nth(1)?.parse().ok()
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let parents: Vec<(i32, i32)> = pids.filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
+    let mut found = vec![pid];
+    let mut at = 0;
+    while let Some(&one) = found.get(at) {
+        found.extend(parents.iter().filter(|(_, parent)| *parent == one).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    found.split_off(1)
+}
+
 /// Memory of a process in KiB: resident, and its page tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -34,6 +54,20 @@ impl Memory {
         let status =
             fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} has gone"))?;
         Ok(Self::parse(&status))
+    }
+
+    /// What process `pid` and all that it has started have now.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn of_tree(pid: i32) -> Result<Self> {
+        let mut sum = Self::of(pid)?;
+        // One that has ended meanwhile has none.
+        for one in descendants(pid).into_iter().filter_map(|pid| Self::of(pid).ok()) {
+            sum.resident_kib += one.resident_kib;
+            sum.page_tables_kib += one.page_tables_kib;
+        }
+        Ok(sum)
     }
 
     fn parse(status: &str) -> Self {
@@ -112,6 +146,24 @@ mod tests {
         let waiting = Scheduled { ran_ns: 12, waited_ns: 34, is_runnable: true };
         assert_eq!(Scheduled::parse("12 34 5\n", "7 (a) S b) R 1 2"), waiting);
         assert!(!Scheduled::parse("12 34 5\n", "7 (R) S 1 2").is_runnable);
+    }
+
+    #[test]
+    fn a_process_is_counted_with_what_it_has_started() {
+        let script = "sleep 60 & sleep 60 & wait";
+        let mut shell = std::process::Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let pid = shell.id().cast_signed();
+        let begin = std::time::Instant::now();
+        while descendants(pid).len() < 2 {
+            assert!(begin.elapsed() < Duration::from_secs(10));
+        }
+        let started = descendants(pid);
+        assert!(Memory::of_tree(pid).unwrap().total_kib() > Memory::of(pid).unwrap().total_kib());
+        for pid in started.into_iter().chain([pid]) {
+            nix::sys::signal::kill(Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+        }
+        shell.wait().unwrap();
+        assert!(Memory::of_tree(pid).is_err());
     }
 
     #[test]

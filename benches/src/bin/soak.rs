@@ -6,17 +6,15 @@
 #![expect(clippy::print_stdout, reason = "the table is what this is for")]
 
 use std::ffi::OsStr;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Parser;
 use nix::sys::resource::{Resource, setrlimit};
 use serde_json::Value;
 use throng_benches::usage::{Memory, cpu_time};
-use throng_benches::{Process, Table, build_script, machine_line, throng_program};
+use throng_benches::{Process, Table, TargetServer, TargetSockets, build_script, machine_line, throng_program};
 
 /// How often the target is asked how many are open.
 const EVERY: Duration = Duration::from_millis(100);
@@ -25,8 +23,6 @@ const MEMORY_EVERY: Duration = Duration::from_secs(5);
 /// The slowest ramp that is waited for, in connections a second; and for how long at least.
 const SLOWEST: u64 = 5_000;
 const RAMP_LEAST: Duration = Duration::from_secs(5);
-/// How long the target may take to start or to answer.
-const START_MAX: Duration = Duration::from_secs(10);
 /// How long closing may take, and all else at the end.
 const CLOSING_MAX: Duration = Duration::from_secs(180);
 const ENDING_MAX: Duration = Duration::from_secs(30);
@@ -151,25 +147,17 @@ impl Counted {
 
 impl Soak<'_> {
     fn measure(&self, arguments: &Arguments, held: Duration) -> Result<Figures> {
-        let address = free_address()?;
-        let listen = address.to_string();
-        let mut target = Process::start(self.throng, ["target", "--listen", &listen], None)?;
-        let begin = Instant::now();
-        while stats(address).is_err() {
-            target.check_running()?;
-            ensure!(begin.elapsed() < START_MAX, "the target doesn't answer");
-            std::thread::sleep(EVERY);
-        }
+        let target = TargetServer::start(self.throng, None)?;
         // The load model ends the run: when the slowest ramp would have ended, and they were held for so long. Where it
         // has the ramp too, that comes before.
         let slowest = if arguments.rate == 0 { SLOWEST } else { arguments.rate.into() };
         let duration = RAMP_LEAST + Duration::from_secs(u64::from(self.connections) / slowest) + held;
         let summary = self.directory.join(format!("summary-{}.json", self.connections));
-        let mut agent = self.start(arguments, &listen, &summary, duration)?;
-        let ramp = self.ramp(address, &mut agent, duration)?;
-        let (before, cpu_before) = (messages(&stats(address)?), cpu_time(agent.id())?);
+        let mut agent = self.start(arguments, &target, &summary, duration)?;
+        let ramp = self.ramp(&target, &mut agent, duration)?;
+        let (before, cpu_before) = (target.sockets()?.messages(), cpu_time(agent.id())?);
         let resident = watch_memory(agent.id(), held)?;
-        let (after, cpu_after) = (messages(&stats(address)?), cpu_time(agent.id())?);
+        let (after, cpu_after) = (target.sockets()?.messages(), cpu_time(agent.id())?);
         let memory = (Memory::of(agent.id())?, Memory::of(target.id())?);
         let status = agent.wait(2 * duration + CLOSING_MAX + ENDING_MAX)?;
         ensure!(status.success(), "throng ended with {status}");
@@ -180,13 +168,19 @@ impl Soak<'_> {
             resident,
             target: memory.1,
             cpu_us: (cpu_after - cpu_before).as_secs_f64() * 1e6 / message_count,
-            counted: count(&summary, &stats(address)?)?,
+            counted: count(&summary, &target.sockets()?)?,
         })
     }
 
-    fn start(&self, arguments: &Arguments, listen: &str, summary: &Path, duration: Duration) -> Result<Process> {
+    fn start(
+        &self,
+        arguments: &Arguments,
+        target: &TargetServer,
+        summary: &Path,
+        duration: Duration,
+    ) -> Result<Process> {
         let variables = [
-            format!("TARGET=http://{listen}"),
+            format!("TARGET=http://{}", target.address()),
             format!("EVERY={}", arguments.every),
             format!("VUS={}", self.connections),
             format!("RATE={}", arguments.rate),
@@ -208,7 +202,7 @@ impl Soak<'_> {
     }
 
     /// Watches them open.
-    fn ramp(&self, address: SocketAddr, agent: &mut Process, limit: Duration) -> Result<Ramp> {
+    fn ramp(&self, target: &TargetServer, agent: &mut Process, limit: Duration) -> Result<Ramp> {
         let all = u64::from(self.connections);
         let tenth = all / 10;
         let (begin, mut open) = (Instant::now(), 0);
@@ -218,7 +212,7 @@ impl Soak<'_> {
             agent.check_running()?;
             ensure!(begin.elapsed() < limit, "{open} of {all} connections were open after {limit:?}");
             std::thread::sleep(EVERY);
-            open = number(&stats(address)?, &["websockets", "open"]);
+            open = target.sockets()?.open;
             for (mark, seen) in [1, tenth, all - tenth, all].into_iter().zip(&mut seen) {
                 if open >= mark && seen.is_none() {
                     *seen = Some((Instant::now(), open));
@@ -247,22 +241,21 @@ fn watch_memory(process: i32, held: Duration) -> Result<[u64; 3]> {
     Ok([first, most, last])
 }
 
-fn count(summary: &Path, stats: &Value) -> Result<Counted> {
+fn count(summary: &Path, target: &TargetSockets) -> Result<Counted> {
     let summary: Value = serde_json::from_str(&std::fs::read_to_string(summary)?)?;
     let throng = |metric: &str| number(&summary, &["metrics", metric, "count"]);
-    let target = |path: &[&str]| number(&stats["websockets"], path);
     let (sent, received) = (throng("ws_msgs_sent"), throng("ws_msgs_received"));
     Ok(Counted {
         sent,
         received,
-        opened: target(&["opened"]),
-        closed: target(&["closed_properly"]),
+        opened: target.opened,
+        closed: target.closed_properly,
         sockets_peak: number(&summary, &["throng", "generator", "socketsPeak"]),
         pairs: vec![
-            ("connections", throng("ws_sessions"), target(&["opened"])),
-            ("iterations", throng("iterations"), target(&["closed"])),
-            ("messages", sent, target(&["messages", "in"])),
-            ("echoes", received, target(&["messages", "out"])),
+            ("connections", throng("ws_sessions"), target.opened),
+            ("iterations", throng("iterations"), target.closed),
+            ("messages", sent, target.messages_in),
+            ("echoes", received, target.messages_out),
         ],
     })
 }
@@ -270,27 +263,4 @@ fn count(summary: &Path, stats: &Value) -> Result<Counted> {
 fn number(value: &Value, path: &[&str]) -> u64 {
     let found = path.iter().fold(value, |value, key| &value[*key]);
     found.as_u64().or_else(|| found.as_f64().map(|float| float as u64)).unwrap_or(0)
-}
-
-fn messages(stats: &Value) -> u64 {
-    number(stats, &["websockets", "messages", "in"]) + number(stats, &["websockets", "messages", "out"])
-}
-
-/// An address that nobody listens on.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-/// The target's counts.
-fn stats(address: SocketAddr) -> Result<Value> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(START_MAX))?;
-    stream.write_all(b"GET /stats HTTP/1.1\r\nHost: target\r\nConnection: close\r\n\r\n")?;
-    let mut response = String::new();
-    stream.read_to_string(&mut response)?;
-    let body = response.split_once("\r\n\r\n").context("an answer without a body")?.1;
-    if body.is_empty() {
-        bail!("the target answers with nothing");
-    }
-    Ok(serde_json::from_str(body)?)
 }

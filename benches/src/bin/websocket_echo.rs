@@ -7,15 +7,13 @@
 //! a round.
 #![expect(clippy::print_stdout, reason = "the table is what this is for")]
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use serde_json::{Value, json};
-use throng_benches::{Process, Table, build_script, cores, machine_line, median, throng_program, usage};
+use serde_json::json;
+use throng_benches::{Process, Table, TargetServer, build_script, cores, machine_line, median, throng_program, usage};
 
 /// How long opening all sockets may take.
 const START_MAX: Duration = Duration::from_secs(120);
@@ -59,11 +57,8 @@ fn main() -> Result<()> {
         Ok(component)
     };
     let (blocking, events) = (built("websocket_echo")?, built("websocket_echo_events")?);
-    // Free now, and none of the ports that clients connect from.
-    let address = TcpListener::bind("127.0.1.1:0")?.local_addr()?;
-    let listen = ["target", "--listen", &address.to_string()].map(str::to_owned);
-    let _target = Process::start(&throng, listen, Some(cores() - 1))?;
-    await_target(address)?;
+    let server = TargetServer::start(&throng, Some(cores() - 1))?;
+    let address = server.address();
 
     let sockets = arguments.sockets.to_string();
     let options = json!({
@@ -79,9 +74,9 @@ fn main() -> Result<()> {
     let bare = vec![address.to_string(), sockets, MESSAGE_BYTES.to_string()];
     let mut rounds = Vec::new();
     for _ in 0..arguments.rounds {
-        let bare = measure(&floor, &bare, address, &arguments).context("the bare loop")?;
-        let blocking = measure(&throng, &blocking, address, &arguments).context("throng, blocking")?;
-        let events = measure(&throng, &events, address, &arguments).context("throng, event-driven")?;
+        let bare = measure(&floor, &bare, &server, &arguments).context("the bare loop")?;
+        let blocking = measure(&throng, &blocking, &server, &arguments).context("throng, blocking")?;
+        let events = measure(&throng, &events, &server, &arguments).context("throng, event-driven")?;
         rounds.push([bare, blocking, events]);
     }
     let mut table = Table::new(&["sockets", "client", "CPU-µs a message", "messages/s", "× the bare loop"]);
@@ -103,52 +98,18 @@ fn main() -> Result<()> {
 }
 
 /// Runs a client until all its sockets are open and its load is steady, and measures it then.
-fn measure(program: &Path, arguments: &[String], address: SocketAddr, of: &Arguments) -> Result<Figures> {
-    until(START_MAX, || Ok(open(&stats(address)?) == 0)).context("the sockets of the round before are still open")?;
-    let before = messages(&stats(address)?);
+fn measure(program: &Path, arguments: &[String], server: &TargetServer, of: &Arguments) -> Result<Figures> {
     let mut client = Process::start(program, arguments, Some(0))?;
-    until(START_MAX, || {
-        client.check_running()?;
-        let stats = stats(address)?;
-        Ok(open(&stats) == of.sockets && messages(&stats) >= before + 10 * of.sockets)
-    })
-    .context("its sockets don't all open and talk")?;
-    let (first, cpu, began) = (messages(&stats(address)?), usage::cpu_time(client.id())?, Instant::now());
+    let before = server.sockets()?.messages_in;
+    // Those of the round before close meanwhile.
+    server
+        .wait_until(START_MAX, &mut client, |now| now.open == of.sockets && now.messages_in >= before + 10 * of.sockets)
+        .context("its sockets don't all open and talk")?;
+    let (first, cpu, began) = (server.sockets()?.messages_in, usage::cpu_time(client.id())?, Instant::now());
     std::thread::sleep(Duration::from_secs(of.seconds));
-    let (last, spent) = (messages(&stats(address)?), usage::cpu_time(client.id())? - cpu);
+    let (last, spent) = (server.sockets()?.messages_in, usage::cpu_time(client.id())? - cpu);
     let took = began.elapsed();
     client.check_running()?;
     let messages = (last - first) as f64;
     Ok(Figures { cpu_us: spent.as_secs_f64() * 1e6 / messages, per_second: messages / took.as_secs_f64() })
-}
-
-fn until(limit: Duration, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
-    let began = Instant::now();
-    while !holds()? {
-        ensure!(began.elapsed() < limit, "not within {limit:?}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    Ok(())
-}
-
-fn await_target(address: SocketAddr) -> Result<()> {
-    until(START_MAX, || Ok(TcpStream::connect(address).is_ok())).context("the target doesn't start")
-}
-
-/// The target's own counts.
-fn stats(address: SocketAddr) -> Result<Value> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.write_all(format!("GET /stats HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (_, body) = answer.split_once("\r\n\r\n").context("no answer")?;
-    Ok(serde_json::from_str(body)?)
-}
-
-fn open(stats: &Value) -> u64 {
-    stats["websockets"]["open"].as_u64().unwrap_or(0)
-}
-
-fn messages(stats: &Value) -> u64 {
-    stats["websockets"]["messages"]["in"].as_u64().unwrap_or(0)
 }

@@ -142,8 +142,12 @@ impl Node {
 
     /// Whether it is to say that it leads.
     fn speaks(&self, gait: Gait) -> bool {
+        let now = self.metrics();
+        if watching::is_alone(&now) {
+            return true;
+        }
         let led = *self.shared().pace.led.lock().unwrap_or_else(PoisonError::into_inner);
-        let unanswered = watching::answered(&self.metrics()).or(led).map_or(Duration::ZERO, |since| since.elapsed());
+        let unanswered = watching::answered(&now).or(led).map_or(Duration::ZERO, |since| since.elapsed());
         gait.speaks(unanswered, &self.shared().config.timing)
     }
 }

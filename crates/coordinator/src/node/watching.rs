@@ -57,9 +57,13 @@ pub(super) async fn watch(node: Node) {
 
 /// When most nodes have last answered this one, if it leads and isn't alone.
 pub(super) fn answered(now: &Metrics) -> Option<Instant> {
-    let is_alone = now.membership_config.voter_ids().count() < 2;
     let answered = now.last_quorum_acked.as_ref().and_then(|at| Instant::now().checked_sub(at.elapsed()));
-    answered.filter(|_| now.state == ServerState::Leader && !is_alone)
+    answered.filter(|_| now.state == ServerState::Leader && !is_alone(now))
+}
+
+/// Whether it needs nobody's answer.
+pub(super) fn is_alone(now: &Metrics) -> bool {
+    now.membership_config.voter_ids().count() < 2
 }
 
 /// False while it will lead as soon as it has applied what was committed before, or others answer it again.

@@ -4,10 +4,13 @@
 //! `-e EVERY=10` sets the seconds between two messages, `-e SIZE=1000` the bytes of one. A server has 30 s to answer the
 //! close frames of all at the end; where that isn't enough, `-e VUS=1000000 -e DURATION=10m -e CLOSING=5m` in place of the
 //! flags gives it more. They open as fast as the server takes them, or so many a second with `-e RATE=20000` beside these;
-//! then their first messages come in the minute after the last has opened. `-e LIFE=6000` has `throng target` close each
+//! then their first messages come in the minute after the last has opened. `-e DEFLATE=yes` offers compression without
+//! context, `-e DEFLATE=context` with it, which has memory of every connection. `-e LIFE=6000` has `throng target` close each
 //! at random, after so many seconds on average; its VU opens another.
 
+use throng::events::Handshake;
 use throng::prelude::*;
+use throng::websocket::Compression;
 
 metrics! {
     /// From sending a message until it was back.
@@ -41,7 +44,7 @@ struct Soak {
 #[handlers]
 impl Handlers for Soak {
     fn begin(connection: Connection) -> Self {
-        connection.connect(url());
+        HANDSHAKE.with(|handshake| connection.connect_with(handshake));
         Self { sent: None }
     }
 
@@ -69,16 +72,18 @@ impl Handlers for Soak {
     }
 }
 
-/// What is connected to.
-fn url() -> &'static str {
-    thread_local! {
-        static URL: &'static str = {
-            let life = env_or("LIFE", "");
-            let query = if life.is_empty() { String::new() } else { format!("?life={life}000") };
-            format!("{}/ws/echo{query}", env("TARGET")).leak()
-        };
-    }
-    URL.with(|url| *url)
+thread_local! {
+    /// How to connect.
+    static HANDSHAKE: Handshake = {
+        let life = env_or("LIFE", "");
+        let query = if life.is_empty() { String::new() } else { format!("?life={life}000") };
+        let handshake = Handshake::new(format!("{}/ws/echo{query}", env("TARGET")));
+        match env_or("DEFLATE", "") {
+            "" => handshake,
+            "context" => handshake.compression(Compression::default()),
+            _ => handshake.compression(Compression::without_context()),
+        }
+    };
 }
 
 /// How many connections.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use wasmtime::component::{ComponentType, Lift, Lower};
 
+use crate::types::DeflateOffer;
+
 /// The connections of an event-driven instance, as its handlers reach them: what
 /// [`Host::connections`](crate::Host::connections) gives while events are handled.
 ///
@@ -104,6 +106,8 @@ pub struct HandshakeOptions {
     /// Limit in milliseconds until it is open; `None` is the default.
     #[component(name = "timeout-ms")]
     pub timeout_ms: Option<u32>,
+    /// What to offer of permessage-deflate.
+    pub deflate: Option<DeflateOffer>,
     /// The interned set of tags of the connections' samples; 0 is the empty set.
     pub tags: u32,
 }

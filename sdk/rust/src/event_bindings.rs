@@ -16,6 +16,7 @@ wit_bindgen::generate!({
             export handle: func(function: u32, events: list<event>, data: list<u8>);
         }
     ",
+    with: { "throng:script/websocket@0.1.0": crate::bindings::throng::script::websocket },
     generate_all,
 });
 

@@ -120,13 +120,24 @@ fn a_server_that_is_slow_to_answer_closes_has_as_long_as_the_options_say() -> Re
 
 #[test]
 fn servers_that_others_wrote_are_held_open_too() -> Result<()> {
-    for other in Other::ALL {
-        let server = EchoServer::start(other, false)?;
-        let (summary, _) = passed(soak(server.url().trim_end_matches('/'), 20, "2s")?.finish()?)?;
+    // Each with the bytes of a message on the wire, at most: a frame's head and mask have six.
+    let offers = [("", 0, 6 + 2 + 600), ("yes", 20, 100), ("context", 20, 100)];
+    for (other, (offer, compressed, most)) in
+        Other::ALL.into_iter().flat_map(|other| offers.map(|offer| (other, offer)))
+    {
+        let server = EchoServer::start(other, !offer.is_empty())?;
+        let soak = soak(server.url().trim_end_matches('/'), 20, "2s")?.variable("DEFLATE", offer);
+        let (summary, _) = passed(soak.variable("SIZE", "600").finish()?)?;
         let messages = summary.count("ws_msgs_sent");
-        let expected = Echoed { opens: 20, proper_closes: 20, messages, bytes: 16 * messages, compressed: 0 };
-        assert_eq!(server.counted()?, expected, "{other:?}");
-        assert_eq!((summary.count("iterations"), summary.count("ws_msgs_received")), (20, messages));
+        let expected = Echoed { opens: 20, proper_closes: 20, messages, bytes: 600 * messages, compressed };
+        assert_eq!(server.counted()?, expected, "{other:?}, {offer}");
+        assert_eq!(
+            (summary.count("iterations"), summary.count("ws_msgs_received")),
+            (20, messages),
+            "{other:?}, {offer}"
+        );
+        let sent = summary.count("data_sent").saturating_sub(20 * 400);
+        assert!(sent <= messages * most, "{other:?}, {offer}: {sent} bytes for {messages} messages");
     }
     Ok(())
 }

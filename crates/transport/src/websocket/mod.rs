@@ -29,7 +29,9 @@ pub use reader::{Event, Reader};
 pub use rules::{Limits, Role, Rules};
 pub use upgrade::{Opening, Progress, Upgrade, UpgradeError};
 pub use violation::Violation;
-pub use writer::{Writer, write_close, write_control, write_frame};
+#[cfg(test)]
+use writer::write_frame;
+pub use writer::{Writer, write_close, write_control};
 
 #[cfg(test)]
 mod tests;

@@ -42,7 +42,8 @@ impl Writer {
 
 /// Appends one frame of a message that isn't compressed: its first one, unless it `continues`, and its last one if it is
 /// `last`.
-pub fn write_frame(
+#[cfg(test)]
+pub(super) fn write_frame(
     rules: &Rules,
     kind: Kind,
     (continues, last): (bool, bool),

@@ -40,8 +40,15 @@ impl FakeConnections {
 
 impl Connections for FakeConnections {
     fn prepare(&mut self, options: HandshakeOptions) -> Result<u32, String> {
-        let HandshakeOptions { url, headers, subprotocols, timeout_ms, tags } = options;
-        self.0.borrow_mut().push(format!("prepare {url} {headers:?} {subprotocols:?} {timeout_ms:?} {tags}"));
+        let HandshakeOptions { url, headers, subprotocols, timeout_ms, deflate, tags } = options;
+        self.0.borrow_mut().push(format!(
+            "prepare {url} {headers:?} {subprotocols:?} {timeout_ms:?} {:?} {tags}",
+            deflate.map(|offer| (
+                offer.client_no_context_takeover,
+                offer.client_max_window_bits,
+                offer.server_max_window_bits
+            ))
+        ));
         Ok(41)
     }
 
@@ -145,7 +152,7 @@ fn a_batch_of_events_reaches_the_handlers_in_order_each_with_its_own_bytes() {
     assert_eq!(
         said.take(),
         [
-            "prepare ws://target/ [] [\"chat\"] Some(500) 0",
+            "prepare ws://target/ [] [\"chat\"] Some(500) Some((true, 12, None)) 0",
             "0 connect 41",
             "0 set 100 5",
             "3 connect 41",

@@ -1,7 +1,8 @@
 ;; An event-driven script by hand. It connects what begins, echoes messages, and on a timer does what its number says.
 (module
   (import "throng:script/connections@0.1.0" "prepare"
-    (func $prepare (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (func $prepare
+      (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
   (import "throng:script/connections@0.1.0" "forget" (func $forget (param i32)))
   (import "throng:script/connections@0.1.0" "connect" (func $connect (param i32 i32)))
   (import "throng:script/connections@0.1.0" "send-text" (func $send_text (param i32 i32 i32 i32)))
@@ -67,7 +68,10 @@
     (if (i32.eq (local.get $kind) (i32.const 0)) (then
       (if (i32.eqz (global.get $prepared)) (then
         (call $prepare (i32.const 1024) (i32.const 12) (i32.const 8) (i32.const 0) (i32.const 1064) (i32.const 1)
-          (i32.const 1) (i32.const 500) (i32.const 0) (i32.const 2048))
+          (i32.const 1) (i32.const 500)
+          ;; without context, windows of 2^12 bytes, the server's by itself
+          (i32.const 1) (i32.const 1) (i32.const 1) (i32.const 12) (i32.const 0) (i32.const 0)
+          (i32.const 0) (i32.const 2048))
         (if (i32.load8_u (i32.const 2048)) (then unreachable))
         (global.set $prepared (i32.add (i32.load offset=4 (i32.const 2048)) (i32.const 1)))))
       (call $connect (local.get $connection) (i32.sub (global.get $prepared) (i32.const 1)))

@@ -3,6 +3,7 @@
 use crate::Tags;
 use crate::event_bindings::throng::script::connections as host;
 use crate::time::{IntoDuration, milliseconds};
+use crate::websocket::Compression;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -47,6 +48,7 @@ impl Handshake {
             headers: Vec::new(),
             subprotocols: Vec::new(),
             timeout_ms: None,
+            deflate: None,
             tags: 0,
         };
         Self { options, prepared: Rc::default() }
@@ -69,6 +71,13 @@ impl Handshake {
     pub fn timeout(self, limit: impl IntoDuration) -> Self {
         let limit_ms = milliseconds(limit.into_duration());
         self.change(|options| options.timeout_ms = Some(limit_ms))
+    }
+
+    /// Offers permessage-deflate. Many connections want [`Compression::without_context`]: a direction that keeps its context
+    /// costs a connection about 340 KB (sending) and 47 KB (receiving) with the largest windows.
+    #[must_use]
+    pub fn compression(self, compression: Compression) -> Self {
+        self.change(|options| options.deflate = Some(compression.for_host()))
     }
 
     /// Tags the samples of its connections.

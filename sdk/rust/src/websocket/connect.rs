@@ -161,7 +161,7 @@ impl Compression {
         Self { client_context: false, server_context: false, ..Self::default() }
     }
 
-    fn for_host(self) -> host::DeflateOffer {
+    pub(crate) fn for_host(self) -> host::DeflateOffer {
         host::DeflateOffer {
             client_no_context_takeover: !self.client_context,
             server_no_context_takeover: !self.server_context,

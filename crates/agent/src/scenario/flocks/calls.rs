@@ -89,7 +89,7 @@ impl Connections for VuHost {
             if member.unsent > 0 && member.unsent as usize + payload.len() > UNSENT_BYTES_MAX {
                 return Ok(Err(SendError::Full));
             }
-            let frame = reins.flocks.message(kind, payload);
+            let frame = reins.flocks.message(member, kind, payload);
             member.unsent = member.unsent.saturating_add(u32::try_from(frame.len()).unwrap_or(u32::MAX));
             reins.flocks.send(member, frame);
             if member.sent_at.0 == 0 {

@@ -45,9 +45,9 @@ impl Handshake {
         options: HandshakeOptions,
         tags: TagSet,
     ) -> Result<Self, String> {
-        let HandshakeOptions { url, headers, subprotocols, timeout_ms, .. } = options;
+        let HandshakeOptions { url, headers, subprotocols, timeout_ms, deflate, .. } = options;
         let message_bytes_max = None;
-        let (deflate, tag_number, jar) = (None, 0, 0);
+        let (tag_number, jar) = (0, 0);
         let spec =
             SocketSpec { url, headers, subprotocols, timeout_ms, deflate, message_bytes_max, tags: tag_number, jar };
         let socket = PreparedSocket::new(shard, &spec, Ok(tags));

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use throng_transport::websocket::Reader;
+use throng_transport::websocket::{Reader, Writer};
 use throng_transport::{Nanos, Records, SetKey};
 
 use super::handshake::Lineage;
@@ -45,8 +45,8 @@ pub(super) struct Member {
     /// None unless it is open.
     pub(super) key: Option<SetKey>,
     pub(super) reader: Reader,
-    /// None in plain.
-    pub(super) tls: Option<Records>,
+    /// None in plain and without compression, so that the rule costs little.
+    pub(super) layers: Option<Box<Layers>>,
     pub(super) began: Nanos,
     /// When its last event happened.
     pub(super) ended: Nanos,
@@ -61,6 +61,13 @@ pub(super) struct Member {
     pub(super) timers: Timers,
 }
 
+/// What lies between a connection's messages and its bytes.
+pub(super) struct Layers {
+    /// None in plain.
+    pub(super) tls: Option<Records>,
+    pub(super) writer: Writer,
+}
+
 impl Member {
     pub(super) fn new(vu: u32, serial: u32, began: Nanos, iteration: u64) -> Self {
         Self {
@@ -73,7 +80,7 @@ impl Member {
             unsent: 0,
             key: None,
             reader: Reader::plain(),
-            tls: None,
+            layers: None,
             began,
             ended: Nanos::default(),
             sent_at: Nanos::default(),

@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use slab::Slab;
-use throng_transport::websocket::{Close, Control, Kind, Limits, Role, Rules, write_close, write_control, write_frame};
+use throng_transport::websocket::{Close, Control, Kind, Limits, Role, Rules, Writer, write_close, write_control};
 use throng_transport::{ConnectionSet, Nanos, SendBytes, SetKey, Traffic};
 use throng_vu::{ConnectionIdentity, EventBatch, LogLevel};
 
@@ -194,10 +194,12 @@ impl Flocks {
     }
 
     /// A message as it is sent.
-    fn message(&self, kind: Kind, payload: &[u8]) -> Vec<u8> {
+    fn message(&self, member: &mut Member, kind: Kind, payload: &[u8]) -> Vec<u8> {
         const HEAD_BYTES_MAX: usize = 14;
         let mut frame = Vec::with_capacity(payload.len() + HEAD_BYTES_MAX);
-        write_frame(&self.rules, kind, (false, true), payload, self.mask(), &mut frame);
+        let mut plain = Writer::plain();
+        let writer = member.layers.as_mut().map_or(&mut plain, |layers| &mut layers.writer);
+        writer.write(&self.rules, kind, payload, self.mask(), &mut frame);
         frame
     }
 
@@ -216,7 +218,7 @@ impl Flocks {
     /// Sends a frame, if the connection is open.
     fn send(&self, member: &mut Member, frame: Vec<u8>) {
         let Some(key) = member.key else { return };
-        match &mut member.tls {
+        match member.layers.as_mut().and_then(|layers| layers.tls.as_mut()) {
             None => self.send_bytes(key, frame),
             Some(tls) => match tls.encrypt(&frame) {
                 Ok(records) => self.send_bytes(key, records),

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use throng_transport::Records;
-use throng_transport::websocket::{self, OpenError, OpenNumbers, Opened};
+use throng_transport::websocket::{self, OpenError, OpenNumbers, Opened, Reader, Writer};
 use throng_vu::Happening;
 
 use super::handshake::{Handshake, Lineage};
-use super::member::Phase;
+use super::member::{Layers, Phase};
 use super::receiving::Arrived;
 use super::{Flock, Flocks};
 use crate::stop::Listener;
@@ -85,7 +85,13 @@ impl Flocks {
             let mut state = flock.state.borrow_mut();
             let Some(member) = state.members.get_mut(connection as usize) else { return };
             (member.phase, member.key, member.lineage) = (Phase::Open, Some(key), Some(lineage));
-            member.tls = tls;
+            if tls.is_some() || agreed.deflate.is_some() {
+                let writer = agreed.deflate.map_or_else(Writer::plain, Writer::deflate);
+                member.layers = Some(Box::new(Layers { tls, writer }));
+            }
+            if let Some(deflate) = agreed.deflate {
+                member.reader = Reader::deflate(deflate);
+            }
             self.opening.set(self.opening.get() - 1);
             self.shard.websockets.opened();
             if self.vus.borrow_mut().succeeded(member.vu) {

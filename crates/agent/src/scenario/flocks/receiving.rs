@@ -169,7 +169,7 @@ impl Flocks {
                     result = reader.read(&self.rules, bytes, &mut scratch, |event| hearing.hear(event));
                 }
             };
-            let decrypted = match (arrived, &mut member.tls) {
+            let decrypted = match (arrived, member.layers.as_mut().and_then(|layers| layers.tls.as_mut())) {
                 (Arrived::Frames(frames), _) => {
                     read(frames);
                     Ok(())
@@ -218,7 +218,7 @@ impl Flocks {
 
     /// Sends what TLS has to say of its own: alerts, and answers to new keys. An ending if the server sends nothing more.
     fn keep_up_tls(&self, member: &mut Member) -> Option<Ending> {
-        let tls = member.tls.as_mut()?;
+        let tls = member.layers.as_mut()?.tls.as_mut()?;
         let (records, has_ended) = (tls.take_out(), tls.has_ended());
         if let Some(key) = member.key.filter(|_| !records.is_empty()) {
             self.send_bytes(key, records);

@@ -9,8 +9,8 @@ use slab::Slab;
 /// Sockets of a kind that a script may hold.
 const HELD_MAX: usize = 65_536;
 
-/// Gives a socket the place of its number. Most VUs have one or two, so room isn't made for more at once.
-pub(crate) fn place<S>(held: &mut Slab<S>, socket: S) -> u32 {
+/// Puts a socket in, and returns its number. Most VUs have one or two, so room isn't made for more at once.
+pub(crate) fn insert<S>(held: &mut Slab<S>, socket: S) -> u32 {
     if held.len() == held.capacity() && held.len() < 4 {
         held.reserve_exact(1);
     }
@@ -67,7 +67,7 @@ impl<S: Holdable> Held<S> {
     }
 
     pub(crate) fn insert(&self, socket: S) -> u32 {
-        let number = place(&mut self.held.borrow_mut(), socket);
+        let number = insert(&mut self.held.borrow_mut(), socket);
         self.recount();
         number
     }

@@ -23,7 +23,7 @@ pub(crate) use udp::UdpSocket;
 
 use crate::websocket::WebSockets;
 use held::Held;
-pub(crate) use held::place;
+pub(crate) use held::insert;
 
 /// For how long the peers of a VU that ends may take what it has sent.
 const FAREWELL: Duration = Duration::from_secs(1);

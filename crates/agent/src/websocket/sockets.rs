@@ -13,7 +13,7 @@ use throng_vu::{SocketEnd, SocketMessage, SocketState};
 
 use super::socket::{GOING_AWAY, Socket};
 use crate::host::Random;
-use crate::sockets::place;
+use crate::sockets::insert;
 
 /// Sockets that a script may hold.
 const SOCKETS_MAX: usize = 65_536;
@@ -67,7 +67,7 @@ impl Sockets {
     }
 
     pub(crate) fn insert(&self, socket: Socket) -> u32 {
-        let number = place(&mut self.held.borrow_mut(), socket);
+        let number = insert(&mut self.held.borrow_mut(), socket);
         self.recount();
         number
     }

@@ -2,7 +2,8 @@
 ;; at its instance's 200th message; the third closes at the first one.
 (module
   (import "throng:script/connections@0.1.0" "prepare"
-    (func $prepare (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (func $prepare
+      (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
   (import "throng:script/connections@0.1.0" "connect" (func $connect (param i32 i32)))
   (import "throng:script/connections@0.1.0" "send-text" (func $send_text (param i32 i32 i32 i32)))
   (import "throng:script/connections@0.1.0" "close" (func $close (param i32 i32 i32 i32)))
@@ -43,7 +44,10 @@
         (if (i32.eqz (local.get $kind)) (then
           (if (i32.eq (global.get $prepared) (i32.const -1)) (then
             (call $prepare (i32.const 1024) (i32.const 19) (i32.const 8) (i32.const 0) (i32.const 8) (i32.const 0)
-              (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2048))
+              (i32.const 0) (i32.const 0)
+              ;; no compression
+              (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+              (i32.const 0) (i32.const 2048))
             (if (i32.load8_u (i32.const 2048)) (then unreachable))
             (global.set $prepared (i32.load offset=4 (i32.const 2048)))))
           (call $connect (local.get $connection) (global.get $prepared))))

@@ -1,6 +1,7 @@
 //! WebSockets that break without a word: silent peers, addresses that go, resets, servers that accept nothing. Each is
 //! counted by its kind, at both ends, and nothing is tried again at once.
 
+use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -203,25 +204,46 @@ fn a_server_that_resets_all_again_and_again_is_counted_reset_by_reset() -> Resul
     Ok(())
 }
 
+/// The connections that wait in a server's queue.
+fn waiting(listener: &TcpListener) -> Result<u64> {
+    listener.set_nonblocking(true)?;
+    let mut count = 0;
+    loop {
+        match listener.accept() {
+            Ok(_) => count += 1,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(count),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 #[test]
 fn a_server_that_accepts_nothing_costs_each_attempt_its_time_and_no_more() -> Result<()> {
     const VUS: u64 = 20;
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(2)?)?;
-    // The test fills the queue, one by one: of several that come at once, the kernel may take more than it holds.
-    let mut queued = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&listener.local_addr()?, Duration::from_millis(300)) {
-        queued.push(stream);
-        anyhow::ensure!(queued.len() < 100, "the queue has no end");
+    // A queue that has room for all gives each a connection, and no answer on it; a full one none. That is filled by the
+    // test, one by one: of several that come at once, the kernel may take more than it holds.
+    for (room, code) in [(1000, 1050), (2, 1211)] {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(room)?)?;
+        let address = listener.local_addr()?;
+        let mut queued = Vec::new();
+        while code == 1211
+            && let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300))
+        {
+            queued.push(stream);
+            anyhow::ensure!(queued.len() <= 3, "the queue has no end");
+        }
+        let holder = &HOLDERS[0];
+        let throng = Throng::command(holder.arguments()?)?.variable("WAIT", "1");
+        let run = holder.hold(throng, &format!("ws://{address}/"), [VUS, 0], 5);
+        let summary = ended(run.finish()?, "events")?;
+        assert_all_counted(&summary, "events");
+        let (failed_in_all, opened) = summary.rate_counts("ws_connect_failed");
+        assert_eq!((opened, failed(&summary, code)), (0, failed_in_all), "{code}");
+        let connections = if code == 1050 { failed_in_all } else { queued.len() as u64 };
+        assert_eq!(waiting(&listener)?, connections, "{code}");
+        // A second each, and half a second at least between two.
+        assert!((VUS..=VUS * 4).contains(&failed_in_all), "{code}: {failed_in_all}");
     }
-    let url = format!("ws://{}/", listener.local_addr()?);
-    let holder = &HOLDERS[0];
-    let throng = Throng::command(holder.arguments()?)?.variable("WAIT", "1");
-    let summary = ended(holder.hold(throng, &url, [VUS, 0], 5).finish()?, "events")?;
-    assert_all_counted(&summary, "events");
-    let (failed_in_all, opened) = summary.rate_counts("ws_connect_failed");
-    assert_eq!((opened, failed(&summary, 1211)), (0, failed_in_all));
-    // A second each, and half a second at least between two.
-    assert!((VUS..=VUS * 4).contains(&failed_in_all), "{failed_in_all}");
     Ok(())
 }

@@ -128,7 +128,15 @@ impl Group {
     pub(crate) fn tell(&mut self, action: Action) -> Result<Accepted, Refusal> {
         let command = Command::new(Timestamp(self.now), action);
         self.log.push(command.clone());
-        self.state.apply(command).into_result()
+        let tearing_down = |state: &State| state.run(&run_id()).is_some_and(|run| run.teardown().on().is_some());
+        let was = tearing_down(&self.state);
+        let told = self.state.apply(command).into_result();
+        if !was && tearing_down(&self.state) {
+            // One that comes back later may still have load: nobody could wait for it.
+            let mut parts = self.run().assignments().values();
+            assert!(parts.all(|one| !one.is_held() || one.is_complete()), "teardown comes last");
+        }
+        told
     }
 
     pub(crate) fn ok(&mut self, action: Action) -> Accepted {

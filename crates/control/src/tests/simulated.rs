@@ -52,7 +52,7 @@ fn wants() -> impl Strategy<Value = Wants> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn every_run_ends_and_counts_each_window_once(steps in steps(), wants in wants(), seed in any::<u64>()) {

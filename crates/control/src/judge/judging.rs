@@ -235,9 +235,9 @@ impl Judge {
         self.load_began = Some(at);
     }
 
-    /// The load is over.
+    /// The load is over, but for last windows that are still to come.
     pub fn end_load(&mut self, at: Duration) {
-        self.load_ended = Some(at);
+        self.load_ended = Some(self.lasted(at));
     }
 
     /// An agent that was lost is back, with all that it had.
@@ -283,6 +283,7 @@ impl Judge {
     pub fn note_done(&mut self, agent: &str) {
         if let Some(state) = self.agents.get_mut(agent) {
             state.has_ended = true;
+            self.load_ended = self.load_ended.map(|ended| ended.max(state.reported_at));
         }
     }
 
@@ -332,6 +333,13 @@ impl Judge {
     #[must_use]
     pub fn totals(&self) -> &Totals {
         &self.totals
+    }
+
+    /// How long the run has lasted, if the group's clock says so long: that goes by whole milliseconds, in which a run can
+    /// begin and end, and windows by the agents' own clocks, which are finer.
+    #[must_use]
+    pub fn lasted(&self, elapsed: Duration) -> Duration {
+        self.agents.values().map(|state| state.reported_at).fold(elapsed, Duration::max)
     }
 
     /// Between the load's beginning and its end, or now.

@@ -205,6 +205,22 @@ fn progress_is_that_of_all_agents() {
 }
 
 #[test]
+fn a_run_lasts_until_its_last_window_at_least() {
+    let mut judge = judge(constant(), &["a", "b"]);
+    assert_eq!(judge.lasted(second(3)), second(3));
+    let mut source = Source::new(0);
+    drop(judge.take("a", source.window(1, 5, 1)).unwrap());
+    assert_eq!((judge.lasted(Duration::ZERO), judge.lasted(second(3))), (second(1), second(3)));
+    judge.begin_load(Duration::ZERO);
+    judge.end_load(Duration::ZERO);
+    assert_eq!(judge.progress(second(3)).elapsed, second(1));
+    drop(judge.take("a", source.window(2, 5, 1)).unwrap());
+    judge.note_done("a");
+    drop(judge.take("a", source.window(3, 5, 1)).unwrap());
+    assert_eq!(judge.progress(second(3)).elapsed, second(2), "what comes later is no load");
+}
+
+#[test]
 fn planned_iterations_are_those_of_all_parts() {
     for executor in ["shared-iterations", "per-vu-iterations"] {
         let options = json!({ "scenarios": { "a": { "executor": executor, "vus": 5, "iterations": 7 } } });

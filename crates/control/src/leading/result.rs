@@ -140,7 +140,7 @@ impl RunLead {
     /// The run is over: it is judged for the last time, and summed up. It lasted until teardown's end, so that another
     /// leader says the same.
     fn report(&mut self, run: &Run, facts: ResultFacts) -> Report {
-        let elapsed = super::lead::elapsed(run, run.teardown().since);
+        let elapsed = self.judge.lasted(super::lead::elapsed(run, run.teardown().since));
         self.judge.judge(elapsed, true);
         let setup_data = run.setup_data().and_then(SetupReturned::decode).and_then(|returned| returned.run);
         let facts = ReportFacts {

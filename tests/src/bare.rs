@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::process::Process;
+use crate::servers::certificate;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -43,11 +46,26 @@ impl BareServer {
     /// # Errors
     /// When there is no Python, or it doesn't start.
     pub fn start() -> Result<Self> {
+        Self::with(tempfile::tempdir()?, false)
+    }
+
+    /// Starts one whose TCP goes by TLS; with the file of its certificate.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and when no certificate can be made.
+    pub fn start_tls() -> Result<(Self, PathBuf)> {
         let directory = tempfile::tempdir()?;
+        certificate::make(directory.path(), "127.0.0.1")?;
+        let authority = directory.path().join("cert.pem");
+        Ok((Self::with(directory, true)?, authority))
+    }
+
+    fn with(directory: TempDir, is_tls: bool) -> Result<Self> {
         let path = directory.path().join("server.py");
         fs::write(&path, include_str!("bare/server.py"))?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "python3"]).arg(path);
+        command.args(is_tls.then_some(directory.path()));
         let mut process = Process::start(command)?.keeping(directory);
         let line = process.stdout_line("listening on ", PATIENCE)?;
         let port = line.trim_start_matches("listening on ").parse()?;

@@ -1,8 +1,11 @@
-"""Sends back what comes by TCP and UDP, by Python's socketserver, and says on SIGTERM what it has counted."""
+"""Sends back what comes by TCP and UDP, by Python's socketserver, and says on SIGTERM what it has counted. By TCP with
+TLS where a directory with cert.pem and key.pem is given."""
 
 import json
 import signal
 import socketserver
+import ssl
+import sys
 import threading
 
 lock = threading.Lock()
@@ -15,14 +18,28 @@ def count(**more):
             counts[name] += number
 
 
+def tls():
+    if len(sys.argv) < 2:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{sys.argv[1]}/cert.pem", f"{sys.argv[1]}/key.pem")
+    return context
+
+
 class Stream(socketserver.BaseRequestHandler):
+    context = tls()
+
     def handle(self):
         count(opened=1)
         try:
+            if self.context:
+                self.request = self.context.wrap_socket(self.request, server_side=True, suppress_ragged_eofs=False)
             while data := self.request.recv(65536):
                 count(bytes=len(data))
                 self.request.sendall(data)
             count(ended=1)
+            if self.context:
+                self.request = self.request.unwrap()
         except ConnectionError:
             count(reset=1)
 

@@ -1,7 +1,7 @@
 //! Servers that others wrote, each with a log of its own that is counted.
 
 mod apache;
-mod certificate;
+pub(crate) mod certificate;
 mod haproxy;
 mod log;
 mod nginx;
@@ -141,7 +141,7 @@ impl Site {
         // Servers that are started by root read as somebody else.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
         fs::write(directory.path().join("hello"), "throng")?;
-        certificate::make(directory.path())?;
+        certificate::make(directory.path(), ADDRESS)?;
         // Both at once, so that they aren't the same.
         let (http, https) = (TcpListener::bind((ADDRESS, 0))?, TcpListener::bind((ADDRESS, 0))?);
         Ok(Self { http: http.local_addr()?, https: https.local_addr()?, directory })

@@ -85,6 +85,23 @@ fn a_server_that_others_wrote_has_counted_what_throng_says() -> Result<()> {
 }
 
 #[test]
+fn tcp_goes_by_tls_too() -> Result<()> {
+    let (server, authority) = BareServer::start_tls()?;
+    let by_tls = |function| -> Result<Throng> {
+        Ok(throng(function, server.address(), 2, 3)?.variable("TLS", "yes").arg("--tls-ca").arg(&authority))
+    };
+    let (summary, _) = passed(by_tls("tcp_exchange")?.finish()?)?;
+    assert_eq!((summary.count("tcp_sessions"), summary.rate_counts("tcp_connect_failed")), (6, (0, 6)));
+    let (sent, received) = data(&summary);
+    assert!(sent > 6 * TCP_BYTES && received > 6 * TCP_BYTES, "records have heads: {sent}, {received}");
+    let untrusted = throng("tcp_exchange", server.address(), 1, 1)?.variable("TLS", "yes").finish()?;
+    assert_eq!(untrusted.summary()?.rate_counts("tcp_connect_failed"), (1, 0));
+    let counted = server.counted()?;
+    assert_eq!((counted.ended, counted.reset, counted.bytes), (6, 0, 6 * TCP_BYTES));
+    Ok(())
+}
+
+#[test]
 fn sockets_outlive_their_iteration_and_are_closed_when_their_vu_ends() -> Result<()> {
     let (target, echo) = Target::start_echo()?;
     let (summary, _) = passed(throng("lasting", echo, 3, 20)?.finish()?)?;

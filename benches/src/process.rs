@@ -1,6 +1,8 @@
 //! Processes that end with the value that stands for them.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -17,16 +19,22 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Memory is steady once this many samples in a row, a quarter of a second apart, stay within half a percent.
 const STEADY_SAMPLES: usize = 12;
 
+/// Of what a program has said of errors, so much is told.
+const SAID_BYTES_MAX: u64 = 4096;
+const SAID_LINES_MAX: usize = 5;
+
 /// A running program; dropping it ends it.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     name: String,
+    /// What it has said of errors.
+    said: File,
 }
 
 impl Process {
-    /// Starts `program`, on one core alone if `core` is given, with its output thrown away. Should the program that
-    /// measures be killed, the kernel ends this one.
+    /// Starts `program`, on one core alone if `core` is given, with its output thrown away but for errors, of which the last
+    /// are told if it fails. Should the program that measures be killed, the kernel ends this one.
     ///
     /// # Errors
     /// When it can't be started.
@@ -42,10 +50,12 @@ impl Process {
         }
         // Both replace themselves by what they start: the process id stays the same.
         command.arg(program).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let said = tempfile::tempfile()?;
+        command.stderr(said.try_clone()?);
         let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
         let child = command.spawn().context("setpriv can't be started; it comes with util-linux")?;
-        Ok(Self { child, name })
+        Ok(Self { child, name, said })
     }
 
     /// Its process id.
@@ -61,8 +71,23 @@ impl Process {
     pub fn check_running(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!("{} ended early: {status}", self.name),
+            Some(status) => bail!("{} ended early: {status}{}", self.name, self.last_said()),
         }
+    }
+
+    /// The last lines that it has said of errors, each on one of its own; nothing if there are none.
+    #[must_use]
+    pub fn last_said(&self) -> String {
+        let length = self.said.metadata().map_or(0, |metadata| metadata.len());
+        let from = length.saturating_sub(SAID_BYTES_MAX);
+        let mut bytes = vec![0; (length - from) as usize];
+        // By place, since the process writes where the file stands.
+        if self.said.read_exact_at(&mut bytes, from).is_err() {
+            return String::new();
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<_> = text.lines().rev().filter(|line| !line.trim().is_empty()).take(SAID_LINES_MAX).collect();
+        lines.iter().rev().map(|line| format!("\n  {line}")).collect()
     }
 
     /// Its memory, with that of all it has started, once it doesn't change any more.
@@ -88,7 +113,7 @@ impl Process {
                 }
             }
         }
-        bail!("the memory of {} still changes after {limit:?}", self.name)
+        bail!("the memory of {} still changes after {limit:?}{}", self.name, self.last_said())
     }
 
     /// Waits until it ends by itself; after `limit` it is ended.
@@ -152,5 +177,13 @@ mod tests {
         let mut process = Process::start(Path::new("false"), [""; 0], Some(0)).unwrap();
         assert_eq!(process.wait(Duration::from_secs(5)).unwrap().code(), Some(1));
         assert!(process.check_running().unwrap_err().to_string().contains("false ended early"));
+    }
+
+    #[test]
+    fn the_last_errors_of_a_program_are_told() {
+        let mut process = Process::start(Path::new("sh"), ["-c", "seq 5000 >&2; exit 3"], None).unwrap();
+        process.wait(Duration::from_secs(5)).unwrap();
+        let error = process.check_running().unwrap_err().to_string();
+        assert!(error.ends_with("3\n  4996\n  4997\n  4998\n  4999\n  5000"), "{error}");
     }
 }

@@ -102,7 +102,7 @@ impl TargetServer {
                 return Ok(sockets);
             }
             client.check_running()?;
-            ensure!(begin.elapsed() < limit, "after {limit:?} the target counts {sockets:?}");
+            ensure!(begin.elapsed() < limit, "after {limit:?} the target counts {sockets:?}{}", client.last_said());
             std::thread::sleep(LOOK_EVERY);
         }
     }

@@ -210,7 +210,8 @@ impl Soak<'_> {
         let mut seen: [Option<(Instant, u64)>; 4] = [None; 4];
         while open < all {
             agent.check_running()?;
-            ensure!(begin.elapsed() < limit, "{open} of {all} connections were open after {limit:?}");
+            let is_in_time = begin.elapsed() < limit;
+            ensure!(is_in_time, "{open} of {all} connections were open after {limit:?}{}", agent.last_said());
             std::thread::sleep(EVERY);
             open = target.sockets()?.open;
             for (mark, seen) in [1, tenth, all - tenth, all].into_iter().zip(&mut seen) {

@@ -7,11 +7,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_lite::future::poll_fn;
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Driver;
 use super::connection::Connection;
 use super::driver::Full;
+use super::questions::notice_dead_peer;
 use super::sockets::{Origin, Phase};
 use crate::shard::Shard;
 use crate::source::check::allow_foreign;
@@ -204,25 +205,11 @@ fn bind(address: SocketAddr, kind: Type, freebind: bool, dead_peer_timeout: Dura
     socket.set_reuse_address(true)?;
     if is_stream {
         socket.set_tcp_nodelay(true)?;
-        notice_dead_peer(&socket, dead_peer_timeout)?;
+        notice_dead_peer(&socket, dead_peer_timeout, address)?;
     }
     allow_foreign(&socket, address, freebind)?;
     socket.bind(&address.into())?;
     Ok(socket)
-}
-
-/// Has the kernel break the connection when the peer's machine has left everything unanswered for so long: bytes that it
-/// hasn't acknowledged (TCP_USER_TIMEOUT), and where there are none, questions that begin after half of the time (RFC
-/// 1122, section 4.2.3.6).
-fn notice_dead_peer(socket: &Socket, time: Duration) -> io::Result<()> {
-    const IDLE_MAX: Duration = Duration::from_secs(32_767);
-    if time.is_zero() {
-        return Ok(());
-    }
-    let seconds = |part: Duration| part.clamp(Duration::from_secs(1), IDLE_MAX);
-    let asked = TcpKeepalive::new().with_time(seconds(time / 2)).with_interval(seconds(time / 8));
-    socket.set_tcp_keepalive(&asked)?;
-    socket.set_tcp_user_timeout(Some(time.min(IDLE_MAX * 2)))
 }
 
 impl Driver {

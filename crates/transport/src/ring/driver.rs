@@ -12,6 +12,7 @@ use socket2::SockAddr;
 
 use super::buffers::BufferPool;
 use super::operations::Operation;
+use super::questions::Questions;
 use super::sends::Sends;
 use super::sets::Sets;
 use super::sockets::{Flags, GENERATION_MASK, NO_SET, Origin, Phase, Received, Socket, Sockets};
@@ -61,6 +62,7 @@ pub(crate) struct Driver {
     pub(super) sends: Sends,
     pub(crate) sets: Sets,
     wheel: Wheel,
+    pub(super) questions: Questions,
     pub(super) wake_fd: OwnedFd,
     pub(super) wake_value: Box<u64>,
     pub(super) kick: Option<Kick>,
@@ -86,6 +88,7 @@ impl Driver {
             sends: Sends::default(),
             sets: Sets::default(),
             wheel: Wheel::new(now),
+            questions: Questions::default(),
             wake_fd,
             wake_value: Box::new(0),
             kick: None,
@@ -187,9 +190,9 @@ impl Driver {
         }
     }
 
-    /// When the first deadline of a socket may have come.
+    /// When the first deadline of a socket may have come, or silent ones are to be looked for.
     pub(crate) fn nearest_deadline(&self) -> Option<Nanos> {
-        self.wheel.nearest()
+        [self.wheel.nearest(), self.next_look()].into_iter().flatten().min()
     }
 
     /// Wakes the owners whose deadline has come.
@@ -227,6 +230,7 @@ impl Driver {
         for table in 1..self.tables.len() {
             self.serve(table);
         }
+        self.ask_silent();
         self.publish();
     }
 
@@ -334,7 +338,8 @@ impl Driver {
             | Operation::Kick
             | Operation::Pause
             | Operation::EndSending
-            | Operation::Reset => {}
+            | Operation::Reset
+            | Operation::Ask => {}
         }
         let socket = self.sockets.get(slot);
         if socket.phase == Phase::Closing && socket.pending == 0 {
@@ -356,7 +361,7 @@ impl Driver {
             socket.fail(-result);
         } else {
             socket.phase = Phase::Open;
-            socket.flags.set(Flags::OPENED, true);
+            socket.flags.set(Flags::OPENED | Flags::HEARD, true);
             if let Some(client) = client {
                 // SAFETY: the accept has succeeded, so the kernel has written an address of its family and that length.
                 let address = unsafe { SockAddr::new(client.storage, client.length) };
@@ -373,6 +378,7 @@ impl Driver {
             let buffers = self.buffers(slot);
             buffers.taken();
             let socket = self.sockets.get(slot);
+            socket.flags.set(Flags::HEARD, true);
             match u16::try_from(result).ok().and_then(NonZeroU16::new) {
                 Some(len) if socket.phase != Phase::Closing => {
                     socket.push_received(Received { buffer, len, at: now });

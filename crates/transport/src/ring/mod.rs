@@ -7,6 +7,7 @@ mod datagrams;
 mod dial;
 mod driver;
 mod operations;
+mod questions;
 mod sends;
 mod set;
 mod sets;

@@ -58,6 +58,9 @@ impl Flags {
     pub(crate) const ENDED_TOLD: u16 = 1 << 10;
     /// The kernel accepts for it.
     pub(crate) const ACCEPTING: u16 = 1 << 9;
+    /// Its peer is asked whether it is still there, if nothing was heard of it since the last look.
+    pub(crate) const ASKED: u16 = 1 << 12;
+    pub(crate) const HEARD: u16 = 1 << 13;
     /// It is a UDP socket.
     pub(crate) const DATAGRAMS: u16 = 1 << 11;
 
@@ -386,6 +389,11 @@ impl Sockets {
         self.first_free = self.first_free.min(table);
         self.open -= 1;
         std::mem::replace(socket, fresh)
+    }
+
+    /// Slots that were ever used.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.len() as u32
     }
 
     pub(crate) fn get(&mut self, slot: u32) -> &mut Socket {

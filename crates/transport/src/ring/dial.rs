@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::Driver;
 use super::connection::Connection;
 use super::driver::Full;
-use super::questions::notice_dead_peer;
+use super::keepalive::notice_dead_peer;
 use super::sockets::{Origin, Phase};
 use crate::shard::Shard;
 use crate::source::check::allow_foreign;

@@ -11,8 +11,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use socket2::SockAddr;
 
 use super::buffers::BufferPool;
+use super::keepalive::Keepalive;
 use super::operations::Operation;
-use super::questions::Questions;
 use super::sends::Sends;
 use super::sets::Sets;
 use super::sockets::{Flags, GENERATION_MASK, NO_SET, Origin, Phase, Received, Socket, Sockets};
@@ -62,7 +62,7 @@ pub(crate) struct Driver {
     pub(super) sends: Sends,
     pub(crate) sets: Sets,
     wheel: Wheel,
-    pub(super) questions: Questions,
+    pub(super) keepalive: Keepalive,
     pub(super) wake_fd: OwnedFd,
     pub(super) wake_value: Box<u64>,
     pub(super) kick: Option<Kick>,
@@ -88,7 +88,7 @@ impl Driver {
             sends: Sends::default(),
             sets: Sets::default(),
             wheel: Wheel::new(now),
-            questions: Questions::default(),
+            keepalive: Keepalive::default(),
             wake_fd,
             wake_value: Box::new(0),
             kick: None,
@@ -230,7 +230,7 @@ impl Driver {
         for table in 1..self.tables.len() {
             self.serve(table);
         }
-        self.ask_silent();
+        self.probe_silent();
         self.publish();
     }
 
@@ -339,7 +339,7 @@ impl Driver {
             | Operation::Pause
             | Operation::EndSending
             | Operation::Reset
-            | Operation::Ask => {}
+            | Operation::Probe => {}
         }
         let socket = self.sockets.get(slot);
         if socket.phase == Phase::Closing && socket.pending == 0 {

@@ -28,7 +28,7 @@ pub(super) enum Operation {
     EndSending = 9,
     Reset = 10,
     Kick = 11,
-    Ask = 12,
+    Probe = 12,
 }
 
 impl Operation {
@@ -45,7 +45,7 @@ impl Operation {
             9 => Self::EndSending,
             10 => Self::Reset,
             11 => Self::Kick,
-            12 => Self::Ask,
+            12 => Self::Probe,
             _ => return None,
         })
     }
@@ -115,7 +115,7 @@ impl Driver {
 
     pub(crate) fn connect(&mut self, slot: u32, peer: SockAddr) {
         let fixed = self.fixed(slot);
-        self.sockets.get(slot).flags.set(Flags::ASKED, true);
+        self.sockets.get(slot).flags.set(Flags::PROBED, true);
         let peer = self.sockets.get(slot).cold_mut().peer.insert(Box::new(peer));
         let entry = opcode::Connect::new(fixed, peer.as_ptr().cast(), peer.len()).build();
         self.push_for(slot, Operation::Connect, entry);

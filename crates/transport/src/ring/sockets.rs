@@ -58,8 +58,8 @@ impl Flags {
     pub(crate) const ENDED_TOLD: u16 = 1 << 10;
     /// The kernel accepts for it.
     pub(crate) const ACCEPTING: u16 = 1 << 9;
-    /// Its peer is asked whether it is still there, if nothing was heard of it since the last look.
-    pub(crate) const ASKED: u16 = 1 << 12;
+    /// Its peer is probed if nothing was heard of it since the last look.
+    pub(crate) const PROBED: u16 = 1 << 12;
     pub(crate) const HEARD: u16 = 1 << 13;
     /// It is a UDP socket.
     pub(crate) const DATAGRAMS: u16 = 1 << 11;

@@ -121,12 +121,12 @@ impl Shard {
     }
 
     /// How long a peer's machine may leave unanswered what TCP asks it, for connections made from now on; then, or at the
-    /// next question, a third of the time or a second later at most, they break with ETIMEDOUT. Zero, as it is at first,
+    /// next probe, a third of the time or a second later at most, they break with ETIMEDOUT. Zero, as it is at first,
     /// leaves that to the kernel: it asks a silent peer nothing, and sends again what isn't acknowledged for a quarter of
     /// an hour.
     pub fn set_dead_peer_timeout(&self, time: Duration) {
         self.0.dead_peer_timeout.set(time);
-        self.driver().ask_silent_within(time);
+        self.driver().probe_silent_within(time);
     }
 
     pub(crate) fn dead_peer_timeout(&self) -> Duration {

@@ -33,6 +33,17 @@ fn an_agent_that_looks_for_coordinators_ends_at_a_signal() -> Result<()> {
 }
 
 #[test]
+fn an_agent_without_its_addresses_ends_before_it_joins_and_says_what_would_add_them() -> Result<()> {
+    let throng = Throng::command(["agent", "--join", NOBODY, "--bind-ips", "127.0.0.1,203.0.113.1-203.0.113.2"])?;
+    let finished = throng.finish()?.expect_code(112)?;
+    for address in ["203.0.113.1", "203.0.113.2"] {
+        ensure!(finished.stderr.contains(&format!("ip address add {address}/32")), "{}", finished.stderr);
+    }
+    ensure!(!finished.stderr.contains("127.0.0.1"), "{}", finished.stderr);
+    Ok(())
+}
+
+#[test]
 fn what_is_wrong_with_an_agents_arguments_is_told() -> Result<()> {
     let wrong: [(&[&str], &str); 7] = [
         (&["--join", "host"], "HOST:PORT"),

@@ -27,8 +27,8 @@ const IDLE_MAX: Duration = Duration::from_secs(32_767);
 const SECOND: Duration = Duration::from_secs(1);
 /// How often an idle shard looks for silent sockets at most.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// Sockets that are looked at in one turn at most.
-const LOOKS_MAX: u64 = 512;
+/// Sockets that are looked at in one turn at most: what a few shards probe at once has room in a machine's queue.
+const LOOKS_MAX: u64 = 256;
 
 /// Which socket is looked at next, and when.
 #[derive(Debug, Default)]
@@ -174,6 +174,30 @@ mod tests {
         let sources = (0..20_000).map(|n| SocketAddr::from(([127, 0, 1, (n % 250) as u8], 1024 + (n / 250) as u16)));
         let times = sources.map(|source| times_of_its_own(Duration::from_secs(seconds), source));
         times.map(|(idle, interval)| (idle.as_secs(), interval.as_secs())).collect()
+    }
+
+    #[test]
+    fn who_was_heard_since_the_last_look_is_not_probed_and_who_can_not_be_is_not_either() {
+        if !*CAN_PROBE {
+            return;
+        }
+        let mut driver = Driver::new(4, EventFd::new().unwrap().into()).unwrap();
+        driver.probe_silent_within(Duration::from_secs(120));
+        let slots = [0; 4].map(|_| driver.take_slot().unwrap());
+        let open = [Phase::Open, Phase::Open, Phase::Opening, Phase::Open];
+        let flags = [Flags::PROBED, Flags::PROBED | Flags::HEARD, Flags::PROBED, 0];
+        for ((slot, phase), flags) in slots.into_iter().zip(open).zip(flags) {
+            let socket = driver.sockets.get(slot);
+            socket.phase = phase;
+            socket.flags.set(flags, true);
+        }
+        let mut probes_after = |time: u64| {
+            driver.now = driver.now.after(Duration::from_secs(time));
+            driver.probe_silent();
+            slots.map(|slot| driver.sockets.get(slot).pending)
+        };
+        assert_eq!(probes_after(40), [1, 0, 0, 0]);
+        assert_eq!(probes_after(40), [2, 1, 0, 0], "what was heard before the last look counts no more");
     }
 
     #[test]

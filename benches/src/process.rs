@@ -175,14 +175,14 @@ mod tests {
     #[test]
     fn a_program_that_ends_early_is_noticed() {
         let mut process = Process::start(Path::new("false"), [""; 0], Some(0)).unwrap();
-        assert_eq!(process.wait(Duration::from_secs(5)).unwrap().code(), Some(1));
+        assert_eq!(process.wait(Duration::from_secs(30)).unwrap().code(), Some(1));
         assert!(process.check_running().unwrap_err().to_string().contains("false ended early"));
     }
 
     #[test]
     fn the_last_errors_of_a_program_are_told() {
         let mut process = Process::start(Path::new("sh"), ["-c", "seq 5000 >&2; exit 3"], None).unwrap();
-        process.wait(Duration::from_secs(5)).unwrap();
+        process.wait(Duration::from_secs(30)).unwrap();
         let error = process.check_running().unwrap_err().to_string();
         assert!(error.ends_with("3\n  4996\n  4997\n  4998\n  4999\n  5000"), "{error}");
     }

@@ -173,8 +173,8 @@ fn downloads() {
     check!("only what redirects lead to is read" => moved == end.text() && res.url() == end.url() && res.redirects() == 2);
     let (_, res) = text(Request::get(url("/status/404")).download());
     check!("errors come with their status" => res.status() == 404);
-    let slow = Request::get(url(&format!("/bytes/{BYTES}"))).timeout(Duration::from_millis(300)).download();
-    sleep(Duration::from_millis(600));
+    let slow = Request::get(url(&format!("/bytes/{BYTES}"))).timeout(Duration::from_millis(1500)).download();
+    sleep(Duration::from_millis(2000));
     let res = slow.finish();
     check!("nobody reads in time" => res.status() == 0 && res.error().is_some_and(|error| error.code() == 1050));
 }
@@ -215,14 +215,15 @@ fn batches() {
 #[scenario]
 fn any_of() {
     let start = |ms: u32| Request::get(url(&format!("/delay/{ms}"))).start();
-    let mut exchanges = vec![start(600), start(1), start(300)];
+    // So far apart that a machine that stands still for a moment doesn't bring two at once.
+    let mut exchanges = vec![start(6000), start(1), start(3000)];
     let mut order = Vec::new();
     check!("the limit passes" => http::wait_any(&exchanges[..1], Duration::from_millis(1)).is_none());
     while let Some(place) = http::wait_any(&exchanges, None) {
         let res = exchanges.remove(place).finish();
         order.push(res.url());
     }
-    let expected = [1, 300, 600].map(|ms| url(&format!("/delay/{ms}")));
+    let expected = [1, 3000, 6000].map(|ms| url(&format!("/delay/{ms}")));
     check!("they end in the order of their delays" => order == expected);
 }
 

@@ -15,7 +15,7 @@ use crate::network::{ip, unique};
 use crate::process::{Process, until};
 use crate::throng::Throng;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Two namespaces and the cable between; they go with the value. The client is 10.0.1.2 and 2001:db8:0:1::2, the server
 /// 10.0.1.1 and 2001:db8:0:1::1. The client may also use 10.0.0.0/24 and 2001:db8:0:2::/64.

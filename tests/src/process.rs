@@ -98,7 +98,7 @@ impl Process {
     /// # Errors
     /// When it ends before, or at the deadline.
     pub fn stdout_line(&mut self, text: &str, deadline: Duration) -> Result<String> {
-        self.line(text, deadline, |process| &mut process.stdout)
+        self.line((text, 1), deadline, |process| &mut process.stdout)
     }
 
     /// [`Process::stdout_line`] for standard error.
@@ -106,7 +106,15 @@ impl Process {
     /// # Errors
     /// When it ends before, or at the deadline.
     pub fn stderr_line(&mut self, text: &str, deadline: Duration) -> Result<String> {
-        self.line(text, deadline, |process| &mut process.stderr)
+        self.line((text, 1), deadline, |process| &mut process.stderr)
+    }
+
+    /// Waits until standard error has so many lines with `text`, and returns the last of them.
+    ///
+    /// # Errors
+    /// When it ends before, or at the deadline.
+    pub fn stderr_line_of(&mut self, count: usize, text: &str, deadline: Duration) -> Result<String> {
+        self.line((text, count), deadline, |process| &mut process.stderr)
     }
 
     /// Whether standard error has such a line by now.
@@ -115,7 +123,12 @@ impl Process {
         self.stderr.lock().lines().any(|line| line.contains(text))
     }
 
-    fn line(&mut self, text: &str, deadline: Duration, of: impl Fn(&mut Self) -> &mut Collected) -> Result<String> {
+    fn line(
+        &mut self,
+        (text, count): (&str, usize),
+        deadline: Duration,
+        of: impl Fn(&mut Self) -> &mut Collected,
+    ) -> Result<String> {
         let began = Instant::now();
         loop {
             let ended = self.child.try_wait()?;
@@ -124,7 +137,9 @@ impl Process {
                 // What it said before may be in the pipe yet.
                 output.join();
             }
-            let found = output.lock().lines().find(|line| line.contains(text)).map(str::to_owned);
+            let text_of = output.lock();
+            let found = text_of.lines().filter(|line| line.contains(text)).nth(count - 1).map(str::to_owned);
+            drop(text_of);
             match (found, ended) {
                 (Some(line), _) => return Ok(line),
                 (None, Some(status)) => bail!("{} ended ({status}) without {text:?}: {}", self.name, self.said()),
@@ -302,10 +317,11 @@ mod tests {
 
     #[test]
     fn a_line_is_waited_for_and_an_early_end_is_noticed() {
-        let mut process = shell("echo one; echo two >&2; exit 3");
-        let deadline = Duration::from_secs(5);
+        let mut process = shell("echo one; echo two >&2; echo two more >&2; exit 3");
+        let deadline = Duration::from_secs(30);
         assert_eq!(process.stdout_line("on", deadline).unwrap(), "one");
         assert_eq!(process.stderr_line("two", deadline).unwrap(), "two");
+        assert_eq!(process.stderr_line_of(2, "two", deadline).unwrap(), "two more");
         assert!(process.stdout_line("three", deadline).unwrap_err().to_string().contains("ended"));
         let finished = process.wait(deadline).unwrap();
         assert_eq!((finished.code, finished.stdout.as_str()), (Some(3), "one\n"));

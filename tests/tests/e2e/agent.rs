@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
-use throng_tests::Throng;
+use throng_tests::{Process, Throng, until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Nobody listens there.
@@ -22,11 +22,20 @@ fn an_agent_that_finds_no_coordinator_gives_up_when_it_is_to() -> Result<()> {
     Ok(())
 }
 
+/// Waits until a process has begun to listen to SIGTERM.
+fn until_it_heeds_sigterm(process: &Process) -> Result<()> {
+    until("it listens to SIGTERM", PATIENCE, || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.id()))?;
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).context("no SigCgt")?;
+        let caught = u64::from_str_radix(caught.trim(), 16)?;
+        Ok((caught & 1 << (Signal::SIGTERM as i32 - 1) != 0).then_some(()))
+    })
+}
+
 #[test]
 fn an_agent_that_looks_for_coordinators_ends_at_a_signal() -> Result<()> {
     let process = Throng::command(["agent", "--join", NOBODY])?.start()?;
-    // It may not have begun to listen to signals.
-    std::thread::sleep(Duration::from_secs(1));
+    until_it_heeds_sigterm(&process)?;
     process.signal(Signal::SIGTERM)?;
     process.wait(PATIENCE)?.expect_code(0)?;
     Ok(())

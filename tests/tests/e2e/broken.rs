@@ -142,7 +142,7 @@ fn an_address_that_goes_costs_its_connections_alone_and_the_others_take_them() -
         let _target = cable.target(SERVER)?;
         let throng = Throng::limited(cable.at_client(), holder.arguments()?)?;
         let throng = throng.args(["--bind-ips", "10.0.0.1-10.0.0.4", "--bind-strategy", strategy]);
-        let run = holder.hold(throng, &format!("ws://{SERVER}/ws/silent"), [HELD / 2, HELD / 2], 10).start()?;
+        let run = holder.hold(throng, &format!("ws://{SERVER}/ws/silent"), [HELD / 2, HELD / 2], 20).start()?;
         let seen = cable.seen_all(HELD as u32)?;
         let gone = "10.0.0.2".parse()?;
         let lost = u64::from(*seen.get(&gone).context("it has connections")?);
@@ -161,7 +161,7 @@ fn an_address_that_goes_costs_its_connections_alone_and_the_others_take_them() -
         assert_eq!(used["unusable"], failed_in_all, "{who}");
         // Each of two cores at most tries it once in 5 s.
         let shards = summary.json()["throng"]["generator"]["shards"].as_array().map_or(0, Vec::len) as u64;
-        assert!((1..=3 * shards).contains(&failed_in_all), "{who}: {failed_in_all} of {shards} shards");
+        assert!((1..=5 * shards).contains(&failed_in_all), "{who}: {failed_in_all} of {shards} shards");
         assert_eq!(cable.statistics(SERVER.parse()?)?["websockets"]["closed_properly"], HELD, "{who}");
     }
     Ok(())
@@ -178,7 +178,8 @@ fn a_server_that_resets_all_again_and_again_is_counted_reset_by_reset() -> Resul
         let target = Target::start()?;
         let throng = Throng::command(holder.arguments()?)?;
         let throng = throng.args(many_sources(held));
-        let seconds = 12 + u32::try_from(held / 1000)?;
+        // Each storm takes a second, and more where the machine is busy.
+        let seconds = 24 + u32::try_from(held / 1000)?;
         let run = holder.hold(throng, &target.url("/ws/echo"), [held - speaking, speaking], seconds).start()?;
         let patience = PATIENCE + Duration::from_millis(3 * held);
         until("all are open", patience, || Ok((target.statistics()?["websockets"]["open"] == held).then_some(())))?;

@@ -73,7 +73,7 @@ fn ten_minutes() -> Value {
 #[test]
 fn a_run_is_looked_at_watched_and_stopped() -> Result<()> {
     let mut run = Running::new(sleeping(&ten_minutes())?)?;
-    run.process.stderr_line("asleep", PATIENCE)?;
+    run.process.stderr_line_of(2, "asleep", PATIENCE)?;
     let status = run.until_state("running")?;
     let id = status["id"].as_str().context("no id")?.to_owned();
     assert_eq!((&status["vusMax"], &status["stopping"]), (&json!(2), &json!(false)), "{status}");
@@ -258,23 +258,26 @@ fn a_run_that_lingers_tells_how_it_ended_and_waits_before_its_summary() -> Resul
 #[test]
 fn a_paused_run_is_begun_scaled_paused_and_resumed() -> Result<()> {
     let scenario = json!({ "executor": "externally-controlled", "vus": 1, "maxVUs": 5, "duration": "10m" });
-    let run = Running::new(sleeping(&json!({ "scenarios": { "hand": scenario }, "paused": true }))?)?;
+    let mut run = Running::new(sleeping(&json!({ "scenarios": { "hand": scenario }, "paused": true }))?)?;
     let status = run.until_state("paused before start")?;
     assert_eq!((&status["vusMax"], &status["iterationsCompleted"]), (&json!(5), &json!(0)), "{status}");
     run.ask(&["resume"])?.expect_code(0)?;
-    let has_vus = |count: u64| {
+    let has_vus = |run: &Running, count: u64| {
         until(&format!("{count} VUs"), PATIENCE, || Ok((run.status()?["vus"] == json!(count)).then_some(())))
     };
-    has_vus(1)?;
+    has_vus(&run, 1)?;
     run.ask(&["scale", "--vus", "4"])?.expect_code(0)?;
-    has_vus(4)?;
+    has_vus(&run, 4)?;
+    // All are within an iteration, which the pause cuts.
+    run.process.stderr_line_of(4, "asleep", PATIENCE)?;
     let refused = run.ask(&["scale", "--vus", "6"])?.expect_code(104)?;
     assert!(refused.stderr.contains("maxVUs"), "{}", refused.stderr);
     run.ask(&["pause"])?.expect_code(0)?;
     run.until_state("paused")?;
-    has_vus(0)?;
+    has_vus(&run, 0)?;
     run.ask(&["resume"])?.expect_code(0)?;
-    has_vus(4)?;
+    has_vus(&run, 4)?;
+    run.process.stderr_line_of(8, "asleep", PATIENCE)?;
     run.ask(&["stop"])?.expect_code(0)?;
     let Running { process, .. } = run;
     let finished = process.wait(PATIENCE)?.expect_code(103)?;

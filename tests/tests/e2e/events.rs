@@ -53,7 +53,7 @@ fn assert_same(summary: &Summary, sockets: &Value) {
 #[test]
 fn a_soak_is_opened_held_and_closed_and_both_ends_count_the_same() -> Result<()> {
     let target = Target::start()?;
-    let (summary, _) = passed(soak(&target.url(""), 1200, "3s")?.finish()?)?;
+    let (summary, _) = passed(soak(&target.url(""), 1200, "6s")?.finish()?)?;
     let sockets = settled(&target)?;
     assert_same(&summary, &sockets);
     assert_eq!((summary.count("ws_sessions"), summary.count("iterations")), (1200, 1200));
@@ -68,7 +68,7 @@ fn connections_by_tls_are_held_and_closed_as_others_are() -> Result<()> {
     // Messages of a record, and of several that arrive in pieces.
     for size in ["16", "60000"] {
         let (target, directory) = tls_target(&[])?;
-        let soak = soak(&target.url(""), 60, "3s")?.variable("SIZE", size).arg("--tls-ca");
+        let soak = soak(&target.url(""), 60, "6s")?.variable("SIZE", size).arg("--tls-ca");
         let soak = soak.arg(directory.path().join("target.pem"));
         let (summary, _) = passed(soak.finish()?)?;
         assert_same(&summary, &settled(&target)?);
@@ -93,7 +93,8 @@ fn a_server_by_tls_that_closes_or_dies_is_told_of() -> Result<()> {
         assert_eq!(settled(&target)?["closed_properly"], 100 * times, "{version}");
     }
 
-    let scenario = json!({ "executor": "constant-vus", "vus": 20, "duration": "3s", "exec": "busy" });
+    // Long enough for a busy machine to open all and to look at them.
+    let scenario = json!({ "executor": "constant-vus", "vus": 20, "duration": "15s", "exec": "busy" });
     let throng = run("/ws/echo", &scenario, "tls1.3")?.start()?;
     until("connections", PATIENCE, || Ok((target.statistics()?["websockets"]["open"] == 20).then_some(())))?;
     drop(target);
@@ -107,10 +108,10 @@ fn a_server_by_tls_that_closes_or_dies_is_told_of() -> Result<()> {
 #[test]
 fn a_server_that_is_slow_to_answer_closes_has_as_long_as_the_options_say() -> Result<()> {
     let target = Target::start()?;
-    let soak = soak(&target.url(""), 50, "3s")?.start()?;
+    let soak = soak(&target.url(""), 50, "6s")?.start()?;
     until("connections", PATIENCE, || Ok((target.statistics()?["websockets"]["open"] == 50).then_some(())))?;
     // Longer than a handler's close would wait, and less than `gracefulStop`.
-    target.stall(Duration::from_secs(16))?;
+    target.stall(Duration::from_secs(19))?;
     let summary = soak.wait(PATIENCE)?.expect_code(0)?.summary()?;
     assert_same(&summary, &settled(&target)?);
     let failures = (summary.count("ws_broken"), summary.count("iterations_failed"), summary.count("iterations"));
@@ -129,13 +130,11 @@ fn servers_that_others_wrote_are_held_open_too() -> Result<()> {
         let soak = soak(server.url().trim_end_matches('/'), 20, "2s")?.variable("DEFLATE", offer);
         let (summary, _) = passed(soak.variable("SIZE", "600").finish()?)?;
         let messages = summary.count("ws_msgs_sent");
-        let expected = Echoed { opens: 20, proper_closes: 20, messages, bytes: 600 * messages, compressed };
+        let unanswered = messages.saturating_sub(summary.count("ws_msgs_received"));
+        // Python's answers nothing that came together with the close, and says how often.
+        let expected = Echoed { opens: 20, proper_closes: 20, messages, unanswered, bytes: 600 * messages, compressed };
         assert_eq!(server.counted()?, expected, "{other:?}, {offer}");
-        assert_eq!(
-            (summary.count("iterations"), summary.count("ws_msgs_received")),
-            (20, messages),
-            "{other:?}, {offer}"
-        );
+        assert_eq!((summary.count("iterations"), unanswered > 40), (20, false), "{other:?}, {offer}: {unanswered}");
         let sent = summary.count("data_sent").saturating_sub(20 * 400);
         assert!(sent <= messages * most, "{other:?}, {offer}: {sent} bytes for {messages} messages");
     }
@@ -199,7 +198,7 @@ fn a_server_that_dies_costs_its_connections_and_gets_them_back_without_a_storm()
     // Opened at some thousands a second, twice, and those that break at once log at some thousands a second too.
     let patience = PATIENCE + Duration::from_millis(3 * held);
     let target = Target::start()?;
-    let process = soak(&target.url(""), held, &format!("{}ms", 6000 + held * 2 / 3))?.variable("CLOSING", "2m");
+    let process = soak(&target.url(""), held, &format!("{}ms", 15_000 + held * 2 / 3))?.variable("CLOSING", "2m");
     // Some thousands of messages a second, however many there are.
     let process = process.variable("EVERY", (held as f64 / 4000.0).max(0.5).to_string());
     let process = process.args(many_sources(held)).start()?;

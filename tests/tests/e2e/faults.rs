@@ -73,7 +73,7 @@ fn checks_before_a_panic_count_in_the_group_they_were_made_in() -> Result<()> {
 #[test]
 fn checks_of_an_iteration_that_is_cut_in_a_wait_count() -> Result<()> {
     let options = json!({ "scenarios": { "cut": {
-        "executor": "constant-vus", "vus": 3, "duration": "1s", "gracefulStop": "0s", "exec": "checks_and_waits",
+        "executor": "constant-vus", "vus": 3, "duration": "4s", "gracefulStop": "0s", "exec": "checks_and_waits",
     } } });
     let throng = Throng::run(&SCRIPTS.component("faults")?)?.arg("--quiet").options(&options);
     let summary = throng.finish()?.expect_code(0)?.summary()?;
@@ -157,9 +157,10 @@ fn of_a_gigabyte_of_messages_some_are_shown_and_the_others_counted() -> Result<(
         .filter_map(|line| line.trim_start_matches("WARN ").split(' ').next()?.parse::<u64>().ok())
         .sum();
     assert_eq!(shown + left_out, 65_536);
-    let bytes = finished.stderr.len();
-    // 1,000 a second for as long as the run took, which is a second or two.
-    assert!(bytes < 200 << 20, "{bytes} bytes were printed");
+    let bytes = finished.stderr.len() as u64;
+    // 1,000 a second, of 16 KiB each, for as long as the run took.
+    let seconds = finished.took.as_secs() + 2;
+    assert!(bytes < seconds * 1_000 * 17_000, "{bytes} bytes were printed in {seconds} s");
     Ok(())
 }
 

@@ -10,9 +10,14 @@ use crate::SCRIPTS;
 
 /// Three VUs with four iterations each.
 fn run() -> Result<Throng> {
+    run_within("60s", "60s")
+}
+
+/// The same with these time limits of setup and teardown.
+fn run_within(setup: &str, teardown: &str) -> Result<Throng> {
     let options = json!({
         "scenarios": { "load": { "executor": "per-vu-iterations", "vus": 3, "iterations": 4 } },
-        "setupTimeout": "500ms", "teardownTimeout": "500ms", "throng": { "guestTimeLimit": "300ms" },
+        "setupTimeout": setup, "teardownTimeout": teardown, "throng": { "guestTimeLimit": "300ms" },
     });
     Ok(Throng::run(&SCRIPTS.component("hooks")?)?.options(&options))
 }
@@ -53,7 +58,7 @@ fn a_setup_that_panics_ends_the_run_with_107_and_the_message() -> Result<()> {
 
 #[test]
 fn a_setup_that_sleeps_too_long_ends_the_run_with_100() -> Result<()> {
-    let finished = run()?.variable("SETUP", "sleep").finish()?.expect_code(100)?;
+    let finished = run_within("500ms", "60s")?.variable("SETUP", "sleep").finish()?.expect_code(100)?;
     assert_error(&finished, "setup took longer than 500ms");
     assert!(finished.took < Duration::from_secs(30));
     assert_no_load(&finished)
@@ -78,7 +83,7 @@ fn a_teardown_that_fails_ends_a_finished_run_with_107() -> Result<()> {
 
 #[test]
 fn a_teardown_that_takes_too_long_ends_a_finished_run_with_101() -> Result<()> {
-    let finished = run()?.variable("TEARDOWN", "sleep").finish()?.expect_code(101)?;
+    let finished = run_within("60s", "500ms")?.variable("TEARDOWN", "sleep").finish()?.expect_code(101)?;
     assert_error(&finished, "teardown took longer than 500ms");
     assert_eq!(finished.summary()?.count("iterations"), 12);
     Ok(())

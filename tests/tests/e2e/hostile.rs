@@ -21,7 +21,7 @@ const MEMORY_BYTES_MAX: u64 = 96 << 20;
 const SHARD_BYTES_MAX: u64 = 32 << 20;
 /// Of a body that is kept up to its limit of 64 MiB, while its memory grows.
 const KEPT_BYTES_MAX: u64 = 192 << 20;
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// What a script told of one case.
 struct Told<'a> {
@@ -79,7 +79,7 @@ fn go_through(scheme: &str, start: impl FnOnce(Vec<Play>) -> Result<Hostile>, ca
         requests.push(format!("{method} {body} {timeout} {pause} {sent_bytes} {url} {good}"));
     }
     let options = json!({ "scenarios": { "through": {
-        "executor": "per-vu-iterations", "vus": 1, "iterations": 1, "maxDuration": "100s", "exec": "through",
+        "executor": "per-vu-iterations", "vus": 1, "iterations": 1, "maxDuration": "280s", "exec": "through",
     } } });
     let throng = Throng::run(&SCRIPTS.component("hostile")?)?.arg("--quiet").options(&options);
     let authority = throng.directory().join("authority.pem");

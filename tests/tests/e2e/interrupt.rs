@@ -16,7 +16,8 @@ fn start(teardown: &str) -> Result<Process> {
     let options = json!({ "vus": 2, "duration": "10m" });
     let throng = Throng::run(&SCRIPTS.component("hooks")?)?.options(&options);
     let mut process = throng.variable("ITERATION", "sleep").variable("TEARDOWN", teardown).start()?;
-    process.stderr_line("asleep", PATIENCE)?;
+    // Both VUs, which need not begin at once.
+    process.stderr_line_of(2, "asleep", PATIENCE)?;
     Ok(process)
 }
 
@@ -43,7 +44,7 @@ fn a_second_signal_ends_the_process_at_once() -> Result<()> {
     process.signal(Signal::SIGINT)?;
     let finished = process.wait(PATIENCE)?.expect_code(105)?;
     // teardown would have slept for a minute.
-    assert!(finished.took < Duration::from_secs(10), "{:?}", finished.took);
+    assert!(finished.took < Duration::from_secs(25), "{:?}", finished.took);
     assert_eq!(finished.stdout, "", "there was no time for a summary");
     Ok(())
 }
@@ -83,16 +84,16 @@ fn a_signal_during_teardown_cuts_it_alone_and_in_a_cluster() -> Result<()> {
 
 #[test]
 fn a_signal_during_the_load_leaves_teardown_its_time() -> Result<()> {
-    let options = json!({ "vus": 2, "duration": "10m", "teardownTimeout": "700ms" });
+    let options = json!({ "vus": 2, "duration": "10m", "teardownTimeout": "3s" });
     let throng = Throng::run(&SCRIPTS.component("hooks")?)?.options(&options);
     let mut process = throng.variable("ITERATION", "sleep").variable("TEARDOWN", "sleep").start()?;
     process.stderr_line("asleep", PATIENCE)?;
+    let began = Instant::now();
     process.signal(Signal::SIGINT)?;
     process.stderr_line("teardown begins", PATIENCE)?;
-    let began = Instant::now();
     let finished = process.wait(PATIENCE)?.expect_code(105)?;
     // It sleeps until its limit, and isn't cut by what has ended the load.
-    assert!(began.elapsed() > Duration::from_millis(400), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());
     assert!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);
     Ok(())
 }

@@ -38,14 +38,15 @@ fn all_accounted_for(naps: &[Nap], summary: &Summary, planned: u64) -> Result<()
 #[test]
 fn a_constant_rate_starts_or_drops_every_iteration() -> Result<()> {
     let scenario = json!({
-        "executor": "constant-arrival-rate", "rate": 100, "duration": "2s", "preAllocatedVUs": 20, "exec": "nap",
+        "executor": "constant-arrival-rate", "rate": 100, "duration": "2s", "preAllocatedVUs": 200, "exec": "nap",
     });
     let (finished, summary) = run_with(milliseconds(10), &scenario, &json!({}))?;
     let naps = naps(&finished);
     all_accounted_for(&naps, &summary, 200)?;
     assert_eq!(summary.count("iterations"), naps.len() as u64);
     assert!(summary.count("iterations") >= 100, "{}", summary.json());
-    assert!(summary.value("vus_max", "max")? >= 20.0);
+    // Every tick has a VU, however late a machine is; those that are due when the time is over aren't begun.
+    assert!(summary.value("vus_max", "max")? >= 200.0);
     Ok(())
 }
 
@@ -76,10 +77,10 @@ fn ticks_without_an_idle_vu_are_dropped_and_wait_in_the_corrected_duration() -> 
 #[test]
 fn vus_that_are_missed_are_made_up_to_the_limit_which_is_told_once() -> Result<()> {
     let scenario = json!({
-        "executor": "constant-arrival-rate", "rate": 50, "duration": "1s", "preAllocatedVUs": 2, "maxVUs": 6, "exec": "nap",
+        "executor": "constant-arrival-rate", "rate": 50, "duration": "3s", "preAllocatedVUs": 2, "maxVUs": 6, "exec": "nap",
     });
     let (finished, summary) = run_with(milliseconds(5_000), &scenario, &json!({}))?;
-    all_accounted_for(&naps(&finished), &summary, 50)?;
+    all_accounted_for(&naps(&finished), &summary, 150)?;
     assert_eq!(naps(&finished).len(), 6);
     assert_eq!(summary.value("vus_max", "max")?, 6.0);
     assert_eq!(finished.stderr.matches("maxVUs, 6, allows no more").count(), 1, "{}", finished.stderr);
@@ -89,7 +90,7 @@ fn vus_that_are_missed_are_made_up_to_the_limit_which_is_told_once() -> Result<(
 #[test]
 fn iterations_of_a_rate_that_outlast_the_graceful_stop_are_cut() -> Result<()> {
     let scenario = json!({
-        "executor": "constant-arrival-rate", "rate": 10, "duration": "1s", "preAllocatedVUs": 10, "gracefulStop": "200ms",
+        "executor": "constant-arrival-rate", "rate": 10, "duration": "1s", "preAllocatedVUs": 10, "gracefulStop": "2s",
         "exec": "nap",
     });
     let (finished, summary) = run_with(milliseconds(60_000), &scenario, &json!({}))?;
@@ -106,7 +107,7 @@ fn vus_that_a_ramp_takes_away_end_within_graceful_ramp_down() -> Result<()> {
         json!({
             "executor": "ramping-vus", "startVUs": 0, "gracefulRampDown": graceful, "exec": "nap",
             "stages": [
-                { "duration": 0, "target": 4 }, { "duration": "500ms", "target": 4 }, { "duration": 0, "target": 0 },
+                { "duration": 0, "target": 4 }, { "duration": "3s", "target": 4 }, { "duration": 0, "target": 0 },
                 { "duration": "1s", "target": 0 },
             ],
         })
@@ -117,7 +118,7 @@ fn vus_that_a_ramp_takes_away_end_within_graceful_ramp_down() -> Result<()> {
     assert!(finished.took < milliseconds(30_000));
 
     // The same iterations find time to end here.
-    let (finished, summary) = run_with(milliseconds(900), &ramp("30s"), &json!({}))?;
+    let (finished, summary) = run_with(milliseconds(4_000), &ramp("30s"), &json!({}))?;
     assert_eq!((naps(&finished).len(), summary.count("iterations")), (4, 4));
     assert_eq!(summary.value("vus_max", "max")?, 4.0);
     Ok(())
@@ -128,7 +129,7 @@ fn a_vu_that_winds_down_is_used_again_by_a_ramp() -> Result<()> {
     let scenario = json!({
         "executor": "ramping-vus", "startVUs": 3, "exec": "nap", "stages": [
             { "duration": "300ms", "target": 3 }, { "duration": 0, "target": 0 }, { "duration": "100ms", "target": 0 },
-            { "duration": 0, "target": 3 }, { "duration": "1s", "target": 3 },
+            { "duration": 0, "target": 3 }, { "duration": "4s", "target": 3 },
         ],
     });
     let (finished, summary) = run_with(milliseconds(150), &scenario, &json!({}))?;
@@ -144,7 +145,7 @@ fn a_vu_that_winds_down_is_used_again_by_a_ramp() -> Result<()> {
 #[test]
 fn externally_controlled_runs_its_vus_for_the_duration() -> Result<()> {
     let scenario =
-        json!({ "executor": "externally-controlled", "vus": 2, "maxVUs": 5, "duration": "1s", "exec": "nap" });
+        json!({ "executor": "externally-controlled", "vus": 2, "maxVUs": 5, "duration": "3s", "exec": "nap" });
     let (finished, summary) = run_with(milliseconds(50), &scenario, &json!({}))?;
     assert_eq!(distinct(&naps(&finished), |nap| nap.vu), 2);
     assert_eq!(summary.value("vus_max", "max")?, 5.0);
@@ -162,12 +163,12 @@ fn scenarios_one_after_another_share_vus_whatever_their_models() -> Result<()> {
     let (finished, summary) = run(
         milliseconds(20),
         json!({
-            "a": after("0s", json!({ "executor": "constant-vus", "vus": 4, "duration": "1s" })),
-            "b": after("1s", json!({
-                "executor": "constant-arrival-rate", "rate": 20, "duration": "1s", "preAllocatedVUs": 4,
+            "a": after("0s", json!({ "executor": "constant-vus", "vus": 4, "duration": "3s" })),
+            "b": after("3s", json!({
+                "executor": "constant-arrival-rate", "rate": 20, "duration": "3s", "preAllocatedVUs": 4,
             })),
-            "c": after("2s", json!({
-                "executor": "ramping-vus", "startVUs": 4, "stages": [{ "duration": "1s", "target": 4 }],
+            "c": after("6s", json!({
+                "executor": "ramping-vus", "startVUs": 4, "stages": [{ "duration": "3s", "target": 4 }],
             })),
         }),
     )?;
@@ -248,7 +249,8 @@ fn a_stall_shows_in_the_corrected_duration_with_few_vus_too() -> Result<()> {
     let summary = process.wait(Duration::from_secs(60))?.expect_code(0)?.summary()?;
     // A quarter of the ticks came during the stall; evenly, so a tenth of all waited 0.6 s or longer.
     let corrected = summary.value("iteration_duration_corrected", "p(90)")?;
-    assert!((500.0..1500.0).contains(&corrected), "p(90) is {corrected} ms");
+    // More where the machine itself stands still for a moment.
+    assert!((500.0..3500.0).contains(&corrected), "p(90) is {corrected} ms");
     assert!(summary.value("iteration_duration", "p(90)")? < 500.0);
     assert_eq!(summary.value("iteration_duration_corrected", "count")?, 2000.0);
     Ok(())

@@ -8,9 +8,9 @@ use throng_tests::{Cable, Summary, Throng};
 
 use crate::SCRIPTS;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long each request takes, so that all connections are there at once.
-const DELAY_MS: u32 = 4000;
+const DELAY_MS: u32 = 8000;
 
 /// A run with so many VUs, each with one request that takes a while.
 fn run(cable: &Cable, target: &str, vus: u32, arguments: &[&str]) -> Result<Throng> {

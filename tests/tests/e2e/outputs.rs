@@ -310,14 +310,16 @@ fn the_vus_of_a_second_are_those_of_all_shards() -> Result<()> {
             "executor": "ramping-vus", "exec": "nap", "startVUs": 3,
             "stages": [
                 { "duration": "1500ms", "target": 3 }, { "duration": "0s", "target": 7 },
-                { "duration": "1200ms", "target": 7 },
+                { "duration": "4200ms", "target": 7 },
             ],
         } },
     }));
     let finished = throng.args(["--out", "json=points.json"]).finish()?.expect_code(0)?;
     let points = points(&finished.file("points.json")?)?;
     let vus: Vec<_> = points["vus"].iter().filter_map(|point| point["value"].as_u64()).collect();
-    assert_eq!(vus[..3], [3, 3, 7], "{vus:?}");
+    // A shard that is late may still have its old ones when the others have their new ones.
+    let all = vus.iter().position(|vus| *vus == 7).with_context(|| format!("{vus:?}"))?;
+    assert!(vus[0] == 3 && vus[..=all].is_sorted() && vus.iter().all(|vus| *vus <= 7), "{vus:?}");
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use throng_tests::{AtRouter, Cluster, Group, Network, PORT, Target};
 use crate::live::{Live, Load};
 
 const AGENTS: [u8; 2] = [4, 5];
-const LOAD: Load = Load { rate: 100, seconds: 12 };
+const LOAD: Load = Load { rate: 100, seconds: 16 };
 /// How long networks are broken: longer than an agent's lease.
 const BROKEN: Duration = Duration::from_secs(5);
 /// A leader without its peers is left for another one within this, on machines that are busy with other tests.
@@ -57,7 +57,7 @@ impl Broken {
     fn end_healed(self, passed: Duration) -> Result<()> {
         let before = self.live.target.served()?;
         sleep(BROKEN.saturating_sub(passed));
-        ensure!(self.live.target.served()? > before, "the load has stopped");
+        self.live.target.await_served(before + 1)?;
         self.network.heal()?;
         self.live.cluster.group.delay(Duration::ZERO);
         self.live.end_with_all()

@@ -108,7 +108,8 @@ fn a_summary_of_the_script_that_takes_too_long_is_cut_at_its_time_limit() -> Res
             command.env("K6_HANDLE_SUMMARY_TIMEOUT", "300ms");
         });
         let finished = throng.finish()?.expect_code(0)?;
-        assert!(finished.took < Duration::from_secs(8), "{:?}", finished.took);
+        // The script would take a minute or go on for ever.
+        assert!(finished.took < Duration::from_secs(45), "{:?}", finished.took);
         let said = "it took longer than 300ms, which handleSummaryTimeout sets";
         assert!(finished.stderr.contains(said), "{}", finished.stderr);
         assert!(finished.stdout.contains("TOTAL RESULTS"), "{}", finished.stdout);

@@ -62,9 +62,8 @@ fn a_run_outlives_the_loss_of_followers_and_of_most_nodes() -> Result<()> {
     // Without most nodes nothing is acknowledged; agents keep what they measure.
     live.cluster.group.kill(others[1])?;
     sleep(Duration::from_secs(3));
-    let before = live.target.served()?;
-    sleep(Duration::from_secs(1));
-    ensure!(live.target.served()? > before, "the load has stopped");
+    // The load goes on.
+    live.target.await_served(live.target.served()? + 1)?;
     live.cluster.group.boot(others[0])?;
     live.cluster.group.boot(others[1])?;
     live.end_with_all()
@@ -116,7 +115,7 @@ fn a_run_goes_on_without_a_lost_agent_and_says_what_is_missing() -> Result<()> {
 
 #[test]
 fn others_take_over_what_a_lost_agent_had_to_do() -> Result<()> {
-    let (rate, seconds) = (300, 16);
+    let (rate, seconds) = (300, 24);
     let mut live = start("reassign", rate, seconds)?;
     live.cluster.take_agent("a2")?.signal(Signal::SIGKILL)?;
     let killed = Instant::now();

@@ -5,8 +5,8 @@
 mod guest;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
@@ -18,7 +18,7 @@ use throng_trust::Credentials;
 use crate::group::{Group, Kept, Script};
 
 fn archive() -> Vec<u8> {
-    let scenario = json!({ "executor": "constant-vus", "vus": 4, "duration": "3s" });
+    let scenario = json!({ "executor": "constant-vus", "vus": 4, "duration": "6s" });
     let options = json!({ "scenarios": { "default": scenario } });
     let component = guest::config(json!({})).component;
     let options = options.as_object().unwrap().clone();
@@ -30,6 +30,7 @@ fn archive() -> Vec<u8> {
 
 #[test]
 fn a_run_of_a_real_script_loses_and_doubles_nothing_while_streams_break() {
+    let _busy = crate::QUIET.read().unwrap_or_else(PoisonError::into_inner);
     let script = Script { break_one_of: 6, breaks_max: 8, says_twice: true, outage: Duration::from_millis(50) };
     let group = Group::start(3, 5, script);
     let archive = archive();

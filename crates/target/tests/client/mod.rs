@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use throng_target::{Target, TargetConfig};
 
 /// A read that takes longer than this has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn start(shards: usize) -> Target {
     start_with(shards, 500)

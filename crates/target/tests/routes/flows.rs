@@ -12,19 +12,21 @@ fn a_drip_takes_its_time_after_its_delay() {
     let target = start(1);
     let mut client = Client::new(&target);
     let begin = Instant::now();
-    client.send(b"GET /drip?duration=0.2&numbytes=5&delay=0.1&code=202 HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.send(b"GET /drip?duration=5&numbytes=5&delay=0.1&code=202 HTTP/1.1\r\nHost: x\r\n\r\n");
     let head = client.answer(false);
     let headed = begin.elapsed();
     assert_eq!((head.status, head.field("Content-Length")), (202, Some("5")));
-    assert!(headed >= Duration::from_millis(100) && headed < Duration::from_millis(190), "{headed:?}");
+    // Before the body's end, however late a busy machine is.
+    assert!(headed >= Duration::from_millis(100) && headed < Duration::from_millis(4_000), "{headed:?}");
     assert_eq!(client.take(5), b"*****");
     // The last comes a fifth before the time is over.
-    assert!(begin.elapsed() >= Duration::from_millis(255), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() >= Duration::from_millis(4_095), "{:?}", begin.elapsed());
     let mut client = Client::new(&target);
     let begin = Instant::now();
     assert_eq!(client.get("/drip?duration=0.1&numbytes=100000").body, vec![b'*'; 100_000]);
     let took = begin.elapsed();
-    assert!(took >= Duration::from_millis(98) && took < Duration::from_millis(400), "{took:?}");
+    // Had each byte a timer of its own, it would be minutes.
+    assert!(took >= Duration::from_millis(98) && took < Duration::from_secs(8), "{took:?}");
     assert_eq!(client.get("/drip?duration=0&numbytes=3").body, b"***");
     for query in ["numbytes=0", "numbytes=16777217", "duration=-1", "delay=x", "delay=3601", "code=204", "code=99"] {
         assert_eq!(client.get(&format!("/drip?{query}&duration=0")).status, 400, "{query}");

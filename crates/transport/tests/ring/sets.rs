@@ -105,12 +105,15 @@ fn a_set_serves_many_connections_over_several_rings_without_a_task_each() {
 fn a_shard_that_waits_hears_of_a_socket_in_a_further_ring() {
     let peers = TcpListener::bind(loopback()).unwrap();
     let address = peers.local_addr().unwrap();
+    let (told, heard) = mpsc::channel();
     let peers = std::thread::spawn(move || {
         let mut streams: Vec<TcpStream> = (0..10).map(|_| peers.accept().unwrap().0).collect();
         for stream in &mut streams {
             // Long enough for the shard to have nothing to do but wait.
             std::thread::sleep(Duration::from_millis(20));
             stream.write_all(b"x").unwrap();
+            // A shard that is late hears no two of them at once.
+            heard.recv().unwrap();
         }
         streams
     });
@@ -129,6 +132,7 @@ fn a_shard_that_waits_hears_of_a_socket_in_a_further_ring() {
             let event = set.event().await;
             if let Happened::Received(_) = event.what {
                 got.push(event.token);
+                told.send(()).unwrap();
             }
         }
         (got, shard.counts().waits)

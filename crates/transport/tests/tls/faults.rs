@@ -111,11 +111,12 @@ fn a_handshake_that_never_ends_is_ended_by_the_deadline() {
     });
     let (error, numbers) = on_shard(move |shard| async move {
         let mut client = Client::new(&shard, address, &any());
-        client.options.timeout = Duration::from_millis(200);
+        // Long enough for a busy machine to connect and to say hello.
+        client.options.timeout = Duration::from_secs(2);
         client.get().await.unwrap_err()
     });
     assert_eq!(error.code(), 1211, "{error}");
-    assert!((200_000_000..2_000_000_000).contains(&numbers.elapsed_ns));
+    assert!((2_000_000_000..10_000_000_000).contains(&numbers.elapsed_ns), "{numbers:?}");
     assert!(numbers.bytes_sent > 100 && numbers.bytes_received == 0, "{numbers:?}");
 }
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use throng_transport::tls::TlsVersion;
@@ -15,6 +16,8 @@ const PORTS_TRIED_MAX: u32 = 8;
 /// `openssl s_server`, which answers GET with a page about the connection, and ends with the test.
 struct Server {
     child: Child,
+    /// What it prints once it listens.
+    printed: Option<Receiver<String>>,
     address: SocketAddr,
     directory: std::path::PathBuf,
 }
@@ -44,7 +47,7 @@ impl Server {
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         match command.spawn() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            child => Some(Self { child: child.unwrap(), address, directory }),
+            child => Some(Self { child: child.unwrap(), printed: None, address, directory }),
         }
     }
 
@@ -53,8 +56,17 @@ impl Server {
         let output = BufReader::new(self.child.stdout.take().unwrap());
         let mut lines = output.lines().map_while(Result::ok);
         let listens = lines.any(|line| line == "ACCEPT");
-        std::thread::spawn(move || lines.for_each(drop));
+        let (sender, printed) = channel();
+        self.printed = Some(printed);
+        // Who waits for nothing leaves the lines where they are.
+        std::thread::spawn(move || lines.for_each(|line| drop(sender.send(line))));
         listens
+    }
+
+    /// Waits until it has shown the head of a request.
+    fn await_request(&self) {
+        let printed = self.printed.as_ref().unwrap();
+        while !printed.recv_timeout(Duration::from_secs(30)).unwrap().contains("GET / HTTP/1.1") {}
     }
 
     fn type_in(&mut self, text: &str) {
@@ -96,18 +108,20 @@ fn get_while_typing(flag: &str, order: &'static str) -> Option<Outcome> {
     let mut server = Server::start(&authority.issue(&["localhost"]), &[flag, "-crlf"])?;
     let (address, options) = (server.address, authority.trusted());
     let typist = std::thread::spawn(move || {
+        // What is typed in before would be read at once, as one text.
+        server.await_request();
         for text in [order, "HTTP/1.1 200 OK\nContent-Length: 4\n\nok\n"] {
-            std::thread::sleep(Duration::from_millis(300));
             server.type_in(text);
+            std::thread::sleep(Duration::from_secs(1));
         }
-        std::thread::sleep(Duration::from_millis(300));
+        server
     });
     let outcome = on_shard(move |shard| async move {
         let mut client = Client::new(&shard, address, &options);
-        client.options.timeout = Duration::from_secs(3);
         client.get().await
     });
-    typist.join().unwrap();
+    // It ends when the outcome is there.
+    drop(typist.join().unwrap());
     Some(outcome)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use throng_tests::{Certificate, Layer, Sends, Step, Tls};
 
-use super::cases::{CHUNKED, Case, MOMENT, OK, SHORT, case};
+use super::cases::{CHUNKED, Case, IDLE, MOMENT, OK, SHORT, case};
 
 /// Types of records.
 const ALERT: u8 = 21;
@@ -33,7 +33,7 @@ impl Case {
     }
 
     fn shakes_hands_for_ever(self) -> Self {
-        Self { timeout: SHORT, ..self.code(1211, "no TLS handshake within 300ms") }
+        Self { timeout: SHORT, ..self.code(1211, "no TLS handshake within 1s") }
     }
 }
 
@@ -237,7 +237,7 @@ fn records() -> Vec<Case> {
         Case {
             timeout: SHORT,
             ..bare("a record that never ends", [&[DATA, 3, 3, 0x40, 0x00][..], &[0; 100]].concat())
-                .code(1050, "no complete response within 300ms")
+                .code(1050, "no complete response within 1s")
         },
         after_request(
             "noise behind a part of the response",
@@ -270,7 +270,7 @@ fn ends() -> Vec<Case> {
             .error("ended within the response's chunked body"),
         ended("close_notify behind a body without length", format!("{OK}\r\n0123")).status(200, 4),
         Case {
-            pause: MOMENT,
+            pause: IDLE,
             ..after_request(
                 "cut on an idle connection",
                 vec![Step::Send(GOOD.into()), Step::Pause(MOMENT / 2), Step::Cut],

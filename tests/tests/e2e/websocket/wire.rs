@@ -11,7 +11,7 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use sha1::{Digest, Sha1};
 
 /// What a peer waits for at most.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What RFC 7692 has senders leave out.
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 

@@ -26,6 +26,7 @@ pub mod link;
 mod network;
 mod observer;
 mod pace;
+mod prefetch;
 mod run;
 mod samples;
 mod scenario;

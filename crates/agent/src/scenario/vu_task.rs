@@ -12,6 +12,7 @@ use super::crew::Crew;
 use super::iteration::{fail_iteration, next_iteration};
 use super::seat::Seat;
 use crate::host::Errands;
+use crate::prefetch::Prefetched;
 use crate::shard::{ShardContext, VuSlot};
 use crate::stop::Listener;
 
@@ -85,9 +86,11 @@ impl ScenarioShare {
                     ControlFlow::Break(end) => return end,
                 }
             }
+            let heap = slot.heap();
             let Some(vu) = slot.vu.as_mut() else { return End::Broken };
             let errand = vu.host().errand();
-            let result = listener.unless_stopped(Errands::of(errand, vu.run(self.function))).await;
+            let work = Prefetched::of(heap, Errands::of(errand, vu.run(self.function)));
+            let result = listener.unless_stopped(work).await;
             let within = vu.host_mut().iteration.take();
             match (result, within) {
                 (Some(Ok(())), None) => return End::NoMore,

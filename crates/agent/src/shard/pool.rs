@@ -13,6 +13,7 @@ use throng_vu::{Fault, LogLevel, Vu};
 
 use super::ShardContext;
 use crate::host::{Errands, Identity, VuHost};
+use crate::prefetch::Footprint;
 use crate::scenario::{ScenarioShare, Seat};
 use crate::sockets::Sockets;
 
@@ -31,12 +32,22 @@ pub(crate) struct VuSlot {
     left: Vec<Rc<Sockets>>,
     /// Whether the instance is ready for iterations, by the script's own account.
     is_initialised: bool,
+    /// Where the instance and its host lie, as far as that is known.
+    heap: Footprint,
 }
 
 impl VuSlot {
     fn new(numbers: VuNumbers) -> Self {
         let identity = Identity { id_in_instance: numbers.in_agent, id_in_test: numbers.in_run, ..Identity::default() };
-        Self { vu: None, identity, is_counted: false, is_in_scenario: false, left: Vec::new(), is_initialised: false }
+        Self {
+            vu: None,
+            identity,
+            is_counted: false,
+            is_in_scenario: false,
+            left: Vec::new(),
+            is_initialised: false,
+            heap: Footprint::default(),
+        }
     }
 
     /// Makes the instance if there is none.
@@ -46,7 +57,10 @@ impl VuSlot {
             None => {
                 self.is_in_scenario = false;
                 self.is_initialised = !shard.settings.has_vu_init;
-                Box::new(Vu::new(&shard.script, VuHost::new(shard, self.identity)).await?)
+                let make = async { Vu::new(&shard.script, VuHost::new(shard, self.identity)).await.map(Box::new) };
+                let (vu, heap) = Footprint::of(make).await;
+                self.heap = heap;
+                vu?
             }
         };
         if !std::mem::replace(&mut self.is_counted, true) {
@@ -72,6 +86,11 @@ impl VuSlot {
             }
         }
         Ok(())
+    }
+
+    /// Where the instance lies.
+    pub(crate) fn heap(&self) -> Footprint {
+        self.heap
     }
 
     /// Whether the script has made the instance ready for iterations, or has nothing to do for that.

@@ -49,6 +49,8 @@ pub struct Facts {
     pub clock_sources: Vec<String>,
     /// When transparent huge pages are used: `always`, `madvise` or `never`.
     pub huge_pages: Option<String>,
+    /// Whether options of sockets can be set by a ring, so that silent peers are probed one after the other.
+    pub probes_by_ring: bool,
 }
 
 /// A resource limit; `u64::MAX` is none.
@@ -105,6 +107,7 @@ impl Facts {
                 .map(|names| names.split_whitespace().map(str::to_owned).collect())
                 .unwrap_or_default(),
             huge_pages: text("/sys/kernel/mm/transparent_hugepage/enabled").and_then(|modes| chosen(&modes)),
+            probes_by_ring: crate::ring::can_probe(),
         }
     }
 }

@@ -65,6 +65,11 @@ fn times_of_its_own(time: Duration, source: SocketAddr) -> (Duration, Duration) 
 /// Whether this kernel sets options of sockets by the ring.
 static CAN_PROBE: LazyLock<bool> = LazyLock::new(|| try_to_probe().unwrap_or(false));
 
+/// See [`Facts::probes_by_ring`](crate::machine::Facts::probes_by_ring).
+pub(crate) fn can_probe() -> bool {
+    *CAN_PROBE
+}
+
 fn try_to_probe() -> io::Result<bool> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM.cloexec(), None)?;
     let mut ring = IoUring::new(2)?;

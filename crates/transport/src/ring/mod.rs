@@ -19,6 +19,7 @@ pub use accept::Listener;
 pub use connection::{Chunk, Connection, SendBytes, SharedBytes};
 pub use datagrams::{DATAGRAM_BYTES_MAX, Datagram, DatagramSocket};
 pub use dial::DialError;
+pub(crate) use keepalive::can_probe;
 pub use set::{ConnectionSet, Happened, SetEvent, SetKey};
 pub use table::RingError;
 

@@ -111,6 +111,16 @@ pub(super) fn huge_pages(facts: &Facts) -> Finding {
     }
 }
 
+pub(super) fn silent_peers(facts: &Facts) -> Finding {
+    let name = "silent peers";
+    if facts.probes_by_ring {
+        return Finding::ok(name, "probed one after the other, so that no queue of packets runs over");
+    }
+    Finding::note(name, "probed by the kernel's timers, thousands at one instant where there are very many")
+        .costs("of more than some 20,000 connections that say nothing for minutes, some are given up that aren't dead")
+        .lifted_by("Linux 6.7 or later; or messages or pings more often than every half of throng.deadPeerTimeout")
+}
+
 pub(super) fn clock(facts: &Facts) -> Finding {
     let name = "clock";
     let Some(source) = &facts.clock_source else {

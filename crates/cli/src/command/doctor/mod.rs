@@ -88,6 +88,7 @@ fn judge(observed: &Observed) -> Vec<Finding> {
         capacity::mappings(facts),
         kernel::huge_pages(facts),
         kernel::clock(facts),
+        kernel::silent_peers(facts),
         network::source_ports(facts),
         capacity::connections_finding(facts, &observed.sources.0, &observed.sources.1, observed.target.as_ref()),
         network::time_wait(facts),

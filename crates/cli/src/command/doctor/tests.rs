@@ -30,6 +30,7 @@ fn good() -> Observed {
         clock_source: Some("tsc".to_owned()),
         clock_sources: vec!["tsc".to_owned()],
         huge_pages: Some("madvise".to_owned()),
+        probes_by_ring: true,
     };
     Observed {
         facts,
@@ -64,7 +65,7 @@ fn a_good_machine_has_no_shortage() {
 #[test]
 fn each_shortage_is_one_note_with_what_it_costs_and_a_remedy() {
     type Change = fn(&mut Observed);
-    let cases: [(Change, &str, &str, &str); 11] = [
+    let cases: [(Change, &str, &str, &str); 12] = [
         (|o| o.facts.locked_memory.soft = 4 << 20, "locked memory", "as much again", "prlimit --pid $$ --memlock"),
         (|o| o.facts.open_files.hard = 64, "sockets", "1215", "--nofile=65536:65536"),
         (|o| o.facts.cores_online = 8, "cores", "aren't used", "taskset -c 0-7"),
@@ -72,6 +73,7 @@ fn each_shortage_is_one_note_with_what_it_costs_and_a_remedy() {
         (|o| o.facts.memory_available = Some(100 << 20), "memory", "compiling", "--memory"),
         (|o| o.facts.max_map_count = Some(1000), "memory mappings", "arenas", "vm.max_map_count=65530"),
         (|o| o.facts.huge_pages = Some("always".into()), "huge pages", "2 MiB", "echo madvise | sudo tee"),
+        (|o| o.facts.probes_by_ring = false, "silent peers", "20,000 connections", "Linux 6.7"),
         (|o| o.facts.clock_source = Some("hpet".into()), "clock", "system call", "echo tsc | sudo tee"),
         (|o| o.facts.tcp_tw_reuse = Some(2), "tcp_tw_reuse", "1,075 new connections", "net.ipv4.tcp_tw_reuse=1"),
         (|o| o.facts.somaxconn = Some(128), "somaxconn", "throng target", "net.core.somaxconn=4096"),

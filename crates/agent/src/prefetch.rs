@@ -1,9 +1,9 @@
 //! Fetching what a woken VU will touch into the cache, while those before it are polled.
 //!
-//! With thousands of VUs, what a VU touches when it is polled is in no near cache when its answer arrives: some hundred lines of its
-//! instance, its host and its task, most of which would be waited for one after the other. VUs are polled in the order
-//! in which they were woken. So whenever one is, the memory of the one after the next is fetched, and arrives while
-//! others are at work.
+//! With thousands of VUs, what a VU touches when it is polled is in no near cache when its answer arrives: some hundred
+//! lines of its instance, its host and its task, most of which would be waited for one after the other. VUs are polled
+//! in the order in which they were woken. So whenever one is, the memory of the one after the next is fetched, and
+//! arrives while others are at work.
 //!
 //! Nothing depends on it: an address that is out of date costs a fetch in vain.
 
@@ -12,22 +12,21 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// A VU's memory is fetched so many polls before its own: one takes longer than the way to memory, and what is fetched
 /// much earlier may be driven out again.
 const AHEAD: usize = 2;
-/// From so many VUs of a shard on. A poll touches about 9 KiB, so fewer fit the second-level cache, and fetching what is
-/// there costs more than it saves.
+/// From so many VUs of a shard on. A poll touches about 9 KiB: those of some hundred VUs stay in a second-level cache of
+/// 2 MiB, where fetching them costs more than it saves.
 const VUS_MIN: usize = 512;
-/// Entries that may lie before a VU's own when it is polled: of such as were woken twice, or have ended.
-const STALE_MAX: usize = 4;
 const LINE_BYTES: usize = 64;
 /// A VU's allocations that lie further apart were not made in a row.
 const HEAP_BYTES_MAX: usize = 32 << 10;
 /// More than what allocators keep ready from earlier uses.
 const MARK_BYTES: usize = 1200;
-/// What a VU's task has before and behind the place that [`Prefetched`] has in it.
+/// What is touched of a VU's task, before and behind the place that [`Prefetched`] has in it: roughly, as it was traced.
 const TASK_BYTES: (usize, usize) = (384, 1152);
 
 thread_local! {
@@ -84,47 +83,64 @@ fn mark() -> usize {
     mark.as_ptr() as usize
 }
 
-/// The VUs of this thread's shard that were woken and have not been polled yet, in this order.
+/// The VUs of this thread's shard that were woken and have not been polled yet, in this order, each once.
 #[derive(Default)]
 struct Woken {
     queue: VecDeque<Entry>,
+    /// The number of the first in the queue. They are numbered in the order in which they are noted.
+    first: u64,
     /// VUs there are; none on a thread that is no shard's.
     vus: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
-    /// Where the VU's [`Prefetched`] lies, which tells it from others.
+    /// Where the VU's [`Prefetched`] lies.
     place: usize,
     heap: Footprint,
 }
 
 impl Woken {
-    fn push(&mut self, entry: Entry) {
-        // Each VU is there once or twice: more are of VUs that are polled no more.
-        if self.vus >= VUS_MIN && self.queue.len() < 2 * self.vus {
-            self.queue.push_back(entry);
+    /// Notes a VU, and returns its number.
+    fn push(&mut self, entry: Entry) -> Option<u64> {
+        if self.vus < VUS_MIN {
+            return None;
+        }
+        self.queue.push_back(entry);
+        Some(self.first + self.queue.len() as u64 - 1)
+    }
+
+    /// The VU of this number is polled: it goes, and those before it, which have ended or had other wakers.
+    fn take(&mut self, number: u64) {
+        while self.first <= number && self.queue.pop_front().is_some() {
+            self.first += 1;
         }
     }
 
-    /// A VU is polled: the one to fetch for.
-    fn polled(&mut self, place: usize) -> Option<Entry> {
-        let own = self.queue.iter().take(STALE_MAX).position(|entry| entry.place == place);
-        match own {
-            Some(at) => drop(self.queue.drain(..=at)),
-            // Whoever heads so long a queue has ended: nothing else would take it off.
-            None if self.queue.len() >= self.vus => drop(self.queue.pop_front()),
-            None => {}
-        }
+    /// The one to fetch for.
+    fn coming(&self) -> Option<Entry> {
         self.queue.get(AHEAD - 1).copied()
+    }
+
+    fn leave(&mut self) {
+        self.vus = self.vus.saturating_sub(1);
+        if self.vus == 0 {
+            self.first += self.queue.len() as u64;
+            self.queue.clear();
+        }
     }
 }
 
-/// Wakes the task behind `task`, and has the VU known as woken.
+/// Wakes the task behind `task`, and has the VU noted as woken.
 struct VuWaker {
     task: Waker,
     entry: Entry,
+    /// The number that it is noted by, if it is. Tasks too are queued once, however often they are woken.
+    noted: AtomicU64,
 }
+
+/// No number.
+const NOT_NOTED: u64 = u64::MAX;
 
 impl Wake for VuWaker {
     fn wake(self: Arc<Self>) {
@@ -132,7 +148,12 @@ impl Wake for VuWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        with_woken(|woken| woken.push(self.entry));
+        // Only the shard's thread notes it, so nothing comes in between.
+        if self.noted.load(Ordering::Relaxed) == NOT_NOTED
+            && let Some(number) = with_woken(|woken| woken.push(self.entry)).flatten()
+        {
+            self.noted.store(number, Ordering::Relaxed);
+        }
         self.task.wake_by_ref();
     }
 }
@@ -166,17 +187,24 @@ impl<F: Future> Future for Prefetched<F> {
         if waker.is_none() {
             with_woken(|woken| woken.vus += 1);
         }
-        let (_, waker) = match waker {
+        let (known, waker) = match waker {
             Some(known) if known.0.task.will_wake(context.waker()) => known,
             other => {
-                let entry = Entry { place, heap };
-                let known = Arc::new(VuWaker { task: context.waker().clone(), entry });
+                let (task, entry) = (context.waker().clone(), Entry { place, heap });
+                let known = Arc::new(VuWaker { task, entry, noted: AtomicU64::new(NOT_NOTED) });
                 other.insert((Arc::clone(&known), known.into()))
             }
         };
-        if let Some(next) = with_woken(|woken| woken.polled(place)).flatten() {
-            next.heap.fetch();
-            Footprint::between(next.place.wrapping_sub(TASK_BYTES.0), next.place + TASK_BYTES.1).fetch();
+        let number = known.noted.swap(NOT_NOTED, Ordering::Relaxed);
+        let coming = with_woken(|woken| {
+            if number != NOT_NOTED {
+                woken.take(number);
+            }
+            woken.coming()
+        });
+        if let Some(coming) = coming.flatten() {
+            coming.heap.fetch();
+            Footprint::between(coming.place.wrapping_sub(TASK_BYTES.0), coming.place + TASK_BYTES.1).fetch();
         }
         work.poll(&mut Context::from_waker(waker))
     }
@@ -185,14 +213,14 @@ impl<F: Future> Future for Prefetched<F> {
 impl<F> Drop for Prefetched<F> {
     fn drop(&mut self) {
         if self.waker.is_some() {
-            with_woken(|woken| woken.vus = woken.vus.saturating_sub(1));
+            with_woken(Woken::leave);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     use futures_lite::future::poll_fn;
 
@@ -204,41 +232,39 @@ mod tests {
 
     fn woken(places: &[usize]) -> Woken {
         let mut woken = Woken { vus: VUS_MIN, ..Woken::default() };
-        places.iter().for_each(|place| woken.push(entry(*place)));
+        for (number, place) in places.iter().enumerate() {
+            assert_eq!(woken.push(entry(*place)), Some(number as u64));
+        }
         woken
+    }
+
+    fn coming_after(woken: &mut Woken, number: u64) -> Option<usize> {
+        woken.take(number);
+        woken.coming().map(|entry| entry.place)
     }
 
     #[test]
     fn the_one_after_the_next_is_fetched_for() {
         let mut woken = woken(&[1, 2, 3, 4]);
-        assert_eq!([1, 2, 3, 4].map(|place| woken.polled(place)), [Some(entry(3)), Some(entry(4)), None, None]);
+        assert_eq!([0, 1, 2, 3].map(|number| coming_after(&mut woken, number)), [Some(3), Some(4), None, None]);
+        assert_eq!(woken.push(entry(5)), Some(4));
     }
 
     #[test]
-    fn those_that_are_never_polled_are_passed_over() {
-        let mut woken = woken(&[1, 1, 9, 2, 3, 4]);
-        assert_eq!(woken.polled(1), Some(entry(9)));
-        assert_eq!(woken.polled(2), Some(entry(4)));
-        // Nor does one that nobody has woken change the order.
-        assert_eq!(woken.polled(77), Some(entry(4)));
-        assert_eq!(woken.polled(3), None);
+    fn those_that_have_ended_are_passed_over_and_who_was_passed_over_changes_nothing() {
+        let mut woken = woken(&[1, 7, 8, 9, 2, 3, 4]);
+        assert_eq!(coming_after(&mut woken, 0), Some(8));
+        assert_eq!(coming_after(&mut woken, 4), Some(4));
+        assert_eq!(coming_after(&mut woken, 2), Some(4));
     }
 
     #[test]
-    fn what_is_never_taken_is_bounded_and_goes() {
-        let mut woken = woken(&(0..10 * VUS_MIN).collect::<Vec<_>>());
-        assert_eq!(woken.queue.len(), 2 * VUS_MIN);
-        for _ in 0..10 * VUS_MIN {
-            woken.polled(usize::MAX);
-        }
-        assert_eq!(woken.queue.len(), VUS_MIN - 1);
-    }
-
-    #[test]
-    fn few_vus_are_not_noted() {
-        let mut woken = Woken { vus: VUS_MIN - 1, ..Woken::default() };
-        woken.push(entry(1));
-        assert!(woken.queue.is_empty());
+    fn few_vus_are_not_noted_and_none_leave_nothing() {
+        let mut few = Woken { vus: VUS_MIN - 1, ..Woken::default() };
+        assert_eq!((few.push(entry(1)), few.queue.len()), (None, 0));
+        let mut all = woken(&[1, 2]);
+        (0..VUS_MIN).for_each(|_| all.leave());
+        assert_eq!((all.queue.len(), all.first), (0, 2));
     }
 
     #[test]
@@ -249,29 +275,41 @@ mod tests {
         }
     }
 
-    #[test]
-    fn work_has_a_waker_that_wakes_its_task_from_any_thread() {
-        struct Count(AtomicU32);
-        impl Wake for Count {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Ordering::Relaxed);
-            }
+    /// Counts how often a task is woken.
+    #[derive(Default)]
+    struct Task(AtomicU32);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
         }
-        let count = Arc::new(Count(AtomicU32::new(0)));
-        let task = Waker::from(Arc::clone(&count));
-        let kept = RefCell::new(None);
-        let work = poll_fn(|context| {
-            let is_first = kept.replace(Some(context.waker().clone())).is_none();
-            if is_first { Poll::Pending } else { Poll::Ready(()) }
-        });
-        let mut work = Box::pin(Prefetched::of(Footprint::default(), work));
-        assert!(work.as_mut().poll(&mut Context::from_waker(&task)).is_pending());
-        assert_eq!(WOKEN.with_borrow(|woken| woken.vus), 1);
-        let waker = kept.borrow().clone().unwrap();
-        std::thread::spawn(move || waker.wake()).join().unwrap();
-        assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        assert!(work.as_mut().poll(&mut Context::from_waker(&task)).is_ready());
-        drop(work);
-        assert_eq!(WOKEN.with_borrow(|woken| woken.vus), 0);
+    }
+
+    #[test]
+    fn a_vu_is_noted_once_until_it_is_polled_and_its_task_is_woken_from_any_thread() {
+        let task = Arc::new(Task::default());
+        let waker = Waker::from(Arc::clone(&task));
+        let context = &mut Context::from_waker(&waker);
+        let wakers = RefCell::new(Vec::new());
+        let waits = || {
+            let work = poll_fn(|context| {
+                wakers.borrow_mut().push(context.waker().clone());
+                Poll::<()>::Pending
+            });
+            Box::pin(Prefetched::of(Footprint::default(), work))
+        };
+        let mut vus: Vec<_> = (0..VUS_MIN).map(|_| waits()).collect();
+        vus.iter_mut().for_each(|vu| assert!(vu.as_mut().poll(context).is_pending()));
+        let noted = || WOKEN.with_borrow(|woken| woken.queue.len());
+        let first: Vec<_> = wakers.borrow()[..3].to_vec();
+        first.iter().chain(&first).for_each(Waker::wake_by_ref);
+        assert_eq!((noted(), task.0.load(Ordering::Relaxed)), (3, 6));
+        let _ = vus[1].as_mut().poll(context);
+        assert_eq!(noted(), 1, "the first and itself are off");
+        let other = first[0].clone();
+        std::thread::spawn(move || other.wake()).join().unwrap();
+        assert_eq!((noted(), task.0.load(Ordering::Relaxed)), (1, 7), "it was noted, and is no shard's thread");
+        vus.clear();
+        assert_eq!(noted(), 0);
     }
 }

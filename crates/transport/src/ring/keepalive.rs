@@ -46,7 +46,7 @@ pub(super) fn notice_dead_peer(socket: &Socket, time: Duration, source: SocketAd
     if time.is_zero() {
         return Ok(());
     }
-    let (idle, interval) = if *CAN_PROBE { (IDLE_MAX, IDLE_MAX) } else { times_of_its_own(time, source) };
+    let (idle, interval) = if can_probe() { (IDLE_MAX, IDLE_MAX) } else { times_of_its_own(time, source) };
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(interval))?;
     socket.set_tcp_user_timeout(Some(time.min(IDLE_MAX * 2)))
 }
@@ -63,10 +63,8 @@ fn times_of_its_own(time: Duration, source: SocketAddr) -> (Duration, Duration) 
 }
 
 /// Whether this kernel sets options of sockets by the ring.
-static CAN_PROBE: LazyLock<bool> = LazyLock::new(|| try_to_probe().unwrap_or(false));
-
-/// See [`Facts::probes_by_ring`](crate::machine::Facts::probes_by_ring).
 pub(crate) fn can_probe() -> bool {
+    static CAN_PROBE: LazyLock<bool> = LazyLock::new(|| try_to_probe().unwrap_or(false));
     *CAN_PROBE
 }
 
@@ -91,7 +89,7 @@ const OPTION: u32 = libc::TCP_KEEPIDLE as u32;
 impl Driver {
     /// Has every peer probed that is silent while a third of this time passes, from here on; zero ends that.
     pub(crate) fn probe_silent_within(&mut self, time: Duration) {
-        let is_wanted = !time.is_zero() && *CAN_PROBE;
+        let is_wanted = !time.is_zero() && can_probe();
         let every = if is_wanted { (time / 3).max(SECOND) } else { Duration::ZERO };
         self.keepalive = Keepalive { every, next: 0, at: self.now };
     }
@@ -147,7 +145,7 @@ mod tests {
 
     #[test]
     fn each_socket_is_looked_at_once_in_a_third_of_the_time_and_one_after_the_other() {
-        if !*CAN_PROBE {
+        if !can_probe() {
             return;
         }
         const SOCKETS: u32 = 1000;
@@ -183,7 +181,7 @@ mod tests {
 
     #[test]
     fn who_was_heard_since_the_last_look_is_not_probed_and_who_can_not_be_is_not_either() {
-        if !*CAN_PROBE {
+        if !can_probe() {
             return;
         }
         let mut driver = Driver::new(4, EventFd::new().unwrap().into()).unwrap();

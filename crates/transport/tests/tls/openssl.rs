@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use throng_transport::tls::TlsVersion;
 
@@ -72,6 +73,23 @@ impl Server {
     fn type_in(&mut self, text: &str) {
         self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
+
+    /// Waits until it has read all that was typed in: with what comes before, it would be one text.
+    #[expect(unsafe_code, reason = "nothing else tells what is left in a pipe")]
+    fn await_read(&self) {
+        let typed = self.child.stdin.as_ref().unwrap();
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let mut unread: libc::c_int = 0;
+            // SAFETY: the operation writes an int.
+            let told = unsafe { libc::ioctl(typed.as_raw_fd(), libc::FIONREAD, &raw mut unread) };
+            assert!(told == 0 && Instant::now() < until, "{unread} bytes are not read");
+            if unread == 0 {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 impl Drop for Server {
@@ -101,18 +119,20 @@ fn openssl_answers_by_either_version_and_resumes() {
     }
 }
 
-/// One GET while somebody types in first this order, then a response.
-fn get_while_typing(flag: &str, order: &'static str) -> Option<Outcome> {
+/// As it is typed in.
+const RESPONSE: &str = "HTTP/1.1 200 OK\nContent-Length: 4\n\nok\n";
+
+/// One GET while somebody types in these, one after the other.
+fn get_while_typing<const N: usize>(flag: &str, texts: [&'static str; N]) -> Option<Outcome> {
     let authority = Authority::new();
     // What is typed in is sent, but for some letters at a line's beginning.
     let mut server = Server::start(&authority.issue(&["localhost"]), &[flag, "-crlf"])?;
     let (address, options) = (server.address, authority.trusted());
     let typist = std::thread::spawn(move || {
-        // What is typed in before would be read at once, as one text.
         server.await_request();
-        for text in [order, "HTTP/1.1 200 OK\nContent-Length: 4\n\nok\n"] {
+        for text in texts {
+            server.await_read();
             server.type_in(text);
-            std::thread::sleep(Duration::from_secs(1));
         }
         server
     });
@@ -127,14 +147,14 @@ fn get_while_typing(flag: &str, order: &'static str) -> Option<Outcome> {
 
 #[test]
 fn openssl_changes_its_keys_while_a_response_is_awaited() {
-    let Some(outcome) = get_while_typing("-tls1_3", "K\n") else { return };
+    let Some(outcome) = get_while_typing("-tls1_3", ["K\n", RESPONSE]) else { return };
     let (body, _) = outcome.unwrap_or_else(|(error, _)| panic!("{error}"));
     assert_eq!(body, b"ok\r\n");
 }
 
 #[test]
 fn a_renegotiation_is_refused_by_an_error_that_says_so() {
-    let Some(outcome) = get_while_typing("-tls1_2", "R\n") else { return };
+    let Some(outcome) = get_while_typing("-tls1_2", ["R\n"]) else { return };
     let (error, _) = outcome.unwrap_err();
     assert_eq!(error.code(), 1300);
     assert!(error.to_string().contains("renegotiation"), "{error}");
